@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+/// zstd is optional: blocks fall back to zlib where its header is not installed.
+/// `NEEDLETAIL_ZSTD=0` builds without it on a machine that has it.
+let zstdIsPresent: Bool = {
+    if let wish = Context.environment["NEEDLETAIL_ZSTD"] { return wish != "0" }
+    return ["/usr/include/zstd.h", "/usr/local/include/zstd.h"]
+        .contains { FileManager.default.fileExists(atPath: $0) }
+}()
+
+/// Warnings are errors in CI, and only for our own targets: dependencies print some of their own.
+let warningSettings: [SwiftSetting] =
+    Context.environment["CI"] != nil ? [.treatAllWarnings(as: .error)] : []
+
+let houseSettings: [SwiftSetting] =
+    warningSettings + [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+
+/// Rooms that read bytes from outside mark every unsafe expression with `unsafe`.
+let strictSettings: [SwiftSetting] = houseSettings + [.strictMemorySafety()]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], strict: Bool = true) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict ? strictSettings : houseSettings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: [.byName(name: name), "TestSupport"] + dependencies,
+        swiftSettings: houseSettings)
+}
+
+let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "needletail",
+    products: [
+        .executable(name: "needletail", targets: ["needletail"]),
+        .library(name: "ServiceInstrumentation", targets: ["ServiceInstrumentation"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // Floor 0
+        .target(
+            name: "CShims",
+            cSettings: [.unsafeFlags(["-O3"])] + (zstdIsPresent ? [.define("NEEDLETAIL_ZSTD")] : []),
+            linkerSettings: [.linkedLibrary("z")] + (zstdIsPresent ? [.linkedLibrary("zstd")] : [])),
+        room("Telemetry"),
+        room("Codecs", ["CShims"]),
+        room("Patterns"),
+        // Floor 1
+        room("Storage", ["Telemetry", "Codecs", "Patterns", grdb, logging]),
+        // Floor 2
+        room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
+        room("EventStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
+        room("Vectors", ["Telemetry", "Patterns"]),
+        // Floor 3
+        room("PromQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
+        room("LogQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
+        room("TraceQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
+        room("Wire", ["Telemetry", "Codecs"]),
+        // Floor 4
+        room("Scraping", ["Telemetry", "Patterns", "Storage", "Wire", asyncHTTPClient, logging, nioCore], strict: false),
+        room("Alerting", ["Telemetry", "Patterns", "Storage", asyncHTTPClient, logging, nioCore, yams], strict: false),
+        // Floor 5
+        room(
+            "Server",
+            [
+                "Telemetry", "Codecs", "Patterns", "Storage", "SeriesStore", "EventStore", "Vectors", "PromQL",
+                "LogQL", "TraceQL", "Wire", "Scraping", "Alerting", hummingbird, grpc, grpcTransport, lifecycle,
+                logging, metrics, nioCore, nioHTTP1, yams, asyncHTTPClient,
+            ], strict: false),
+        // Floor 6
+        .executableTarget(
+            name: "needletail",
+            dependencies: ["Server", "Shop", "Telemetry", argumentParser, asyncHTTPClient, lifecycle, logging, nioCore],
+            swiftSettings: houseSettings),
+        // Beside
+        room("OTLPMessages", [protobuf], strict: false),
+        room("ServiceInstrumentation", ["OTLPMessages", protobuf, asyncHTTPClient, logging, metrics, nioCore], strict: false),
+        room(
+            "Shop",
+            ["ServiceInstrumentation", hummingbird, asyncHTTPClient, grdb, lifecycle, logging, metrics, nioCore, yams],
+            strict: false),
+        // Tests
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: houseSettings),
+        tests("Telemetry"),
+        tests("Codecs"),
+        tests("Patterns"),
+        tests("Storage", ["Telemetry", "Codecs"]),
+        tests("SeriesStore", ["Telemetry", "Storage", "Codecs"]),
+        tests("EventStore", ["Telemetry", "Storage", "Codecs"]),
+        tests("Vectors", ["Telemetry"]),
+        tests("PromQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
+        tests("LogQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
+        tests("TraceQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
+        tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
+        tests("Scraping", ["Telemetry", "Storage", "Wire"]),
+        tests("Alerting", ["Telemetry", "Storage"]),
+        tests("Server", ["Telemetry", "Storage"]),
+        tests("Shop"),
+        .testTarget(
+            name: "CommandTests", dependencies: ["needletail", "Telemetry", "TestSupport"], swiftSettings: houseSettings),
+    ],
+    swiftLanguageModes: [.v6]
+)

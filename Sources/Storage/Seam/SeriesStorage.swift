@@ -1,0 +1,132 @@
+package import Telemetry
+
+/// What a retried batch is recognised by.
+package struct BatchID: Hashable, Sendable {
+    package var high: UInt64
+    package var low: UInt64
+    package init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+}
+
+/// Why a sample or a row was not stored.
+package enum RejectionReason: String, Hashable, Sendable, CaseIterable {
+    case outOfOrder = "out_of_order"
+    case duplicate = "duplicate_timestamp"
+    case tooOld = "too_old"
+    case tooNew = "too_far_in_future"
+    case invalid = "invalid"
+    case limit = "limit"
+}
+
+/// What became of a batch. Rejected parts never fail the rest.
+package struct AppendOutcome: Sendable {
+    package var accepted = 0
+    package var rejected: [RejectionReason: Int] = [:]
+    /// One sentence about the first rejection.
+    package var firstRejection: String?
+    /// Series that the store did not know before.
+    package var newSeries = 0
+    package init() {}
+
+    package var rejectedCount: Int { rejected.values.reduce(0, +) }
+
+    package mutating func reject(_ reason: RejectionReason, count: Int = 1, _ sentence: @autoclosure () -> String) {
+        rejected[reason, default: 0] += count
+        if firstRejection == nil { firstRejection = sentence() }
+    }
+}
+
+package struct SeriesScanPlan: Sendable {
+    /// Milliseconds, half-open.
+    package var range: TimeRange
+    package var matchers: [Matcher]
+    package init(range: TimeRange, matchers: [Matcher]) {
+        self.range = range
+        self.matchers = matchers
+    }
+}
+
+/// The samples of one series in a range, ascending in time, each timestamp once over floats and histograms together.
+package struct SeriesColumns: Sendable {
+    package var labels: LabelSet
+    package var timestamps: [Int64]
+    package var values: [Double]
+    package var histogramTimestamps: [Int64]
+    package var histograms: [NativeHistogram]
+
+    package init(
+        labels: LabelSet, timestamps: [Int64] = [], values: [Double] = [], histogramTimestamps: [Int64] = [],
+        histograms: [NativeHistogram] = []
+    ) {
+        self.labels = labels
+        self.timestamps = timestamps
+        self.values = values
+        self.histogramTimestamps = histogramTimestamps
+        self.histograms = histograms
+    }
+}
+
+/// What comes after the last batch of a scan.
+package struct ScanTrailer: Sendable {
+    package var rows: Int
+    /// Some part of the range could not be read; `warnings` say which.
+    package var partial: Bool
+    package var warnings: [String]
+    package init(rows: Int = 0, partial: Bool = false, warnings: [String] = []) {
+        self.rows = rows
+        self.partial = partial
+        self.warnings = warnings
+    }
+}
+
+/// A question about names. Sets of matchers are alternatives (`match[]`); no set at all means every series.
+package struct SeriesCatalogQuery: Sendable {
+    package var range: TimeRange
+    package var matcherSets: [[Matcher]]
+    /// 0 is no limit.
+    package var limit: Int
+    package init(range: TimeRange = .all, matcherSets: [[Matcher]] = [], limit: Int = 0) {
+        self.range = range
+        self.matcherSets = matcherSets
+        self.limit = limit
+    }
+}
+
+/// How the languages see metrics: a fixture, the embedded engine and a cluster look the same.
+package protocol SeriesReader: Sendable {
+    /// Hands over every matching series that has a sample in the range (stale markers count), in batches, in no order.
+    func scan(
+        _ plan: SeriesScanPlan, context: QueryContext, _ body: ([SeriesColumns]) throws -> Void
+    ) async throws -> ScanTrailer
+    /// Sorted lists; they may hold what has no sample in the range but lives in the same partition.
+    func labelNames(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String]
+    func labelValues(_ name: String, _ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String]
+    func series(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [LabelSet]
+    /// By metric family name.
+    func metadata() async throws -> [String: [MetricMetadata]]
+    func exemplars(_ plan: SeriesScanPlan, context: QueryContext) async throws -> [(labels: LabelSet, exemplars: [Exemplar])]
+}
+
+/// A metrics engine.
+package protocol SeriesStorage: SeriesReader {
+    /// Returns when the batch is durable by the configured promise. A batch whose id was appended lately is not stored twice.
+    func append(_ batch: SeriesBatch, id: BatchID?) async throws -> AppendOutcome
+    /// Drops what lies wholly before `time` (milliseconds).
+    func retain(after time: Int64) async throws
+    func health() async -> StoreHealth
+    /// Seals what is in memory and releases files.
+    func close() async throws
+}
+
+package struct StoreHealth: Sendable {
+    package var activeSeries = 0
+    package var parts = 0
+    package var rows = 0
+    package var bytesOnDisk = 0
+    package var journalBytes = 0
+    /// Sentences about damage or a full disk; empty when all is well.
+    package var problems: [String] = []
+    package init() {}
+}

@@ -1,0 +1,241 @@
+/// One name and value of a label set.
+package struct Label: Hashable, Sendable, Comparable {
+    package var name: String
+    package var value: String
+
+    package init(_ name: String, _ value: String) {
+        self.name = name
+        self.value = value
+    }
+
+    package static func < (a: Label, b: Label) -> Bool {
+        a.name == b.name ? a.value.utf8.lexicographicallyPrecedes(b.value.utf8) : a.name.utf8.lexicographicallyPrecedes(b.name.utf8)
+    }
+}
+
+/// The identity of a series or of a log stream: labels sorted by name, no name twice, no empty value.
+///
+/// It is one run of canonical bytes (for each label: varint length of the name, name, varint length of the value,
+/// value), so that equality, hashing and storage work on bytes and no `String` is made before the JSON edge.
+package struct LabelSet: Hashable, Sendable {
+    /// The canonical form, also what the engines write to disk.
+    package let bytes: [UInt8]
+
+    package static let empty = LabelSet(canonical: [])
+
+    /// For bytes that are known to be canonical: written by another `LabelSet`, or checked by ``init(checking:)``.
+    package init(canonical bytes: [UInt8]) { self.bytes = bytes }
+
+    /// Labels in any order. An empty value means "no such label"; of two labels with one name the last wins.
+    package init(_ labels: some Sequence<Label>) {
+        var sorted = Array(labels)
+        var inOrder = true
+        if sorted.count > 1 {
+            for i in 1..<sorted.count
+            where !sorted[i - 1].name.utf8.lexicographicallyPrecedes(sorted[i].name.utf8) {
+                inOrder = false
+                break
+            }
+        }
+        if !inOrder {
+            let indexed = sorted.enumerated().sorted {
+                $0.element.name == $1.element.name
+                    ? $0.offset < $1.offset
+                    : $0.element.name.utf8.lexicographicallyPrecedes($1.element.name.utf8)
+            }
+            sorted.removeAll(keepingCapacity: true)
+            for (_, label) in indexed {
+                if sorted.last?.name == label.name { sorted.removeLast() }
+                sorted.append(label)
+            }
+        }
+        var out: [UInt8] = []
+        out.reserveCapacity(sorted.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
+        for label in sorted where !label.value.isEmpty {
+            LabelSet.append(label.name, to: &out)
+            LabelSet.append(label.value, to: &out)
+        }
+        bytes = out
+    }
+
+    package init(_ labels: [String: String]) { self.init(labels.map { Label($0.key, $0.value) }) }
+
+    /// Bytes from a file or a socket: nil where they are not canonical (broken lengths, order, repeats, empty values, bad UTF-8).
+    package init?(checking bytes: [UInt8]) {
+        var cursor = 0
+        var previous: Range<Int>?
+        while cursor < bytes.count {
+            guard let name = LabelSet.field(in: bytes, at: &cursor), let value = LabelSet.field(in: bytes, at: &cursor),
+                !value.isEmpty
+            else { return nil }
+            if let previous, !bytes[previous].lexicographicallyPrecedes(bytes[name]) { return nil }
+            guard String(validating: bytes[name], as: UTF8.self) != nil, String(validating: bytes[value], as: UTF8.self) != nil
+            else { return nil }
+            previous = name
+        }
+        self.bytes = bytes
+    }
+
+    package var isEmpty: Bool { bytes.isEmpty }
+
+    package var count: Int {
+        var n = 0
+        forEachRange { _, _ in n += 1 }
+        return n
+    }
+
+    /// Ranges of names and values inside ``bytes``, in order of name.
+    package func forEachRange(_ body: (_ name: Range<Int>, _ value: Range<Int>) throws -> Void) rethrows {
+        var cursor = 0
+        while cursor < bytes.count {
+            guard let name = LabelSet.field(in: bytes, at: &cursor), let value = LabelSet.field(in: bytes, at: &cursor)
+            else { return }
+            try body(name, value)
+        }
+    }
+
+    package func forEach(_ body: (_ name: String, _ value: String) throws -> Void) rethrows {
+        try forEachRange { name, value in
+            try body(String(decoding: bytes[name], as: UTF8.self), String(decoding: bytes[value], as: UTF8.self))
+        }
+    }
+
+    package var labels: [Label] {
+        var out: [Label] = []
+        forEach { out.append(Label($0, $1)) }
+        return out
+    }
+
+    package var dictionary: [String: String] {
+        var out: [String: String] = [:]
+        forEach { out[$0] = $1 }
+        return out
+    }
+
+    /// The value's bytes, nil where there is no such label.
+    package func valueRange(of name: String) -> Range<Int>? {
+        let wanted = name.utf8
+        var cursor = 0
+        while cursor < bytes.count {
+            guard let nameRange = LabelSet.field(in: bytes, at: &cursor), let value = LabelSet.field(in: bytes, at: &cursor)
+            else { return nil }
+            if nameRange.count == wanted.count, bytes[nameRange].elementsEqual(wanted) { return value }
+        }
+        return nil
+    }
+
+    package subscript(name: String) -> String? {
+        valueRange(of: name).map { String(decoding: bytes[$0], as: UTF8.self) }
+    }
+
+    package var metricName: String? { self["__name__"] }
+
+    /// A copy with one label set; nil or empty removes it.
+    package func setting(_ name: String, to value: String?) -> LabelSet {
+        var all = labels.filter { $0.name != name }
+        if let value, !value.isEmpty { all.append(Label(name, value)) }
+        return LabelSet(all)
+    }
+
+    /// A copy with all of `other`'s labels, which win over ours.
+    package func merging(_ other: LabelSet) -> LabelSet { LabelSet(labels + other.labels) }
+
+    package func filter(_ keep: (_ name: String) -> Bool) -> LabelSet {
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
+        var cursor = 0
+        while cursor < bytes.count {
+            let start = cursor
+            guard let name = LabelSet.field(in: bytes, at: &cursor), LabelSet.field(in: bytes, at: &cursor) != nil else { break }
+            if keep(String(decoding: bytes[name], as: UTF8.self)) { out.append(contentsOf: bytes[start..<cursor]) }
+        }
+        return LabelSet(canonical: out)
+    }
+
+    package func keeping(_ names: some Collection<String>) -> LabelSet { filter { names.contains($0) } }
+    package func dropping(_ names: some Collection<String>) -> LabelSet { filter { !names.contains($0) } }
+    package var droppingMetricName: LabelSet { valueRange(of: "__name__") == nil ? self : filter { $0 != "__name__" } }
+
+    /// A hash that does not change between runs (FNV-1a over the canonical bytes, mixed), for shards and files.
+    package var stableHash: UInt64 {
+        var h: UInt64 = 0xcbf2_9ce4_8422_2325
+        for byte in bytes { h = (h ^ UInt64(byte)) &* 0x100_0000_01b3 }
+        h ^= h >> 32
+        h = h &* 0xd6e8_feb8_6659_fd93
+        return h ^ (h >> 32)
+    }
+
+    private static func append(_ text: String, to out: inout [UInt8]) {
+        var n = UInt64(text.utf8.count)
+        while n >= 0x80 {
+            out.append(UInt8(truncatingIfNeeded: n) | 0x80)
+            n >>= 7
+        }
+        out.append(UInt8(n))
+        out.append(contentsOf: text.utf8)
+    }
+
+    private static func field(in bytes: [UInt8], at cursor: inout Int) -> Range<Int>? {
+        var length = 0
+        var shift = 0
+        while true {
+            guard cursor < bytes.count, shift < 35 else { return nil }
+            let byte = bytes[cursor]
+            cursor += 1
+            length |= Int(byte & 0x7f) << shift
+            if byte < 0x80 { break }
+            shift += 7
+        }
+        guard length <= bytes.count - cursor else { return nil }
+        let start = cursor
+        cursor += length
+        return start..<cursor
+    }
+}
+
+extension LabelSet: Comparable {
+    /// Prometheus' order: label by label, name before value, bytewise; a prefix comes first.
+    package static func < (a: LabelSet, b: LabelSet) -> Bool {
+        var i = 0
+        var j = 0
+        while i < a.bytes.count, j < b.bytes.count {
+            guard let name = field(in: a.bytes, at: &i), let value = field(in: a.bytes, at: &i),
+                let otherName = field(in: b.bytes, at: &j), let otherValue = field(in: b.bytes, at: &j)
+            else { return false }
+            if !a.bytes[name].elementsEqual(b.bytes[otherName]) {
+                return a.bytes[name].lexicographicallyPrecedes(b.bytes[otherName])
+            }
+            if !a.bytes[value].elementsEqual(b.bytes[otherValue]) {
+                return a.bytes[value].lexicographicallyPrecedes(b.bytes[otherValue])
+            }
+        }
+        return i >= a.bytes.count && j < b.bytes.count
+    }
+}
+
+extension LabelSet: CustomStringConvertible {
+    /// Prometheus' text form: `name{a="b"}`.
+    package var description: String {
+        var inner: [String] = []
+        forEach { name, value in
+            if name != "__name__" { inner.append("\(name)=\(quoted(value))") }
+        }
+        let name = metricName ?? ""
+        return inner.isEmpty && !name.isEmpty ? name : "\(name){\(inner.joined(separator: ", "))}"
+    }
+
+    private func quoted(_ text: String) -> String {
+        var out = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": out += "\\\""
+            case "\\": out += "\\\\"
+            case "\n": out += "\\n"
+            case "\t": out += "\\t"
+            case "\r": out += "\\r"
+            default: out.unicodeScalars.append(scalar)
+            }
+        }
+        return out + "\""
+    }
+}
