@@ -79,6 +79,7 @@ let package = Package(
         room("Codecs", ["CShims"]),
         room("Patterns"),
         // Floor 1
+        room("YAMLReading", [yams], strict: false),
         room("Storage", ["Telemetry", "Codecs", "Patterns", grdb, logging]),
         // Floor 2
         room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
@@ -90,15 +91,21 @@ let package = Package(
         room("TraceQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
         room("Wire", ["Telemetry", "Codecs"]),
         // Floor 4
-        room("Scraping", ["Telemetry", "Patterns", "Storage", "Wire", asyncHTTPClient, logging, nioCore], strict: false),
-        room("Alerting", ["Telemetry", "Patterns", "Storage", asyncHTTPClient, logging, nioCore, yams], strict: false),
+        room(
+            "Scraping",
+            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", asyncHTTPClient, logging, nioCore, nioHTTP1],
+            strict: false),
+        room(
+            "Alerting",
+            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", asyncHTTPClient, logging, nioCore, nioHTTP1],
+            strict: false),
         // Floor 5
         room(
             "Server",
             [
                 "Telemetry", "Codecs", "Patterns", "Storage", "SeriesStore", "EventStore", "Vectors", "PromQL",
-                "LogQL", "TraceQL", "Wire", "Scraping", "Alerting", hummingbird, grpc, grpcTransport, lifecycle,
-                logging, metrics, nioCore, nioHTTP1, yams, asyncHTTPClient,
+                "LogQL", "TraceQL", "Wire", "YAMLReading", "Scraping", "Alerting", hummingbird, grpc, grpcTransport, lifecycle,
+                logging, metrics, nioCore, nioHTTP1, asyncHTTPClient,
             ], strict: false),
         // Floor 6
         .executableTarget(
@@ -117,6 +124,7 @@ let package = Package(
         tests("Telemetry"),
         tests("Codecs"),
         tests("Patterns"),
+        tests("YAMLReading"),
         tests("Storage", ["Telemetry", "Codecs"]),
         tests("SeriesStore", ["Telemetry", "Storage", "Codecs"]),
         tests("EventStore", ["Telemetry", "Storage", "Codecs"]),
