@@ -1,0 +1,47 @@
+package import Telemetry
+import Patterns
+
+/// `label_replace`: where the expression matches the whole source value, the destination becomes the expanded template;
+/// an empty result deletes the label, no match leaves the series as it is.
+package func labelReplace(
+    _ input: StepMatrix, destination: String, replacement: String, source: String, pattern: String
+) throws(VectorError) -> StepMatrix {
+    guard isValidLabelName(destination) else {
+        throw .invalidLabelName("in label_replace(): \(destination)")
+    }
+    let expression: Pattern
+    do {
+        expression = try Pattern("^(?s:\(pattern))$")
+    } catch {
+        throw .badRegularExpression("invalid regular expression in label_replace(): \(pattern)")
+    }
+    var output = input
+    for at in output.series.indices {
+        let labels = output.series[at].labels
+        let value = labels[source] ?? ""
+        guard let match = expression.firstMatch(in: value) else { continue }
+        output.series[at].labels = labels.setting(destination, to: expression.expand(replacement, match: match, in: value))
+        if destination == "__name__" { output.series[at].dropsName = false }
+    }
+    try output.mergeEqualLabels()
+    return output
+}
+
+/// `label_join`: the source values, absent ones as empty text, joined by the separator.
+package func labelJoin(
+    _ input: StepMatrix, destination: String, separator: String, sources: [String]
+) throws(VectorError) -> StepMatrix {
+    guard isValidLabelName(destination) else { throw .invalidLabelName("in label_join(): \(destination)") }
+    for source in sources where !isValidLabelName(source) {
+        throw .other("invalid source label name in label_join(): \(source)")
+    }
+    var output = input
+    for at in output.series.indices {
+        let labels = output.series[at].labels
+        let joined = sources.map { labels[$0] ?? "" }.joined(separator: separator)
+        output.series[at].labels = labels.setting(destination, to: joined)
+        if destination == "__name__" { output.series[at].dropsName = false }
+    }
+    try output.mergeEqualLabels()
+    return output
+}
