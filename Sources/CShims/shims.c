@@ -75,7 +75,33 @@ int64_t needletail_zstd_decompress(uint8_t *into, size_t capacity, const uint8_t
     size_t r = ZSTD_decompress(into, capacity, from, length);
     return ZSTD_isError(r) ? -1 : (int64_t)r;
 }
+void *needletail_zstd_stream_new(void) {
+    ZSTD_DCtx *s = ZSTD_createDCtx();
+    // A frame may ask for a window of gigabytes; 8 MiB is what HTTP allows (RFC 9659).
+    if (s) ZSTD_DCtx_setParameter(s, ZSTD_d_windowLogMax, 23);
+    return s;
+}
+void needletail_zstd_stream_free(void *stream) { ZSTD_freeDCtx(stream); }
+int needletail_zstd_stream(void *stream, const uint8_t *from, size_t length, size_t *consumed,
+                           uint8_t *into, size_t capacity, size_t *produced) {
+    ZSTD_inBuffer in = {from, length, 0};
+    ZSTD_outBuffer out = {into, capacity, 0};
+    size_t r = ZSTD_decompressStream(stream, &out, &in);
+    *consumed = in.pos;
+    *produced = out.pos;
+    if (ZSTD_isError(r)) return -1;
+    return r == 0;
+}
 #else
+void *needletail_zstd_stream_new(void) { return NULL; }
+void needletail_zstd_stream_free(void *stream) { (void)stream; }
+int needletail_zstd_stream(void *stream, const uint8_t *from, size_t length, size_t *consumed,
+                           uint8_t *into, size_t capacity, size_t *produced) {
+    (void)stream; (void)from; (void)length; (void)into; (void)capacity;
+    *consumed = 0;
+    *produced = 0;
+    return -1;
+}
 int needletail_zstd_is_present(void) { return 0; }
 size_t needletail_zstd_bound(size_t length) { return length; }
 int64_t needletail_zstd_compress(uint8_t *into, size_t capacity, const uint8_t *from, size_t length, int level) {

@@ -13,6 +13,13 @@ size_t needletail_zstd_bound(size_t length);
 int64_t needletail_zstd_compress(uint8_t *into, size_t capacity, const uint8_t *from, size_t length, int level);
 int64_t needletail_zstd_decompress(uint8_t *into, size_t capacity, const uint8_t *from, size_t length);
 
+/// Decodes zstd frames chunk by chunk, whether or not they name their content size. Same contract as `needletail_inflate`,
+/// but 1 means "at the end of a frame": more frames may follow.
+void *needletail_zstd_stream_new(void);
+void needletail_zstd_stream_free(void *stream);
+int needletail_zstd_stream(void *stream, const uint8_t *from, size_t length, size_t *consumed,
+                           uint8_t *into, size_t capacity, size_t *produced);
+
 size_t needletail_zlib_bound(size_t length);
 int64_t needletail_zlib_compress(uint8_t *into, size_t capacity, const uint8_t *from, size_t length, int level);
 int64_t needletail_zlib_decompress(uint8_t *into, size_t capacity, const uint8_t *from, size_t length);

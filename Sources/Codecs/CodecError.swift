@@ -1,0 +1,15 @@
+/// Bytes that can't be decoded: where (counted from the first byte the decoder was given) and why.
+package struct CodecError: Error, Hashable, Sendable, CustomStringConvertible {
+    package var offset: Int
+    package var reason: String
+
+    package init(_ offset: Int, _ reason: String) {
+        self.offset = offset
+        self.reason = reason
+    }
+
+    package var description: String { "cannot decode at byte \(offset): \(reason)" }
+}
+
+/// No decoder here makes more values than this at once, whatever a header claims.
+package let maximumDecodedCount = 1 << 28
