@@ -1,4 +1,4 @@
-package import Telemetry
+internal import Telemetry
 
 /// Aggregates over series, at every grid point by itself.
 ///

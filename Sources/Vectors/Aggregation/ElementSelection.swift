@@ -1,4 +1,4 @@
-import Telemetry
+internal import Telemetry
 
 /// `topk`, `bottomk`, `limitk`, `limit_ratio`: elements keep their labels.
 func selectElements(

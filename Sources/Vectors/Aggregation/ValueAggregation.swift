@@ -1,4 +1,4 @@
-import Telemetry
+internal import Telemetry
 
 /// One series for each group and distinct value.
 func countValues(_ groups: AggregationGroups, label: String, _ input: StepMatrix) throws(VectorError) -> StepMatrix {

@@ -1,4 +1,4 @@
-import Telemetry
+internal import Telemetry
 
 /// One element of a vector at one point.
 enum VectorElement {

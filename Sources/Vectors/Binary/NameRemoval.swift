@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// When an operation that makes another quantity of a metric loses its name.
 package enum NameRemoval: Hashable, Sendable {
     /// At once: Prometheus' default.

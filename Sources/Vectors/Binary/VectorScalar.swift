@@ -1,4 +1,4 @@
-package import Telemetry
+internal import Telemetry
 
 /// A vector by a number, at every point. `scalar` has one number for each grid point.
 ///

@@ -1,4 +1,4 @@
-package import Telemetry
+internal import Telemetry
 
 /// A vector by a vector: elements meet in match groups, at every grid point by itself.
 ///

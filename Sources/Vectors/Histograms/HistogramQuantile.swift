@@ -1,4 +1,4 @@
-package import Telemetry
+internal import Telemetry
 
 /// `histogram_quantile`: over classic buckets, grouped by all labels but `le`, and over native histograms.
 ///

@@ -1,4 +1,4 @@
-import Telemetry
+package import Telemetry
 
 extension NativeHistogram {
     /// Keeps the observations below (`</`) or above (`>/`) a number; the sum is estimated anew from what is left.

@@ -1,4 +1,4 @@
-import Telemetry
+internal import Telemetry
 
 /// A native histogram with its buckets as (index, count) pairs in ascending order, none of them empty: the form in which
 /// histograms are easy to add, compare and walk.

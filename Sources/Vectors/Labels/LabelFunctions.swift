@@ -1,5 +1,5 @@
-package import Telemetry
-import Patterns
+internal import Telemetry
+internal import Patterns
 
 /// `label_replace`: where the expression matches the whole source value, the destination becomes the expanded template;
 /// an empty result deletes the label, no match leaves the series as it is.

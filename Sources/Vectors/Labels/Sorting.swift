@@ -1,4 +1,4 @@
-package import Telemetry
+internal import Telemetry
 
 /// Orders the series of an instant result by value; NaN comes last in both directions, equal values stay in order.
 package func sortByValue(_ input: StepMatrix, descending: Bool) -> StepMatrix {

@@ -1,0 +1,85 @@
+/// Reads a quoted string with Go's escapes.
+package struct StringSyntax {
+    struct Problem: Error { let message: String }
+
+    private let bytes: [UInt8]
+    private(set) var at: Int
+    private let quote: UInt8
+
+    /// `at` is behind the opening quote.
+    init(bytes: [UInt8], at: Int, quote: UInt8) {
+        self.bytes = bytes
+        self.at = at
+        self.quote = quote
+    }
+
+    /// The text of a whole quoted string, nil where it is none.
+    package static func unquote(_ text: String) -> String? {
+        let bytes = Array(text.utf8)
+        guard let quote = bytes.first, quote == 0x22 || quote == 0x27 || quote == 0x60 else { return nil }
+        var reader = StringSyntax(bytes: bytes, at: 1, quote: quote)
+        guard case .success(let value) = reader.read(), reader.at == bytes.count else { return nil }
+        return value
+    }
+
+    mutating func read() -> Result<String, Problem> {
+        let raw = quote == UInt8(ascii: "`")
+        var out: [UInt8] = []
+        while at < bytes.count {
+            let byte = bytes[at]
+            at += 1
+            if byte == quote { return .success(String(decoding: out, as: UTF8.self)) }
+            if raw {
+                out.append(byte)
+            } else if byte == UInt8(ascii: "\n") {
+                return .failure(Problem(message: "unterminated quoted string"))
+            } else if byte == UInt8(ascii: "\\") {
+                if let problem = escape(&out) { return .failure(problem) }
+            } else {
+                out.append(byte)
+            }
+        }
+        return .failure(Problem(message: raw ? "unterminated raw string" : "unterminated quoted string"))
+    }
+
+    private mutating func escape(_ out: inout [UInt8]) -> Problem? {
+        guard at < bytes.count else { return Problem(message: "escape sequence not terminated") }
+        let byte = bytes[at]
+        at += 1
+        switch byte {
+        case UInt8(ascii: "a"): out.append(0x07)
+        case UInt8(ascii: "b"): out.append(0x08)
+        case UInt8(ascii: "f"): out.append(0x0c)
+        case UInt8(ascii: "n"): out.append(0x0a)
+        case UInt8(ascii: "r"): out.append(0x0d)
+        case UInt8(ascii: "t"): out.append(0x09)
+        case UInt8(ascii: "v"): out.append(0x0b)
+        case UInt8(ascii: "\\"), quote: out.append(byte)
+        case UInt8(ascii: "0")...UInt8(ascii: "7"):
+            at -= 1
+            return code(digits: 3, radix: 8, &out)
+        case UInt8(ascii: "x"): return code(digits: 2, radix: 16, &out)
+        case UInt8(ascii: "u"): return code(digits: 4, radix: 16, &out)
+        case UInt8(ascii: "U"): return code(digits: 8, radix: 16, &out)
+        default: return Problem(message: "unknown escape sequence U+00\(String(byte, radix: 16, uppercase: true)) '\(Character(UnicodeScalar(byte)))'")
+        }
+        return nil
+    }
+
+    private mutating func code(digits: Int, radix: Int, _ out: inout [UInt8]) -> Problem? {
+        guard at + digits <= bytes.count,
+            let value = UInt32(String(decoding: bytes[at..<at + digits], as: UTF8.self), radix: radix)
+        else { return Problem(message: "illegal character in escape sequence") }
+        at += digits
+        if digits <= 3 {
+            guard let byte = UInt8(exactly: value) else { return Problem(message: "escape sequence is an invalid Unicode code point") }
+            out.append(byte)
+            return nil
+        }
+        guard let scalar = Unicode.Scalar(value) else {
+            return Problem(message: "escape sequence is an invalid Unicode code point")
+        }
+        out.append(contentsOf: String(Character(scalar)).utf8)
+        return nil
+    }
+}
