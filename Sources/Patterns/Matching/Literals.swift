@@ -1,0 +1,93 @@
+/// What an expression says about the bytes of its matches, for indexes and short cuts.
+enum Literals {
+    static let maximumSet = 100
+
+    /// All strings that match, if they are few.
+    static func finiteSet(_ node: Node) -> [[UInt8]]? {
+        switch node {
+        case .empty: return [[]]
+        case .literal(let scalars): return [scalars.flatMap(UTF8Ranges.encode)]
+        case .scalars(let set):
+            let count = set.count(limit: maximumSet)
+            guard count > 0, count <= maximumSet else { return nil }
+            return set.ranges.flatMap { $0.map(UTF8Ranges.encode) }
+        case .assertion: return nil
+        case .capture(_, let inner): return finiteSet(inner)
+        case .repetition(let inner, let least, let most, _):
+            guard let most, most <= 4, let inner = finiteSet(inner) else { return nil }
+            var all: [[UInt8]] = []
+            var power: [[UInt8]] = [[]]
+            for count in 0...most {
+                if count >= least { all += power }
+                guard all.count <= maximumSet, let longer = product(power, inner) else { return nil }
+                power = longer
+            }
+            return unique(all)
+        case .concatenation(let parts):
+            var result: [[UInt8]] = [[]]
+            for part in parts {
+                guard let next = finiteSet(part), let longer = product(result, next) else { return nil }
+                result = longer
+            }
+            return unique(result)
+        case .alternation(let branches):
+            var result: [[UInt8]] = []
+            for branch in branches {
+                guard let more = finiteSet(branch) else { return nil }
+                result += more
+                guard result.count <= maximumSet else { return nil }
+            }
+            return unique(result)
+        }
+    }
+
+    private static func product(_ left: [[UInt8]], _ right: [[UInt8]]) -> [[UInt8]]? {
+        guard left.count * right.count <= maximumSet else { return nil }
+        return left.flatMap { head in right.map { head + $0 } }
+    }
+
+    private static func unique(_ strings: [[UInt8]]) -> [[UInt8]]? {
+        var seen: Set<[UInt8]> = []
+        let result = strings.filter { seen.insert($0).inserted }
+        return result.count <= maximumSet ? result : nil
+    }
+
+    /// Strings that every match contains, in order and apart from each other.
+    static func required(_ node: Node) -> [[UInt8]] {
+        switch node {
+        case .empty, .scalars, .assertion, .alternation: []
+        case .literal(let scalars): [scalars.flatMap(UTF8Ranges.encode)]
+        case .capture(_, let inner): required(inner)
+        case .repetition(let inner, let least, _, _): least > 0 ? required(inner) : []
+        case .concatenation(let parts): parts.flatMap(required)
+        }
+    }
+
+    /// What every match begins with, where matches begin at the start of the text.
+    static func prefix(_ node: Node) -> [UInt8] {
+        switch node {
+        case .literal(let scalars): scalars.flatMap(UTF8Ranges.encode)
+        case .capture(_, let inner): prefix(inner)
+        case .repetition(let inner, let least, _, _): least > 0 ? prefix(inner) : []
+        case .concatenation(let parts):
+            switch parts.first {
+            case .assertion(.beginText)?: parts.dropFirst().first.map(prefix) ?? []
+            case let first?: prefix(first)
+            case nil: []
+            }
+        case .alternation(let branches): commonPrefix(branches.map(prefix))
+        case .empty, .scalars, .assertion: []
+        }
+    }
+
+    private static func commonPrefix(_ strings: [[UInt8]]) -> [UInt8] {
+        guard var common = strings.first else { return [] }
+        for string in strings.dropFirst() {
+            let length = zip(common, string).prefix { $0 == $1 }.count
+            common = Array(common[..<length])
+        }
+        // Never cut inside a scalar: the caller may read it as text.
+        while !common.isEmpty, String(validating: common, as: UTF8.self) == nil { common.removeLast() }
+        return common
+    }
+}

@@ -1,0 +1,134 @@
+import Synchronization
+
+/// What all copies of a pattern share. The automata are borrowed for the length of a call, so that two tasks never
+/// build the same one, and no lock is held while a text is read.
+final class PatternStorage: Sendable {
+    private static let pooled = 4
+
+    let program: Program
+    let captureNames: [String?]
+    let literalSet: [String]?
+    let requiredLiterals: [[UInt8]]
+    let prefix: [UInt8]
+    let matchesEverything: Bool
+    private let sortedSet: [[UInt8]]?
+    private let wholeShortcut: Shortcut?
+    private let anywhereShortcut: Shortcut?
+    /// The longest of the required literals: texts without it are turned away before the automaton reads them.
+    let needle: [UInt8]
+    private let wholePool = Mutex<[Automaton]>([])
+    private let anywherePool = Mutex<[Automaton]>([])
+    private let simulationPool = Mutex<[Simulation]>([])
+
+    init(_ node: Node, _ program: Program, _ captureNames: [String?]) {
+        self.program = program
+        self.captureNames = captureNames
+        let set = Literals.finiteSet(Literals.withoutOuterAnchors(node))
+        literalSet = set?.map { String(decoding: $0, as: UTF8.self) }
+        sortedSet = set?.sorted { $0.lexicographicallyPrecedes($1) }
+        let required = Literals.required(node).filter { !$0.isEmpty }
+        requiredLiterals = required
+        needle = required.max { $0.count < $1.count } ?? []
+        prefix = Literals.prefix(node)
+        wholeShortcut = Shortcut(node, .whole)
+        anywhereShortcut = Shortcut(node, .anywhere)
+        matchesEverything = Literals.isEverything(node)
+    }
+
+    func answer(_ question: Automaton.Question, _ text: Span<UInt8>) -> Bool {
+        if let quick = quickAnswer(question, text) { return quick }
+        var automaton = borrow(question)
+        let result = run(&automaton, text)
+        giveBack(question, automaton)
+        return result
+    }
+
+    /// nil where the automaton has to read the text.
+    func quickAnswer(_ question: Automaton.Question, _ text: Span<UInt8>) -> Bool? {
+        let shortcut = question == .whole ? wholeShortcut : anywhereShortcut
+        if let shortcut, let result = shortcut.matches(text) { return result }
+        if question == .whole, let sortedSet { return PatternStorage.contains(sortedSet, text) }
+        if needle.count > 1, ByteSearch.find(needle, in: text) == nil, !needsRepair { return false }
+        return nil
+    }
+
+    // A required U+FFFD also stands for bytes that are not UTF-8.
+    private var needsRepair: Bool { needle.contains(0xef) && program.matchesReplacement }
+
+    func run(_ automaton: inout Automaton, _ text: Span<UInt8>) -> Bool {
+        if program.matchesReplacement, !ValidText.isValid(text) {
+            return automaton.matches(ValidText(repairing: text).bytes.span)
+        }
+        return automaton.matches(text)
+    }
+
+    private static func contains(_ sorted: [[UInt8]], _ text: Span<UInt8>) -> Bool {
+        var low = 0
+        var high = sorted.count
+        while low < high {
+            let middle = (low + high) / 2
+            switch compare(sorted[middle], text) {
+            case 0: return true
+            case ..<0: low = middle + 1
+            default: high = middle
+            }
+        }
+        return false
+    }
+
+    private static func compare(_ left: [UInt8], _ right: Span<UInt8>) -> Int {
+        for index in 0..<min(left.count, right.count) where left[index] != right[index] {
+            return left[index] < right[index] ? -1 : 1
+        }
+        return left.count - right.count
+    }
+
+    // MARK: Pools
+
+    func borrow(_ question: Automaton.Question) -> Automaton {
+        let pooled =
+            switch question {
+            case .whole: wholePool.withLock { $0.popLast() }
+            case .anywhere: anywherePool.withLock { $0.popLast() }
+            }
+        return pooled ?? Automaton(program, question)
+    }
+
+    func giveBack(_ question: Automaton.Question, _ automaton: Automaton) {
+        func put(_ pool: inout [Automaton]) {
+            if pool.count < PatternStorage.pooled { pool.append(automaton) }
+        }
+        switch question {
+        case .whole: wholePool.withLock { put(&$0) }
+        case .anywhere: anywherePool.withLock { put(&$0) }
+        }
+    }
+
+    func borrowSimulation() -> Simulation {
+        simulationPool.withLock { $0.popLast() } ?? Simulation(program)
+    }
+
+    func giveBack(_ simulation: Simulation) {
+        simulationPool.withLock { pool in
+            if pool.count < PatternStorage.pooled { pool.append(simulation) }
+        }
+    }
+}
+
+extension Literals {
+    /// Outer `^` and `$` add nothing to a whole match.
+    static func withoutOuterAnchors(_ node: Node) -> Node {
+        guard case .concatenation(var parts) = node else { return node }
+        while case .assertion(.beginText)? = parts.first { parts.removeFirst() }
+        while case .assertion(.endText)? = parts.last { parts.removeLast() }
+        return Parser.concatenation(parts)
+    }
+
+    static func isEverything(_ node: Node) -> Bool {
+        switch withoutOuterAnchors(node) {
+        case .repetition(.scalars(let set), 0, nil, _): set == .all
+        case .capture(_, let inner): isEverything(inner)
+        default: false
+        }
+    }
+}

@@ -1,0 +1,60 @@
+/// A compiled expression: a non-deterministic automaton over the bytes of UTF-8.
+struct Program: Sendable {
+    enum Operation: UInt8, Sendable {
+        /// A byte from `low` to `high`, then `out`.
+        case range
+        /// A byte in `sets[index]`, then `out`.
+        case set
+        /// `out` first, `index` if that fails.
+        case split
+        /// Stores the position in slot `index`, then `out`.
+        case capture
+        /// `low` is an `Assertion`, then `out`.
+        case assertion
+        case match
+        case fail
+    }
+
+    struct Instruction: Sendable {
+        var operation: Operation
+        var low: UInt8 = 0
+        var high: UInt8 = 0
+        var out: Int32 = 0
+        var index: Int32 = 0
+    }
+
+    var instructions: [Instruction]
+    var sets: [ByteSet]
+    var start: Int32
+    /// Two for the whole match and for each capture.
+    var slotCount: Int
+    var hasLineAssertions: Bool
+    var hasWordAssertions: Bool
+    var hasAssertions: Bool
+    /// Every match begins where the text begins.
+    var isAnchoredAtStart: Bool
+    /// Some class holds U+FFFD, which is what a byte that is not UTF-8 counts as.
+    var matchesReplacement: Bool
+}
+
+/// A set of bytes.
+struct ByteSet: Hashable, Sendable {
+    private var words = SIMD4<UInt64>()
+
+    @inline(__always)
+    func contains(_ byte: UInt8) -> Bool {
+        words[Int(byte >> 6)] &>> UInt64(byte & 63) & 1 == 1
+    }
+
+    mutating func insert(_ range: ClosedRange<UInt8>) {
+        for byte in range { words[Int(byte >> 6)] |= 1 &<< UInt64(byte & 63) }
+    }
+
+    /// The range that the set is, if it is one.
+    var singleRange: ClosedRange<UInt8>? {
+        guard let first = (UInt8.min...UInt8.max).first(where: contains),
+            let last = (UInt8.min...UInt8.max).last(where: contains)
+        else { return nil }
+        return (first...last).allSatisfy(contains) ? first...last : nil
+    }
+}
