@@ -3,6 +3,10 @@ package struct PatternMatch: Hashable, Sendable {
     /// One for each group; nil for a group that took no part. The first is the whole match and never nil.
     package var groups: [Range<Int>?]
 
+    package init(groups: [Range<Int>?]) {
+        self.groups = groups
+    }
+
     package var range: Range<Int> { groups.first.flatMap { $0 } ?? 0..<0 }
 
     package subscript(_ group: Int) -> Range<Int>? { groups.indices.contains(group) ? groups[group] : nil }

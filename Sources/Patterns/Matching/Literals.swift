@@ -1,15 +1,20 @@
-/// What an expression says about the bytes of its matches, for indexes and short cuts.
+/// What an expression says about the bytes of its matches, for indexes and short cuts. U+FFFD is never taken for a
+/// literal: it also stands for bytes that are not UTF-8.
 enum Literals {
     static let maximumSet = 100
+
+    static func bytes(_ scalars: [UInt32]) -> [UInt8]? {
+        scalars.contains(0xfffd) ? nil : scalars.flatMap(UTF8Ranges.encode)
+    }
 
     /// All strings that match, if they are few.
     static func finiteSet(_ node: Node) -> [[UInt8]]? {
         switch node {
         case .empty: return [[]]
-        case .literal(let scalars): return [scalars.flatMap(UTF8Ranges.encode)]
+        case .literal(let scalars): return bytes(scalars).map { [$0] }
         case .scalars(let set):
             let count = set.count(limit: maximumSet)
-            guard count > 0, count <= maximumSet else { return nil }
+            guard count > 0, count <= maximumSet, !set.contains(0xfffd) else { return nil }
             return set.ranges.flatMap { $0.map(UTF8Ranges.encode) }
         case .assertion: return nil
         case .capture(_, let inner): return finiteSet(inner)
@@ -56,7 +61,7 @@ enum Literals {
     static func required(_ node: Node) -> [[UInt8]] {
         switch node {
         case .empty, .scalars, .assertion, .alternation: []
-        case .literal(let scalars): [scalars.flatMap(UTF8Ranges.encode)]
+        case .literal(let scalars): bytes(scalars).map { [$0] } ?? []
         case .capture(_, let inner): required(inner)
         case .repetition(let inner, let least, _, _): least > 0 ? required(inner) : []
         case .concatenation(let parts): parts.flatMap(required)
@@ -66,7 +71,7 @@ enum Literals {
     /// What every match begins with, where matches begin at the start of the text.
     static func prefix(_ node: Node) -> [UInt8] {
         switch node {
-        case .literal(let scalars): scalars.flatMap(UTF8Ranges.encode)
+        case .literal(let scalars): bytes(scalars) ?? []
         case .capture(_, let inner): prefix(inner)
         case .repetition(let inner, let least, _, _): least > 0 ? prefix(inner) : []
         case .concatenation(let parts):

@@ -48,12 +48,9 @@ final class PatternStorage: Sendable {
         let shortcut = question == .whole ? wholeShortcut : anywhereShortcut
         if let shortcut, let result = shortcut.matches(text) { return result }
         if question == .whole, let sortedSet { return PatternStorage.contains(sortedSet, text) }
-        if needle.count > 1, ByteSearch.find(needle, in: text) == nil, !needsRepair { return false }
+        if needle.count > 1, ByteSearch.find(needle, in: text) == nil { return false }
         return nil
     }
-
-    // A required U+FFFD also stands for bytes that are not UTF-8.
-    private var needsRepair: Bool { needle.contains(0xef) && program.matchesReplacement }
 
     func run(_ automaton: inout Automaton, _ text: Span<UInt8>) -> Bool {
         if program.matchesReplacement, !ValidText.isValid(text) {

@@ -41,8 +41,7 @@ struct Shortcut: Sendable {
                 if index == 0 { isOpenAtStart = true }
                 if index == parts.count - 1 { isOpenAtEnd = true }
                 afterGap = true
-            } else if case .literal(let scalars) = part {
-                let bytes = scalars.flatMap(UTF8Ranges.encode)
+            } else if case .literal(let scalars) = part, let bytes = Literals.bytes(scalars) {
                 if afterGap { pieces.append(bytes) } else { pieces[pieces.count - 1] += bytes }
                 afterGap = false
             } else {

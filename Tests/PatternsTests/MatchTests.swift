@@ -1,0 +1,103 @@
+import Patterns
+import Testing
+
+@Suite struct MatchTests {
+    /// From Go's regexp/find_test.go and re2's search tests: leftmost, first alternative.
+    @Test func theFirstMatchAndItsGroupsAreThoseOfGo() throws {
+        let cases: [(expression: String, text: String, groups: [Range<Int>?]?)] = [
+            ("", "", [0..<0]),
+            ("a+", "baaab", [1..<4]),
+            ("a+?", "baaab", [1..<2]),
+            ("(?U)a+", "baaab", [1..<2]),
+            ("(?U)a+?", "baaab", [1..<4]),
+            ("(a|ab)(c|bcd)(d*)", "abcd", [0..<4, 0..<1, 1..<4, 4..<4]),
+            ("(a+|b)*", "ab", [0..<2, 1..<2]),
+            ("(a+|b){0,}", "ab", [0..<2, 1..<2]),
+            ("(a*)*", "b", [0..<0, 0..<0]),
+            ("(a*)+", "b", [0..<0, 0..<0]),
+            ("(|a)*", "aa", [0..<0, 0..<0]),
+            ("(a)|b", "b", [0..<1, nil]),
+            ("(.*).*", "ab", [0..<2, 0..<2]),
+            ("(.*?)(b+)", "aabb", [0..<4, 0..<2, 2..<4]),
+            ("a\\Bb", "ab", [0..<2]),
+            ("\\bb", "ab b", [3..<4]),
+            ("b$", "bab", [2..<3]),
+            ("^b", "ab", nil),
+            ("(?m)^b", "a\nb", [2..<3]),
+            ("é", "caffé", [4..<6]),
+            ("x|.", "é", [0..<2]),
+            ("ab$", "cab", [1..<3]),
+            ("(b(c)?)", "abab", [1..<2, 1..<2, nil]),
+            ("(?P<k>\\w+)=(?P<v>\\S*)", "  level=info x", [2..<12, 2..<7, 8..<12]),
+        ]
+        // A long tail after the text forces the simulation; it has to agree with the backtracker.
+        let tail = [UInt8](repeating: 0x0a, count: 300_000)
+        for (expression, text, groups) in cases {
+            let bytes = Array("##\(text)".utf8)[2...]
+            let expected = groups.map { PatternMatch(groups: $0.map { $0.map { ($0.lowerBound + 2)..<($0.upperBound + 2) } }) }
+            #expect(try Pattern(expression).firstMatch(in: bytes) == expected, "\(expression) in \(text)")
+            guard !expression.contains("$") else { continue }
+            let long = try Pattern(expression).firstMatch(in: Array(text.utf8) + tail)
+            #expect(long?.groups == groups, "\(expression) in a long text")
+        }
+    }
+
+    @Test func allMatchesAndReplacementsAreThoseOfGo() throws {
+        let replacements: [(expression: String, template: String, text: String, result: String)] = [
+            ("", "7", "", "7"),
+            ("", "x", "abc", "xaxbxcx"),
+            ("b*", "x", "abc", "xaxcx"),
+            ("b", "x", "abc", "axc"),
+            ("[a-c]*", "x", "abcbcdcdedef", "xdxdxexdxexfx"),
+            ("$", "x", "ab", "abx"),
+            ("é*", "-", "aéb", "-a-b-"),
+            ("(a)(b)?", "<$1$2>", "abac", "<ab><a>c"),
+            ("(?P<key>\\w+)=(?P<value>\\w+)", "${value}=$key", "a=b c=d", "b=a d=c"),
+            ("a", "$$", "bab", "b$b"),
+            ("(a)", "$1x", "bab", "bb"),
+            ("(a)", "${1}x", "bab", "baxb"),
+            ("a", "$", "bab", "b$b"),
+            ("a", "${", "bab", "b${b"),
+            ("a", "$0$0", "bab", "baab"),
+            ("a", "$9", "bab", "bb"),
+            ("a", "$01", "bab", "bb"),
+            ("(.*);(.*)", "$2;$1;${3}$", "x;y", "y;x;$"),
+            (".", "-", "日本", "--"),
+            ("\\b", "|", "ab cd", "|ab| |cd|"),
+        ]
+        for (expression, template, text, result) in replacements {
+            #expect(
+                try Pattern(expression).replacingAll(in: text, with: template) == result,
+                "\(expression) by \(template) in \(text)")
+        }
+        let found = try Pattern("a|ab?").allMatches(in: Array("ab-a".utf8)).map(\.range)
+        #expect(found == [0..<1, 3..<4])
+        #expect(try Pattern("\\d").allMatches(in: Array("1234".utf8), limit: 2).count == 2)
+        let match = try #require(try Pattern("(?P<n>b+)").firstMatch(in: Array("abbc".utf8)))
+        #expect(try Pattern("(?P<n>b+)").expand("<$n>", match, in: Array("abbc".utf8)[...]) == Array("<bb>".utf8))
+    }
+
+    @Test func expressionsMadeToHangDoNot() throws {
+        let clock = ContinuousClock()
+        let cases: [(expression: String, length: Int)] = [
+            ("(a*)*b", 100_000), ("(a|aa)*c", 100_000), ("(a|a?)+$b", 20_000), ("(.*)*x", 20_000),
+            ("a*a*a*a*a*b", 20_000), ("(?:a?){50}a{50}b", 5000), ("(a+a+)+y", 20_000),
+        ]
+        for (expression, length) in cases {
+            let text = [UInt8](repeating: 0x61, count: length)
+            let pattern = try Pattern(expression)
+            let time = try clock.measure {
+                #expect(!pattern.isFound(in: text) && !pattern.matchesWhole(text))
+                // Captures are looked for only where there is a match, so ask for one that is at the very end.
+                let withEnd = try Pattern("(?:\(expression)|(a)$)")
+                #expect(withEnd.firstMatch(in: text + [0x61])?.range.upperBound == text.count + 1)
+            }
+            #expect(time < .seconds(20), "\(expression)")
+        }
+        // A program whose automaton would have 2^20 states runs in its budget of memory.
+        let wide = try Pattern("(?:a|b)*a(?:a|b){20}")
+        var bits = SystemRandomNumberGenerator()
+        let noise = (0..<20_000).map { _ in UInt8(bits.next() & 1) + 0x61 }
+        #expect(wide.matchesWhole(noise) == (noise[noise.count - 21] == 0x61))
+    }
+}
