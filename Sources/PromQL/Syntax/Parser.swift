@@ -304,7 +304,7 @@ struct Parser {
         advance()
         if operation == .regex || operation == .notRegex {
             do { _ = try Pattern(value, options: [.dotMatchesNewline]) } catch let problem {
-                throw error("error parsing regexp: \(problem)", at: range)
+                throw error(problem.description, at: range)
             }
         }
         return Matcher(name, operation, value)

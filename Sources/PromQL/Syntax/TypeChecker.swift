@@ -74,7 +74,7 @@ struct TypeChecker {
             do {
                 let matches = try Pattern(matcher.value, options: [.dotMatchesNewline]).matchesWhole("")
                 return matches == (matcher.operation == .regex)
-            } catch { throw fail("error parsing regexp: \(error)", at: selector.range) }
+            } catch { throw fail("\(error)", at: selector.range) }
         }
     }
 

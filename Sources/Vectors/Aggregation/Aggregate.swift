@@ -51,6 +51,7 @@ struct AggregationGroups {
             let key = grouping.labels(of: series.labels)
             if let known = index[key] {
                 members[known].append(at)
+                if grouping.keepsName, series.dropsName { dropsName[known] = true }
             } else {
                 index[key] = labels.count
                 labels.append(key)

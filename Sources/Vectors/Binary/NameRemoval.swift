@@ -1,4 +1,4 @@
-internal import Telemetry
+package import Telemetry
 
 /// When an operation that makes another quantity of a metric loses its name.
 package enum NameRemoval: Hashable, Sendable {
@@ -12,8 +12,17 @@ extension StepSeries {
     /// Takes the name away, now or later.
     package mutating func dropName(_ removal: NameRemoval) {
         switch removal {
-        case .eager: labels = labels.droppingMetricName
+        case .eager: labels = labels.droppingMetricIdentity
         case .delayed: dropsName = true
         }
+    }
+}
+
+extension LabelSet {
+    /// Without the name, and without the type and unit that belong to it.
+    package var droppingMetricIdentity: LabelSet {
+        guard valueRange(of: "__name__") != nil || valueRange(of: "__type__") != nil || valueRange(of: "__unit__") != nil
+        else { return self }
+        return filter { $0 != "__name__" && $0 != "__type__" && $0 != "__unit__" }
     }
 }

@@ -195,7 +195,7 @@ private struct VectorJoin {
     private mutating func slot(_ series: StepSeries, _ oneLabels: LabelSet) -> Int {
         var labels = series.labels
         let dropsName = element.operation.isArithmetic || element.returnBool
-        if dropsName, names == .eager { labels = labels.droppingMetricName }
+        if dropsName, names == .eager { labels = labels.droppingMetricIdentity }
         if matching.cardinality == .oneToOne {
             labels = matching.on ? labels.keeping(matching.labels) : labels.dropping(matching.labels)
         }

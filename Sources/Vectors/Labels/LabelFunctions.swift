@@ -11,16 +11,17 @@ package func labelReplace(
     }
     let expression: Pattern
     do {
-        expression = try Pattern("^(?s:\(pattern))$")
+        expression = try Pattern(pattern, options: [.dotMatchesNewline])
     } catch {
         throw .badRegularExpression("invalid regular expression in label_replace(): \(pattern)")
     }
     var output = input
     for at in output.series.indices {
         let labels = output.series[at].labels
-        let value = labels[source] ?? ""
-        guard let match = expression.firstMatch(in: value) else { continue }
-        output.series[at].labels = labels.setting(destination, to: expression.expand(replacement, match: match, in: value))
+        let value = labels.valueRange(of: source).map { labels.bytes[$0] } ?? []
+        guard let match = expression.wholeMatch(in: value) else { continue }
+        let expanded = expression.expand(replacement, match, in: value)
+        output.series[at].labels = labels.setting(destination, to: String(decoding: expanded, as: UTF8.self))
         if destination == "__name__" { output.series[at].dropsName = false }
     }
     try output.mergeEqualLabels()

@@ -1,0 +1,208 @@
+internal import Storage
+internal import Telemetry
+internal import Vectors
+
+/// What an expression gives over a whole grid at once.
+enum Value {
+    /// One number for each point.
+    case scalar([Double])
+    case string(String)
+    case vector(StepMatrix)
+}
+
+/// Walks the tree once. Every node is evaluated for all points of the grid; samples are walked series by series.
+struct Evaluator {
+    let setting: QuerySetting
+    let columns: [Int: [SeriesColumns]]
+    let context: QueryContext
+    var annotations = Annotations()
+
+    init(setting: QuerySetting, columns: [Int: [SeriesColumns]], context: QueryContext) {
+        self.setting = setting
+        self.columns = columns
+        self.context = context
+    }
+
+    mutating func result(of expression: Expression, over grid: StepGrid) throws -> PromQLResult {
+        let value: PromQLResult.Value
+        if expression.type == .matrix {
+            value = .samples(try samples(of: expression.unwrapped, over: grid))
+        } else {
+            switch try evaluate(expression, grid) {
+            case .scalar(let numbers) where setting.isRange:
+                let series = StepSeries(
+                    labels: .empty, values: numbers, present: [Bool](repeating: true, count: numbers.count))
+                value = .matrix(StepMatrix(grid: grid, series: grid.count > 0 ? [series] : []))
+            case .scalar(let numbers): value = .scalar(numbers.first ?? .nan)
+            case .string(let text): value = .string(text)
+            case .vector(var matrix):
+                try finish(&matrix)
+                value = setting.isRange ? .matrix(matrix) : .vector(matrix)
+            }
+        }
+        return PromQLResult(
+            value: value, time: grid.end, warnings: annotations.warnings, infos: annotations.infos)
+    }
+
+    private func finish(_ matrix: inout StepMatrix) throws(VectorError) {
+        matrix.removeEmptySeries()
+        if setting.names == .delayed {
+            for at in matrix.series.indices where matrix.series[at].dropsName {
+                matrix.series[at].labels = matrix.series[at].labels.droppingMetricIdentity
+            }
+            try matrix.mergeEqualLabels()
+        } else {
+            try matrix.checkDistinctLabels()
+        }
+        if setting.isRange { matrix.sortByLabels() }
+    }
+
+    /// A range vector on its own, at the grid's last point.
+    private mutating func samples(of expression: Expression, over grid: StepGrid) throws -> [SeriesColumns] {
+        let source = try rangeSource(expression, grid)
+        let window = source.window(at: grid.end)
+        var out: [SeriesColumns] = []
+        for series in source.series {
+            let floats = series.timestamps.indices.filter {
+                series.timestamps[$0] > window.start && series.timestamps[$0] <= window.end
+            }
+            let histograms = series.histogramTimestamps.indices.filter {
+                series.histogramTimestamps[$0] > window.start && series.histogramTimestamps[$0] <= window.end
+            }
+            if floats.isEmpty, histograms.isEmpty { continue }
+            out.append(
+                SeriesColumns(
+                    labels: series.dropsName ? series.labels.droppingMetricIdentity : series.labels,
+                    timestamps: floats.map { series.timestamps[$0] }, values: floats.map { series.values[$0] },
+                    histogramTimestamps: histograms.map { series.histogramTimestamps[$0] },
+                    histograms: histograms.map { series.histograms[$0] }))
+        }
+        return out.sorted { $0.labels < $1.labels }
+    }
+
+    /// Takes over the sentences of an operation, with the place they are about.
+    mutating func note(_ found: Annotations, at range: SourceRange) {
+        guard !found.isEmpty else { return }
+        annotations.merge(found, suffix: " (\(range.startText(in: setting.query)))")
+    }
+
+    // MARK: Nodes
+
+    mutating func evaluate(_ expression: Expression, _ grid: StepGrid) throws -> Value {
+        switch expression.node {
+        case .number(let literal): return .scalar([Double](repeating: literal.value, count: grid.count))
+        case .string(let text): return .string(text)
+        case .vector(let selector): return .vector(try select(selector, grid).matrix)
+        case .parenthesized(let inner), .plus(let inner): return try evaluate(inner, grid)
+        case .negated(let inner): return try negate(inner, grid)
+        case .binary(let binary): return try evaluate(binary, expression, grid)
+        case .aggregate(let aggregation): return .vector(try evaluate(aggregation, expression, grid))
+        case .call(let call): return try evaluate(call, expression, grid)
+        case .matrix, .subquery:
+            throw PromQLError.evaluation("a range vector is no value by itself: \(expression)")
+        }
+    }
+
+    mutating func vector(_ expression: Expression, _ grid: StepGrid) throws -> StepMatrix {
+        try context.check()
+        guard case .vector(let matrix) = try evaluate(expression, grid) else {
+            throw PromQLError.evaluation("expected an instant vector: \(expression)")
+        }
+        return matrix
+    }
+
+    mutating func scalar(_ expression: Expression, _ grid: StepGrid) throws -> [Double] {
+        guard case .scalar(let numbers) = try evaluate(expression, grid) else {
+            throw PromQLError.evaluation("expected a scalar: \(expression)")
+        }
+        return numbers
+    }
+
+    mutating func string(_ expression: Expression) throws -> String {
+        guard case .string(let text) = expression.unwrapped.node else {
+            throw PromQLError.evaluation("expected a string: \(expression)")
+        }
+        return text
+    }
+
+    private mutating func negate(_ inner: Expression, _ grid: StepGrid) throws -> Value {
+        switch try evaluate(inner, grid) {
+        case .scalar(let numbers): return .scalar(numbers.map { -$0 })
+        case .string: throw PromQLError.evaluation("a string cannot be negated")
+        case .vector(var matrix):
+            for at in matrix.series.indices {
+                for i in matrix.series[at].values.indices { matrix.series[at].values[i].negate() }
+                matrix.series[at].histograms = matrix.series[at].histograms?.map { $0?.scaled(by: -1) }
+                matrix.series[at].dropName(setting.names)
+            }
+            if setting.names == .eager { try matrix.mergeEqualLabels() }
+            return .vector(matrix)
+        }
+    }
+
+    private mutating func evaluate(
+        _ binary: BinaryExpression, _ expression: Expression, _ grid: StepGrid
+    ) throws -> Value {
+        let left = try evaluate(binary.left, grid)
+        let right = try evaluate(binary.right, grid)
+        var found = Annotations()
+        defer { note(found, at: expression.range) }
+        switch (left, right) {
+        case (.scalar(let a), .scalar(let b)): return .scalar(Vectors.binary(binary.operation, scalars: a, b))
+        case (.vector(let a), .vector(let b)):
+            return .vector(
+                try Vectors.binary(
+                    binary.operation, a, b, matching: binary.matching, returnBool: binary.returnBool,
+                    names: setting.names, annotations: &found))
+        case (.vector(let vector), .scalar(let numbers)):
+            return .vector(
+                try Vectors.binary(
+                    binary.operation, vector, scalar: numbers, scalarOnLeft: false, returnBool: binary.returnBool,
+                    names: setting.names, annotations: &found))
+        case (.scalar(let numbers), .vector(let vector)):
+            return .vector(
+                try Vectors.binary(
+                    binary.operation, vector, scalar: numbers, scalarOnLeft: true, returnBool: binary.returnBool,
+                    names: setting.names, annotations: &found))
+        default: throw PromQLError.evaluation("binary expression must contain only scalar and instant vector types")
+        }
+    }
+
+    private mutating func evaluate(
+        _ aggregation: Aggregation, _ expression: Expression, _ grid: StepGrid
+    ) throws -> StepMatrix {
+        var parameter = AggregationParameter.none
+        var place = expression.range
+        if let written = aggregation.parameter {
+            if aggregation.operation == .countValues {
+                parameter = .label(try string(written))
+            } else {
+                let numbers = try scalar(written, grid)
+                if let bad = numbers.first(where: \.isNaN), bad.isNaN {
+                    if aggregation.operation == .limitRatio { throw PromQLError.evaluation("Ratio value is NaN") }
+                    if aggregation.operation != .quantile { throw VectorError.parameterNotANumber }
+                }
+                parameter = .scalars(numbers)
+                place = written.range
+            }
+        }
+        let input = try vector(aggregation.inner, grid)
+        var found = Annotations()
+        let output = try aggregate(
+            aggregation.operation, grouping: aggregation.grouping, parameter: parameter, input, annotations: &found)
+        // What is about the parameter points there, the rest at the elements.
+        var aboutParameter = Annotations()
+        var aboutElements = Annotations()
+        for sentence in found.warnings {
+            if sentence.hasPrefix("PromQL warning: quantile") || sentence.hasPrefix("PromQL warning: ratio") {
+                aboutParameter.warn(sentence)
+            } else {
+                aboutElements.warn(sentence)
+            }
+        }
+        for sentence in found.infos { aboutElements.inform(sentence) }
+        note(aboutParameter, at: place)
+        note(aboutElements, at: aggregation.inner.range)
+        return output
+    }
+}

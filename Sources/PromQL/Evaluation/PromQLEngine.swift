@@ -1,0 +1,118 @@
+package import Storage
+package import Telemetry
+package import Vectors
+
+/// Evaluates PromQL over anything that reads series.
+package struct PromQLEngine: Sendable {
+    package struct Options: Sendable {
+        /// Milliseconds that an instant selector looks back.
+        package var lookback: Int64 = 300_000
+        /// Milliseconds: the step of subqueries that have none.
+        package var subqueryStep: Int64 = 60_000
+        package var names = NameRemoval.eager
+        package var parser = ParserOptions()
+        /// `rate` goes by the `__type__` label, not by the end of the name, where it complains of what is no counter.
+        package var typeLabels = false
+
+        package init() {}
+    }
+
+    package let options: Options
+    private let reader: any SeriesReader
+
+    package init(reader: any SeriesReader, options: Options = Options()) {
+        self.reader = reader
+        self.options = options
+    }
+
+    /// The tree of a query.
+    package static func parse(
+        _ query: String, options: ParserOptions = ParserOptions()
+    ) throws(PromQLError) -> Expression {
+        try Parser.parse(query, options: options)
+    }
+
+    /// The matchers of a bare selector, as `match[]` parameters have them.
+    package static func parseSelector(_ text: String) throws(PromQLError) -> [Matcher] {
+        let expression = try Parser.parse(text, options: ParserOptions())
+        guard case .vector(let selector) = expression.node, selector.at == nil, selector.offset == nil else {
+            throw .parse(position: expression.range.startText(in: text), message: "expected a series selector")
+        }
+        return selector.allMatchers
+    }
+
+    /// The matchers of every selector of an expression, in the order of the text.
+    package static func selectors(of expression: Expression) -> [[Matcher]] {
+        var out: [[Matcher]] = []
+        SelectorPlan.walk(expression) { out.append($0.allMatchers) }
+        return out
+    }
+
+    /// - Parameter time: milliseconds since 1970.
+    package func instant(_ query: String, at time: Int64, context: QueryContext) async throws -> PromQLResult {
+        let expression = try PromQLEngine.parse(query, options: options.parser)
+        return try await evaluate(expression, query: query, grid: .instant(time), isRange: false, context: context)
+    }
+
+    /// - Parameters: milliseconds; `step` must be positive.
+    package func range(
+        _ query: String, start: Int64, end: Int64, step: Int64, context: QueryContext
+    ) async throws -> PromQLResult {
+        guard step > 0 else {
+            throw PromQLError.evaluation("zero or negative query resolution step widths are not accepted")
+        }
+        let expression = try PromQLEngine.parse(query, options: options.parser)
+        guard expression.type == .vector || expression.type == .scalar else {
+            throw PromQLError.evaluation(
+                "invalid expression type \(quoteGo(expression.type.documented)) for range query, must be Scalar or instant Vector")
+        }
+        let grid = StepGrid(start: start, end: end, step: step)
+        return try await evaluate(expression, query: query, grid: grid, isRange: true, context: context)
+    }
+
+    package func evaluate(
+        _ expression: Expression, query: String, grid: StepGrid, isRange: Bool, context: QueryContext
+    ) async throws -> PromQLResult {
+        let setting = QuerySetting(
+            query: query, start: grid.start, end: grid.end, step: isRange ? grid.step : 0, isRange: isRange,
+            lookback: options.lookback, subqueryStep: options.subqueryStep,
+            names: options.names, typeLabels: options.typeLabels)
+        do {
+            let plan = try SelectorPlan(expression, grid, setting)
+            let loaded = try await plan.load(from: reader, context: context)
+            var evaluator = Evaluator(setting: setting, columns: loaded, context: context)
+            return try evaluator.result(of: expression, over: grid)
+        } catch let problem as VectorError {
+            throw PromQLError.evaluation(problem.description)
+        }
+    }
+}
+
+/// What does not change while a query is evaluated.
+struct QuerySetting: Sendable {
+    var query: String
+    var start: Int64
+    var end: Int64
+    var step: Int64
+    var isRange: Bool
+    var lookback: Int64
+    var subqueryStep: Int64
+    var names: NameRemoval
+    var typeLabels: Bool
+
+    var durations: DurationScope { DurationScope(step: step, range: end &- start) }
+
+    /// The time at which a selector looks when the grid is at `time`, before its offset.
+    func reference(_ modifier: AtModifier?, _ time: Int64) -> Int64 {
+        switch modifier {
+        case nil: time
+        case .time(let fixed): fixed
+        case .start: start
+        case .end: end
+        }
+    }
+
+    func offset(_ duration: DurationExpression?) throws(PromQLError) -> Int64 {
+        try duration?.milliseconds(in: durations) ?? 0
+    }
+}

@@ -1,0 +1,124 @@
+internal import Storage
+internal import Telemetry
+internal import Vectors
+
+/// `info(v, {…})`: adds the labels of info series with the same `instance` and `job`.
+enum InfoFunction {
+    static let identifying = ["instance", "job"]
+
+    /// Of the second argument.
+    static func matchers(_ call: FunctionCall) -> [Matcher] {
+        guard call.arguments.count > 1, case .vector(let selector) = call.arguments[1].node else { return [] }
+        return selector.allMatchers
+    }
+
+    /// What the info series are fetched by: their names. Data matchers are applied to what came.
+    static func nameMatchers(_ call: FunctionCall) -> [Matcher] {
+        let names = matchers(call).filter { $0.name == "__name__" }
+        return names.isEmpty ? [Matcher("__name__", .equal, "target_info")] : names
+    }
+}
+
+/// An info series at the points of the grid.
+private struct InfoSeries {
+    var labels: LabelSet
+    var key: LabelSet
+    var present: [Bool]
+    var times: [Int64]
+}
+
+extension Evaluator {
+    mutating func info(_ call: FunctionCall, _ expression: Expression, _ grid: StepGrid) throws -> StepMatrix {
+        let base = try vector(call.arguments[0], grid)
+        let names = InfoFunction.nameMatchers(call)
+        let nameTests = try names.map { try CompiledMatcher($0) }
+        // Only positive conditions make a base series an info series.
+        let positive = try names.filter { $0.operation == .equal || $0.operation == .regex }.map { try CompiledMatcher($0) }
+        let data = try InfoFunction.matchers(call).filter { $0.name != "__name__" }.map { try CompiledMatcher($0) }
+        let sources = try infoSeries(expression, nameTests, grid)
+        var output = StepMatrix(grid: grid)
+        var slots: [LabelSet: Int] = [:]
+        for series in base.series {
+            let name = series.labels.metricName ?? ""
+            if !positive.isEmpty, nameTests.allSatisfy({ $0.matches(value: name) }) {
+                output.series.append(series)
+                continue
+            }
+            let key = series.labels.keeping(InfoFunction.identifying)
+            let candidates = key.isEmpty ? [] : sources.filter { $0.key == key }
+            for i in 0..<grid.count where series.present[i] {
+                guard let labels = try enriched(series.labels, candidates, data, i) else { continue }
+                let slot: Int
+                if let known = slots[labels] {
+                    slot = known
+                } else {
+                    slot = output.series.count
+                    slots[labels] = slot
+                    output.series.append(StepSeries(labels: labels, count: grid.count, dropsName: series.dropsName))
+                }
+                if let histogram = series.histogram(at: i) {
+                    output.series[slot].set(histogram, at: i)
+                } else {
+                    output.series[slot].set(series.values[i], at: i)
+                }
+            }
+        }
+        return output
+    }
+
+    private func infoSeries(
+        _ expression: Expression, _ names: [CompiledMatcher], _ grid: StepGrid
+    ) throws -> [InfoSeries] {
+        var out: [InfoSeries] = []
+        for series in columns[SelectorPlan.key(infoAt: expression.range)] ?? [] {
+            guard series.histograms.isEmpty else {
+                throw PromQLError.evaluation("this should be an info metric with float samples: \(series.labels)")
+            }
+            var info = InfoSeries(
+                labels: series.labels, key: series.labels.keeping(InfoFunction.identifying),
+                present: [Bool](repeating: false, count: grid.count), times: [Int64](repeating: 0, count: grid.count))
+            var next = 0
+            for i in 0..<grid.count {
+                let time = grid.timestamp(at: i)
+                while next < series.timestamps.count, series.timestamps[next] <= time { next += 1 }
+                guard next > 0, series.timestamps[next - 1] > time &- setting.lookback,
+                    !SpecialValue.isStaleMarker(series.values[next - 1])
+                else { continue }
+                info.present[i] = true
+                info.times[i] = series.timestamps[next - 1]
+            }
+            out.append(info)
+        }
+        return out
+    }
+
+    /// The base labels with those of the newest info series of each name; nil where a data matcher wants a label that no
+    /// info series has.
+    private func enriched(
+        _ base: LabelSet, _ candidates: [InfoSeries], _ data: [CompiledMatcher], _ step: Int
+    ) throws -> LabelSet? {
+        var newest: [String: InfoSeries] = [:]
+        for candidate in candidates where candidate.present[step] {
+            let name = candidate.labels.metricName ?? ""
+            if let known = newest[name], known.times[step] >= candidate.times[step] { continue }
+            newest[name] = candidate
+        }
+        var added: [String: String] = [:]
+        var matched = false
+        for (_, info) in newest.sorted(by: { $0.key < $1.key }) {
+            guard data.allSatisfy({ $0.matches(info.labels) }) else { continue }
+            matched = true
+            for label in info.labels.labels where label.name != "__name__" {
+                if InfoFunction.identifying.contains(label.name) || base[label.name] != nil { continue }
+                if !data.isEmpty, !data.contains(where: { $0.name == label.name }) { continue }
+                if let known = added[label.name], known != label.value {
+                    throw PromQLError.evaluation(
+                        "conflicting label: \(label.name), values: \(known), \(label.value)")
+                }
+                added[label.name] = label.value
+            }
+        }
+        if !matched, data.contains(where: { !$0.matchesEmpty }) { return nil }
+        return base.merging(LabelSet(added))
+    }
+}
