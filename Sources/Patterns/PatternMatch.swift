@@ -50,13 +50,14 @@ extension Pattern {
     }
 
     private func slots(in bytes: ArraySlice<UInt8>, limit: Int, _ isWhole: Bool) -> [[Int]] {
-        var simulation = storage.borrowSimulation()
+        let borrowed = storage.borrowSimulation()
+        defer { storage.giveBack(borrowed) }
         var result: [[Int]] = []
         var position = 0
         var lastEnd = -1
         unsafe bytes.withUnsafeBufferPointer { text in
             while position <= text.count, result.count < limit {
-                guard let slots = unsafe simulation.firstMatch(text, from: position, isWhole: isWhole) else { break }
+                guard let slots = unsafe borrowed.value.firstMatch(text, from: position, isWhole: isWhole) else { break }
                 let isEmptyHere = slots[1] == position
                 if !(isEmptyHere && slots[0] == lastEnd) { result.append(slots) }
                 lastEnd = slots[1]
@@ -67,7 +68,6 @@ extension Pattern {
                 }
             }
         }
-        storage.giveBack(simulation)
         return result
     }
 }

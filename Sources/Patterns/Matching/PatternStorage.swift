@@ -1,5 +1,15 @@
 import Synchronization
 
+/// One reference to pass from pool to borrower and back, where the value would be a dozen.
+///
+/// Unchecked, because an instance is either in a pool, where a mutex guards it, or with the one call that took it out
+/// of there: never both, and never two calls.
+final class Borrowed<Value: Sendable>: @unchecked Sendable {
+    var value: Value
+
+    init(_ value: Value) { self.value = value }
+}
+
 /// What all copies of a pattern share. The automata are borrowed for the length of a call, so that two tasks never
 /// build the same one, and no lock is held while a text is read.
 final class PatternStorage: Sendable {
@@ -9,16 +19,16 @@ final class PatternStorage: Sendable {
     let captureNames: [String?]
     let literalSet: [String]?
     let requiredLiterals: [[UInt8]]
-    let prefix: [UInt8]
+    var prefix: [UInt8] { program.prefix }
     let matchesEverything: Bool
     private let sortedSet: [[UInt8]]?
     private let wholeShortcut: Shortcut?
     private let anywhereShortcut: Shortcut?
     /// The longest of the required literals: texts without it are turned away before the automaton reads them.
     let needle: [UInt8]
-    private let wholePool = Mutex<[Automaton]>([])
-    private let anywherePool = Mutex<[Automaton]>([])
-    private let simulationPool = Mutex<[Simulation]>([])
+    private let wholePool = Mutex<[Borrowed<Automaton>]>([])
+    private let anywherePool = Mutex<[Borrowed<Automaton>]>([])
+    private let simulationPool = Mutex<[Borrowed<Simulation>]>([])
 
     init(_ node: Node, _ program: Program, _ captureNames: [String?]) {
         self.program = program
@@ -29,7 +39,6 @@ final class PatternStorage: Sendable {
         let required = Literals.required(node).filter { !$0.isEmpty }
         requiredLiterals = required
         needle = required.max { $0.count < $1.count } ?? []
-        prefix = Literals.prefix(node)
         wholeShortcut = Shortcut(node, .whole)
         anywhereShortcut = Shortcut(node, .anywhere)
         matchesEverything = Literals.isEverything(node)
@@ -37,10 +46,9 @@ final class PatternStorage: Sendable {
 
     func answer(_ question: Automaton.Question, _ text: Span<UInt8>) -> Bool {
         if let quick = quickAnswer(question, text) { return quick }
-        var automaton = borrow(question)
-        let result = run(&automaton, text)
-        giveBack(question, automaton)
-        return result
+        let borrowed = borrow(question)
+        defer { giveBack(question, borrowed) }
+        return run(&borrowed.value, text)
     }
 
     /// nil where the automaton has to read the text.
@@ -82,17 +90,17 @@ final class PatternStorage: Sendable {
 
     // MARK: Pools
 
-    func borrow(_ question: Automaton.Question) -> Automaton {
+    func borrow(_ question: Automaton.Question) -> Borrowed<Automaton> {
         let pooled =
             switch question {
             case .whole: wholePool.withLock { $0.popLast() }
             case .anywhere: anywherePool.withLock { $0.popLast() }
             }
-        return pooled ?? Automaton(program, question)
+        return pooled ?? Borrowed(Automaton(program, question))
     }
 
-    func giveBack(_ question: Automaton.Question, _ automaton: Automaton) {
-        func put(_ pool: inout [Automaton]) {
+    func giveBack(_ question: Automaton.Question, _ automaton: Borrowed<Automaton>) {
+        func put(_ pool: inout [Borrowed<Automaton>]) {
             if pool.count < PatternStorage.pooled { pool.append(automaton) }
         }
         switch question {
@@ -101,11 +109,11 @@ final class PatternStorage: Sendable {
         }
     }
 
-    func borrowSimulation() -> Simulation {
-        simulationPool.withLock { $0.popLast() } ?? Simulation(program)
+    func borrowSimulation() -> Borrowed<Simulation> {
+        simulationPool.withLock { $0.popLast() } ?? Borrowed(Simulation(program))
     }
 
-    func giveBack(_ simulation: Simulation) {
+    func giveBack(_ simulation: Borrowed<Simulation>) {
         simulationPool.withLock { pool in
             if pool.count < PatternStorage.pooled { pool.append(simulation) }
         }

@@ -54,6 +54,10 @@ struct Simulation: Sendable {
         let isAnchored = isWhole || program.isAnchoredAtStart
         var position = start
         while position <= text.count {
+            if !isAnchored {
+                guard let candidate = unsafe program.candidate(text, from: position) else { return nil }
+                position = candidate
+            }
             if unsafe !Simulation.isInsideScalar(text, position),
                 unsafe tryAt(position, text, from: start, columns: columns, isWhole: isWhole)
             {
@@ -72,6 +76,7 @@ struct Simulation: Sendable {
         for slot in slots.indices { slots[slot] = -1 }
         jobs.removeAll(keepingCapacity: true)
         jobs.append((program.start, origin))
+        let instructions = program.instructions
         while let job = jobs.popLast() {
             if job.counter < 0 {
                 slots[Int(~job.counter)] = job.position
@@ -83,7 +88,7 @@ struct Simulation: Sendable {
                 let bit = counter &* columns &+ (position &- start)
                 guard visited[bit >> 6] & (1 &<< UInt64(bit & 63)) == 0 else { break }
                 visited[bit >> 6] |= 1 &<< UInt64(bit & 63)
-                let instruction = program.instructions[counter]
+                let instruction = instructions[counter]
                 var goesOn = true
                 switch instruction.operation {
                 case .match:
@@ -137,12 +142,17 @@ struct Simulation: Sendable {
         var best: [Int]?
         var position = start
         while true {
-            let mayStart = best == nil && (position == start || !(isWhole || program.isAnchoredAtStart))
+            let isAnchored = isWhole || program.isAnchoredAtStart
+            if best == nil, !isAnchored, current.counters.isEmpty {
+                guard let candidate = unsafe program.candidate(text, from: position) else { break }
+                position = candidate
+            }
+            let mayStart = best == nil && (position == start || !isAnchored)
             if mayStart, unsafe !Simulation.isInsideScalar(text, position) {
                 for slot in slots.indices { slots[slot] = -1 }
                 unsafe add(program.start, position, text, to: &current)
             }
-            if current.counters.isEmpty, best != nil || isWhole || program.isAnchoredAtStart { break }
+            if current.counters.isEmpty, best != nil || isAnchored { break }
             next.counters.removeAll(keepingCapacity: true)
             next.slots.removeAll(keepingCapacity: true)
             for index in current.counters.indices {

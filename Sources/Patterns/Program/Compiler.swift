@@ -22,7 +22,8 @@ struct Compiler {
                 instructions: compiler.instructions, sets: compiler.sets, start: start, slotCount: captureCount * 2,
                 hasLineAssertions: compiler.hasLineAssertions, hasWordAssertions: compiler.hasWordAssertions,
                 hasAssertions: compiler.hasAssertions, isAnchoredAtStart: isAnchored(node),
-                matchesReplacement: compiler.matchesReplacement)
+                matchesReplacement: compiler.matchesReplacement, prefix: Literals.prefix(node),
+                firstBytes: compiler.firstBytes(start))
         } catch {
             return nil
         }
@@ -37,6 +38,26 @@ struct Compiler {
         case .repetition(let inner, let least, _, _): least > 0 && isAnchored(inner)
         case .empty, .literal, .scalars, .assertion: false
         }
+    }
+
+    private func firstBytes(_ start: Int32) -> ByteSet? {
+        var bytes = ByteSet()
+        var seen = [Bool](repeating: false, count: instructions.count)
+        var stack = [start]
+        while let counter = stack.popLast() {
+            guard !seen[Int(counter)] else { continue }
+            seen[Int(counter)] = true
+            let instruction = instructions[Int(counter)]
+            switch instruction.operation {
+            case .range: bytes.insert(instruction.low...instruction.high)
+            case .set: bytes.formUnion(sets[Int(instruction.index)])
+            case .split: stack += [instruction.out, instruction.index]
+            case .capture, .assertion: stack.append(instruction.out)
+            case .match: return nil
+            case .fail: break
+            }
+        }
+        return bytes
     }
 
     private mutating func emit(_ instruction: Program.Instruction) throws(TooLarge) -> Int32 {

@@ -35,6 +35,26 @@ struct Program: Sendable {
     var isAnchoredAtStart: Bool
     /// Some class holds U+FFFD, which is what a byte that is not UTF-8 counts as.
     var matchesReplacement: Bool
+    /// What every match begins with; empty if nothing is known.
+    var prefix: [UInt8]
+    /// The bytes that a match can begin with; nil where a match may be empty.
+    var firstBytes: ByteSet?
+
+    /// The first place at `position` or later where a match can begin.
+    @unsafe
+    func candidate(_ text: UnsafeBufferPointer<UInt8>, from position: Int) -> Int? {
+        if prefix.count > 1 {
+            let rest = unsafe UnsafeBufferPointer(rebasing: text[position...])
+            return unsafe ByteSearch.find(prefix, in: rest).map { $0 + position }
+        }
+        guard let firstBytes else { return position }
+        var candidate = position
+        while candidate < text.count {
+            if unsafe firstBytes.contains(text[candidate]) { return candidate }
+            candidate += 1
+        }
+        return nil
+    }
 }
 
 /// A set of bytes.
@@ -45,6 +65,8 @@ struct ByteSet: Hashable, Sendable {
     func contains(_ byte: UInt8) -> Bool {
         words[Int(byte >> 6)] &>> UInt64(byte & 63) & 1 == 1
     }
+
+    mutating func formUnion(_ other: ByteSet) { words |= other.words }
 
     mutating func insert(_ range: ClosedRange<UInt8>) {
         for byte in range { words[Int(byte >> 6)] |= 1 &<< UInt64(byte & 63) }

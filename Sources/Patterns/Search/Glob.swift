@@ -46,8 +46,8 @@ package struct Glob: Hashable, Sendable {
                         guard let end = next() else { return nil }
                         high = end
                     }
-                    if low <= high { ranges.append(low...high) }
-                    else { return nil }
+                    guard low <= high else { return nil }
+                    ranges.append(low...high)
                 }
                 guard index < scalars.count else { return nil }
                 index += 1

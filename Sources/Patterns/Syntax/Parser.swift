@@ -278,7 +278,7 @@ struct Parser {
         _ = accept("P")
         position += 1
         let nameStart = position
-        while let next = peek(), next != 0x3e { position += 1 ; _ = next }
+        while position < scalars.count, scalars[position] != 0x3e { position += 1 }
         guard position < scalars.count else { throw failure(.invalidNamedCapture, start..<scalars.count) }
         let name = nameStart..<position
         position += 1
