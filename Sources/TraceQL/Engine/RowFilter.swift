@@ -87,6 +87,10 @@ extension RowFilter.Test {
             if kind == value.kind, kind != .double { return column.bytes[column.range(at: position)].elementsEqual(payload) }
             if kind == .string || kind == .bool || kind == .bytes { return false }
         }
+        if case .matches(let pattern, let anchored) = self, column.kinds[position] == .string {
+            let bytes = column.bytes[column.range(at: position)]
+            return anchored ? pattern.matchesWhole(bytes) : pattern.isFound(in: bytes)
+        }
         return holds(column.value(at: position))
     }
 
@@ -106,8 +110,7 @@ extension RowFilter.Test {
             return (0...haystack.count - bytes.count).contains { haystack[$0...].starts(with: bytes) }
         case .matches(let pattern, let anchored):
             guard case .string(let text) = value else { return false }
-            // A search that is not anchored is not needed by TraceQL: such rows pass to the evaluator.
-            return !anchored || matchesWhole(pattern, text)
+            return anchored ? pattern.matchesWhole(text) : pattern.isFound(in: text)
         }
     }
 }

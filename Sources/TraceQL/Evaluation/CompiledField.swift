@@ -93,20 +93,16 @@ indirect enum CompiledField: Sendable {
 
     private static func matches(_ value: Static, _ pattern: Pattern, _ negated: Bool) -> Bool {
         switch value {
-        case .string(let text): return matchesWhole(pattern, text) != negated
+        case .string(let text): return pattern.matchesWhole(text) != negated
         case .array(let elements):
             let texts = elements.compactMap { element -> String? in
                 if case .string(let text) = element { text } else { nil }
             }
-            if negated { return !texts.isEmpty && texts.allSatisfy { !matchesWhole(pattern, $0) } }
-            return texts.contains { matchesWhole(pattern, $0) }
+            if negated { return !texts.isEmpty && texts.allSatisfy { !pattern.matchesWhole($0) } }
+            return texts.contains { pattern.matchesWhole($0) }
         default: return false
         }
     }
-}
-
-func matchesWhole(_ pattern: Pattern, _ text: String) -> Bool {
-    pattern.matchesWhole(text)
 }
 
 extension FieldReference {
