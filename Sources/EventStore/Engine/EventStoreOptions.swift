@@ -1,0 +1,33 @@
+import Codecs
+import Storage
+import Telemetry
+
+package struct EventStoreOptions: Sendable {
+    package var journal = JournalOptions()
+    /// Memory of one table is sealed when its rows hold more than this.
+    package var sealBytes = 16 << 20
+    /// Or when it has held rows for longer than this.
+    package var sealAge: Duration = .seconds(30)
+    /// Above this an append tries to seal, and is refused where that does not help.
+    package var memoryLimit = 256 << 20
+    package var codec: BlockCodec = .best
+    /// Parts of a table that begin in the same stretch of this length are merged with each other only: what a scan by
+    /// time has to open at once, and what retention drops at once.
+    package var logPartition: Duration = .seconds(86400)
+    package var spanPartition: Duration = .seconds(3600)
+    /// That many parts of about one size are merged to one.
+    package var mergeFanIn = 4
+    /// Parts of more raw bytes than this are not merged any more.
+    package var largestMerge = 2 << 30
+
+    package init() {}
+
+    func partitionNanoseconds(of table: EventTable) -> Int64 {
+        let duration = table == .logs ? logPartition : spanPartition
+        return max(1, duration.components.seconds) &* 1_000_000_000
+    }
+
+    var sealNanoseconds: Int64 {
+        sealAge.components.seconds &* 1_000_000_000 &+ sealAge.components.attoseconds / 1_000_000_000
+    }
+}
