@@ -29,14 +29,19 @@ package final class Journal: Sendable {
         var syncFailures: [String] = []
     }
 
-    /// Opens or makes the journal and cuts off the record that a crash interrupted.
-    package init(folder: String, fileSystem: any FileSystem, options: JournalOptions = JournalOptions()) throws {
+    /// Opens or makes the journal and cuts off the record that a crash interrupted. New records come after `position` even
+    /// where the files are gone, so that no sequence that a checkpoint knows is used twice.
+    package init(
+        folder: String, fileSystem: any FileSystem, options: JournalOptions = JournalOptions(),
+        after position: JournalPosition? = nil
+    ) throws {
         self.folder = folder
         self.fileSystem = fileSystem
         self.options = options
         var report = JournalReplayReport()
         writer = try JournalWriter(folder: folder, fileSystem: fileSystem, report: &report)
         openReport = report
+        if let position { writer.advance(to: position) }
     }
 
     /// Bytes of all segments.

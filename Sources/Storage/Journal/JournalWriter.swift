@@ -65,6 +65,13 @@ final class JournalWriter: @unchecked Sendable {
         sizes[number] = scan.end
     }
 
+    func advance(to position: JournalPosition) {
+        guard position.sequence > sequence else { return }
+        sequence = position.sequence
+        segment = max(segment, position.segment)
+        file = nil
+    }
+
     /// Writes the payloads with one write, or none of them.
     func write(_ payloads: [[UInt8]], segmentBytes: Int, sync: Bool) throws {
         if length >= segmentBytes { try startSegment() }

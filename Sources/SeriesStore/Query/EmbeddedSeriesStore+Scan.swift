@@ -1,0 +1,134 @@
+package import Storage
+import Synchronization
+internal import Telemetry
+
+extension EmbeddedSeriesStore {
+    /// One series of a scan and where its samples are.
+    private struct Found {
+        var labels: LabelSet
+        /// In order of the parts' ids: what was stored first comes first.
+        var blocks: [(part: Int, block: PartBlock)] = []
+        var head: HeadSnapshot?
+    }
+
+    private static let batchSeries = 256
+    private static let batchSamples = 200_000
+
+    package func scan(
+        _ plan: SeriesScanPlan, context: QueryContext, _ body: ([SeriesColumns]) throws -> Void
+    ) async throws -> ScanTrailer {
+        let matchers = try plan.matchers.map { try CompiledMatcher($0) }
+        var trailer = ScanTrailer()
+        guard !plan.range.isEmpty else { return trailer }
+        // The head before the parts: what is sealed in between is seen twice, never not at all.
+        var found: [Found] = []
+        var indexOf: [LabelSet: Int] = [:]
+        try takeHead(plan.range, matchers, context, &found, &indexOf)
+        let parts = self.parts.withLock { $0 }
+        for (number, part) in parts.enumerated() where part.overlaps(plan.range) {
+            try part.forEachMatch(matchers, context: context, report: { self.damage($0, &trailer) }) { series in
+                let blocks = series.blocks.filter { plan.range.overlaps(first: $0.first, last: $0.last) }
+                guard !blocks.isEmpty else { return }
+                if let known = indexOf[series.labels] {
+                    found[known].blocks += blocks.map { (number, $0) }
+                } else {
+                    try context.charge(memory: series.labels.bytes.count + 160)
+                    indexOf[series.labels] = found.count
+                    found.append(Found(labels: series.labels, blocks: blocks.map { (number, $0) }))
+                }
+            }
+        }
+        indexOf = [:]
+        var batch: [SeriesColumns] = []
+        var samples = 0
+        for index in found.indices {
+            if index % 64 == 0 { try context.check() }
+            let columns = try read(found[index], parts, plan.range, context, &trailer)
+            // Its encoded samples are not needed any more.
+            found[index].head = nil
+            let count = columns.timestamps.count + columns.histogramTimestamps.count
+            guard count > 0 else { continue }
+            try context.charge(samples: count)
+            batch.append(columns)
+            samples += count
+            trailer.rows += count
+            if batch.count >= EmbeddedSeriesStore.batchSeries || samples >= EmbeddedSeriesStore.batchSamples {
+                try hand(over: batch, samples: samples, context, body)
+                batch = []
+                samples = 0
+            }
+        }
+        if !batch.isEmpty { try hand(over: batch, samples: samples, context, body) }
+        context.release(memory: found.reduce(0) { $0 + $1.labels.bytes.count + 160 })
+        return trailer
+    }
+
+    /// A batch is the scan's own while it is handed over; what the receiver keeps is the receiver's to charge.
+    private func hand(
+        over batch: [SeriesColumns], samples: Int, _ context: QueryContext, _ body: ([SeriesColumns]) throws -> Void
+    ) throws {
+        let histograms = batch.reduce(0) { sum, columns in
+            sum + columns.histograms.reduce(0) { $0 + 160 + 8 * ($1.positiveBuckets.count + $1.negativeBuckets.count) }
+        }
+        let bytes = samples * 16 + histograms
+        try context.charge(memory: bytes)
+        defer { context.release(memory: bytes) }
+        try body(batch)
+    }
+
+    private func takeHead(
+        _ range: TimeRange, _ matchers: [CompiledMatcher], _ context: QueryContext, _ found: inout [Found],
+        _ indexOf: inout [LabelSet: Int]
+    ) throws {
+        for shard in shards {
+            try context.check()
+            let some = shard.state.withLock { head -> [Found] in
+                head.matching(matchers).compactMap { slot in
+                    guard head.series[slot].overlaps(range) else { return nil }
+                    return Found(labels: head.series[slot].labels, head: head.series[slot].snapshot(range))
+                }
+            }
+            for one in some {
+                try context.charge(memory: one.labels.bytes.count + 160)
+                indexOf[one.labels] = found.count
+                found.append(one)
+            }
+        }
+    }
+
+    private func read(
+        _ found: Found, _ parts: [SeriesPart], _ range: TimeRange, _ context: QueryContext, _ trailer: inout ScanTrailer
+    ) throws -> SeriesColumns {
+        var merge = SampleMerge()
+        var bytes = 0
+        for (number, block) in found.blocks {
+            do {
+                try merge.add(block, of: parts[number], in: range)
+                bytes += block.length
+            } catch let error as StorageError {
+                guard case .corrupt = error else { throw error }
+                damage(error.description, &trailer)
+            }
+        }
+        if !found.blocks.isEmpty {
+            context.count { statistics in
+                statistics.blocksRead += found.blocks.count
+                statistics.bytesRead += bytes
+            }
+        }
+        if let head = found.head {
+            do {
+                try merge.add(head, in: range)
+            } catch {
+                damage("the head's samples of \(found.labels) cannot be decoded: \(error)", &trailer)
+            }
+        }
+        return merge.finished(found.labels)
+    }
+
+    func damage(_ sentence: String, _ trailer: inout ScanTrailer) {
+        report(sentence)
+        trailer.partial = true
+        if trailer.warnings.count < 20, !trailer.warnings.contains(sentence) { trailer.warnings.append(sentence) }
+    }
+}
