@@ -1,3 +1,4 @@
+internal import Telemetry
 internal import Vectors
 
 /// Parts of a moment in UTC.
