@@ -57,7 +57,9 @@ extension Pattern {
         var lastEnd = -1
         unsafe bytes.withUnsafeBufferPointer { text in
             while position <= text.count, result.count < limit {
-                guard let slots = unsafe borrowed.value.firstMatch(text, from: position, isWhole: isWhole) else { break }
+                guard let slots = unsafe borrowed.value.firstMatch(text, from: position, isWhole: isWhole) else {
+                    break
+                }
                 let isEmptyHere = slots[1] == position
                 if !(isEmptyHere && slots[0] == lastEnd) { result.append(slots) }
                 lastEnd = slots[1]

@@ -1,5 +1,5 @@
-/// Templates as Go's `Regexp.Expand`: `$1`, `$name`, `${name}`, `$$`. A name is as long as letters, digits and `_` go, so
-/// `$1x` is `${1x}`. What names no group is nothing; a `$` that begins no reference stays.
+/// Templates as Go's `Regexp.Expand`: `$1`, `$name`, `${name}`, `$$`. A name is as long as letters, digits and `_`
+/// go, so `$1x` is `${1x}`. What names no group is nothing; a `$` that begins no reference stays.
 extension Pattern {
     package func expand(_ template: String, _ match: PatternMatch, in bytes: ArraySlice<UInt8>) -> [UInt8] {
         var result: [UInt8] = []
@@ -28,7 +28,8 @@ extension Pattern {
                 continue
             }
             position = end
-            if let range = group(name, match), range.lowerBound >= bytes.startIndex, range.upperBound <= bytes.endIndex {
+            if let range = group(name, match), range.lowerBound >= bytes.startIndex, range.upperBound <= bytes.endIndex
+            {
                 result.append(contentsOf: bytes[range])
             }
         }

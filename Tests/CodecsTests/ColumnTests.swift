@@ -51,7 +51,8 @@ import Testing
                     let times = ColumnTests.timestamps(count, timeShape, &random)
                     let values = ColumnTests.values(count, valueShape, &random)
                     let what = "seed 11, \(count) samples, shapes \(timeShape) and \(valueShape)"
-                    let sealed = try SealedColumn.decode(SealedColumn.encode(timestamps: times, values: values), count: count)
+                    let sealed = try SealedColumn.decode(
+                        SealedColumn.encode(timestamps: times, values: values), count: count)
                     #expect(sealed.timestamps == times, "\(what)")
                     #expect(ColumnTests.bits(sealed.values) == ColumnTests.bits(values), "\(what)")
                     var chunk = SampleChunkEncoder()
@@ -72,7 +73,8 @@ import Testing
         ]
         for (timeShape, valueShape, limit) in limits {
             let times = ColumnTests.timestamps(count, timeShape, &random)
-            let size = SealedColumn.encode(timestamps: times, values: ColumnTests.values(count, valueShape, &random)).count
+            let size = SealedColumn.encode(timestamps: times, values: ColumnTests.values(count, valueShape, &random))
+                .count
             #expect(size <= limit, "shapes \(timeShape) and \(valueShape)")
         }
         #expect(SealedColumn.encode(timestamps: [], values: []).isEmpty)

@@ -19,7 +19,9 @@ import Testing
         for input in CompressionTests.inputs() {
             let snappy = Snappy.compress(input)
             #expect(try Snappy.decompress(snappy, limit: input.count) == input)
-            if !input.isEmpty { #expect(throws: CodecError.self) { try Snappy.decompress(snappy, limit: input.count - 1) } }
+            if !input.isEmpty {
+                #expect(throws: CodecError.self) { try Snappy.decompress(snappy, limit: input.count - 1) }
+            }
             for codec in BlockCodec.allCases {
                 let packed = BlockCodec.compress(input, codec: codec)
                 #expect(packed.bytes.count <= input.count)
@@ -76,9 +78,12 @@ import Testing
         for (packed, plain) in cases { #expect(try Snappy.decompress(packed, limit: 100) == plain) }
         let bad: [[UInt8]] = [
             [], [0x80], [0x05], [0x05, 0x10, 0x68], [0x01, 0x05, 0x01], [0x02, 0x00, 0x61, 0x05, 0x00],
-            [0x04, 0x10] + Array("hello".utf8), [0x06, 0x10] + Array("hello".utf8), [0x05, 0xf4], [0x05, 0x00, 0x61, 0x01],
+            [0x04, 0x10] + Array("hello".utf8), [0x06, 0x10] + Array("hello".utf8), [0x05, 0xf4],
+            [0x05, 0x00, 0x61, 0x01],
             [0x05, 0x00, 0x61, 0x0f, 0x01, 0x00], [0x05, 0x00, 0x61, 0x11, 0x02],
         ]
-        for packed in bad { #expect(throws: CodecError.self, "\(packed)") { try Snappy.decompress(packed, limit: 100) } }
+        for packed in bad {
+            #expect(throws: CodecError.self, "\(packed)") { try Snappy.decompress(packed, limit: 100) }
+        }
     }
 }

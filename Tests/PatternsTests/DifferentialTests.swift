@@ -25,7 +25,8 @@ indirect enum Naive {
         case .either(let branches): "(?:" + branches.map(\.expression).joined(separator: "|") + ")"
         case .group(_, let inner): "(" + inner.expression + ")"
         case .times(let inner, let least, let most, let isGreedy):
-            "(?:\(inner.expression))" + (most > 5 ? (least == 0 ? "*" : "+") : "{\(least),\(most)}") + (isGreedy ? "" : "?")
+            "(?:\(inner.expression))" + (most > 5 ? (least == 0 ? "*" : "+") : "{\(least),\(most)}")
+                + (isGreedy ? "" : "?")
         }
     }
 
@@ -78,7 +79,8 @@ indirect enum Naive {
         case 0...3: return .scalar(letters.randomElement(using: &generator) ?? "a")
         case 4: return .any
         case 5:
-            return .one(of: Set(letters.shuffled(using: &generator).prefix(2)), isNegated: Bool.random(using: &generator))
+            return .one(
+                of: Set(letters.shuffled(using: &generator).prefix(2)), isNegated: Bool.random(using: &generator))
         case 6: return [Naive.begin, .end, .boundary].randomElement(using: &generator) ?? .begin
         case 7, 8:
             let count = Int.random(in: 1...3, using: &generator)
@@ -91,7 +93,8 @@ indirect enum Naive {
             let number = groups
             return .group(number, random(depth - 1, &groups, &generator))
         default:
-            let (least, most) = [(0, 1000), (1, 1000), (0, 1), (0, 2), (2, 3)].randomElement(using: &generator) ?? (0, 1)
+            let (least, most) =
+                [(0, 1000), (1, 1000), (0, 1), (0, 2), (2, 3)].randomElement(using: &generator) ?? (0, 1)
             return .times(random(depth - 1, &groups, &generator), least, most, isGreedy: Bool.random(using: &generator))
         }
     }
@@ -197,7 +200,9 @@ indirect enum Naive {
             for text in no { #expect(!glob.matches(text), "\(glob) \(text)") }
         }
         for broken in ["[a", "a\\", "[", "[z-a]"] { #expect(Glob(broken) == nil) }
-        #expect(try #require(Glob(String(repeating: "*a", count: 30))).matches(String(repeating: "b", count: 3000)) == false)
+        #expect(
+            try #require(Glob(String(repeating: "*a", count: 30))).matches(String(repeating: "b", count: 3000)) == false
+        )
         #expect(Glob("plain/file.yml")?.hasWildcards == false)
     }
 }

@@ -34,7 +34,9 @@ import Testing
         let tail = [UInt8](repeating: 0x0a, count: 300_000)
         for (expression, text, groups) in cases {
             let bytes = Array("##\(text)".utf8)[2...]
-            let expected = groups.map { PatternMatch(groups: $0.map { $0.map { ($0.lowerBound + 2)..<($0.upperBound + 2) } }) }
+            let expected = groups.map {
+                PatternMatch(groups: $0.map { $0.map { ($0.lowerBound + 2)..<($0.upperBound + 2) } })
+            }
             #expect(try Pattern(expression).firstMatch(in: bytes) == expected, "\(expression) in \(text)")
             guard !expression.contains("$") else { continue }
             let long = try Pattern(expression).firstMatch(in: Array(text.utf8) + tail)
@@ -99,5 +101,35 @@ import Testing
         var bits = SystemRandomNumberGenerator()
         let noise = (0..<20_000).map { _ in UInt8(bits.next() & 1) + 0x61 }
         #expect(wide.matchesWhole(noise) == (noise[noise.count - 21] == 0x61))
+    }
+
+    @Test func manyTasksShareOnePattern() async throws {
+        let pattern = try Pattern("(?i)(?:err|warn)[a-z]*: .*code=(\\d+)")
+        let lines = (0..<200).map { Array("\($0 % 2 == 0 ? "WARNing" : "info"): order code=\($0)".utf8) }
+        let counts = await withTaskGroup(of: Int.self, returning: [Int].self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    lines.filter { line in
+                        pattern.isFound(in: line) && pattern.firstMatch(in: line)?[1]?.upperBound == line.count
+                    }.count
+                }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(counts == [Int](repeating: 100, count: 8))
+    }
+
+    @Test func largeExpressionsAreRefusedOrCompiledInLittleTime() throws {
+        let clock = ContinuousClock()
+        let start = clock.now
+        do {
+            let literal = String(repeating: "abcdefgh", count: 5000)
+            #expect(try Pattern(literal).matchesWhole(literal))
+            let nested = String(repeating: "(", count: 190) + "a" + String(repeating: ")*", count: 190)
+            #expect(try Pattern(nested).matchesWhole("aaa"))
+            #expect(throws: PatternError.self) { try Pattern(String(repeating: "a", count: 100_000)) }
+            #expect(throws: PatternError.self) { try Pattern(String(repeating: "(?i)\\pL", count: 500)) }
+        }
+        #expect(clock.now - start < .seconds(20))
     }
 }

@@ -65,6 +65,8 @@ import Testing
             ("[^]a]", ["b"], ["]", "a"]),
             ("[a-]", ["a", "-"], ["b"]),
             ("[-a]", ["a", "-"], ["b"]),
+            ("[\\w-.]+", ["a-b.c"], ["a b"]),
+            ("[a-c-z]+", ["b-z"], ["d"]),
             ("[α-ω]", ["α", "σ"], ["a", "Σ"]),
             ("[[:alpha:][:digit:]]", ["a", "7"], ["-"]),
             ("[[:^alpha:]]", ["7"], ["a"]),
@@ -144,4 +146,3 @@ import Testing
         #expect(try Pattern(Pattern.quoted("a.b[c]{2}$")).matchesWhole("a.b[c]{2}$"))
     }
 }
-

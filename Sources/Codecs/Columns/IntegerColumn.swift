@@ -7,7 +7,7 @@ package enum IntegerColumn {
         case frameOfReference = 1
         /// First value, then differences.
         case delta = 2
-        /// First value, first difference, then differences of differences: timestamps at a regular interval take no bits.
+        /// First value, first difference, then second differences: timestamps at a regular interval take no bits.
         case deltaOfDelta = 3
         /// One zigzag varint for each value: short columns with few small values.
         case varint = 4

@@ -18,7 +18,7 @@ package enum Inflate {
     /// HTTP's `deflate` is zlib by the standard and raw deflate by some senders; both are accepted.
     package static func deflate(_ bytes: ArraySlice<UInt8>, limit: Int) throws(CodecError) -> [UInt8] {
         if looksLikeZlib(bytes) {
-            do { return try zlib(bytes, limit: limit) } catch where error.offset == 0 {}
+            do { return try zlib(bytes, limit: limit) } catch  where error.offset == 0 {}
         }
         return try run(bytes, window: -15, name: "deflate", limit: limit, severalMembers: false)
     }
@@ -75,7 +75,8 @@ package enum Gzip {
             let packed = unsafe [UInt8](unsafeUninitializedCapacity: capacity) { target, count in
                 let written = unsafe bytes.withUnsafeBufferPointer { source in
                     unsafe needletail_gzip(
-                        target.baseAddress, target.count, source.baseAddress, source.count, Int32(min(max(level, 1), 9)))
+                        target.baseAddress, target.count, source.baseAddress, source.count, Int32(min(max(level, 1), 9))
+                    )
                 }
                 isDone = written >= 0
                 count = isDone ? Int(written) : 0

@@ -12,7 +12,8 @@ package enum SealedBlock {
     }
 
     /// The plain bytes; throws where the checksum does not match or the block is larger than `limit`.
-    package static func read(_ reader: inout ByteReader, limit: Int = maximumDecodedCount) throws(CodecError) -> [UInt8] {
+    package static func read(_ reader: inout ByteReader, limit: Int = maximumDecodedCount) throws(CodecError) -> [UInt8]
+    {
         let start = reader
         let name = try reader.readByte()
         guard let codec = BlockCodec(rawValue: name) else { throw start.failure("unknown block codec \(name)") }

@@ -48,7 +48,9 @@ package enum Snappy {
                 var length = Int(tag >> 2) + 1
                 if length > 60 {
                     let extra = length - 60
-                    guard end - input >= extra else { throw CodecError(tagOffset, "snappy literal's length is cut off") }
+                    guard end - input >= extra else {
+                        throw CodecError(tagOffset, "snappy literal's length is cut off")
+                    }
                     length = 1
                     for index in 0..<extra { unsafe length += Int(source[input + index]) << (8 * index) }
                     input += extra
@@ -94,7 +96,9 @@ package enum Snappy {
             }
             output += length
         }
-        guard output == size else { throw CodecError(end, "snappy data holds \(output) bytes, its header says \(size)") }
+        guard output == size else {
+            throw CodecError(end, "snappy data holds \(output) bytes, its header says \(size)")
+        }
     }
 
     /// Greedy matching with a hash of four bytes, in fragments of 64 KiB as the reference encoder does.

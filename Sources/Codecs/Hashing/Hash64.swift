@@ -1,4 +1,4 @@
-/// A fast 64-bit hash after wyhash (64×64→128 multiply-and-fold). Its results are written to disk: it must never change.
+/// A fast 64-bit hash after wyhash (64×64→128 multiply-and-fold). Its results are on disk: it must never change.
 /// It is not for secrets, and a sender can make collisions on purpose.
 package enum Hash64 {
     private static let secret0: UInt64 = 0xa076_1d64_78bd_642f

@@ -8,8 +8,8 @@ package enum DoubleColumn {
         case raw = 3
     }
 
-    /// Doubles hold powers of ten exactly up to 10^22; integers to 2^53 divided by one of them round correctly, so every
-    /// number that was written with up to 15 digits comes back.
+    /// Doubles hold powers of ten exactly up to 10^22; integers to 2^53 divided by one of them round correctly, so
+    /// every number that was written with up to 15 digits comes back.
     private static let powers: [Double] = [
         1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18,
     ]

@@ -1,5 +1,5 @@
-/// The open chunk of a series (Gorilla, Pelkonen et al., VLDB 2015): delta-of-delta timestamps and XORed values, appended
-/// bit by bit. Bit exact for every timestamp and every bit pattern; timestamp arithmetic wraps.
+/// The open chunk of a series (Gorilla, Pelkonen et al., VLDB 2015): delta-of-delta timestamps and XORed values,
+/// appended bit by bit. Bit exact for every timestamp and every bit pattern; timestamp arithmetic wraps.
 package struct SampleChunkEncoder: Sendable {
     private var bits: BitWriter
     package private(set) var count = 0

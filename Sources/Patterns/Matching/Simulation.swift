@@ -49,34 +49,62 @@ struct Simulation: Sendable {
     private mutating func backtrack(_ text: UnsafeBufferPointer<UInt8>, from start: Int, isWhole: Bool) -> [Int]? {
         let columns = text.count - start + 1
         let words = (columns * program.instructions.count + 63) / 64
+        // Taken out of self, so that the pointers into it overlap with no other access.
+        var visited: [UInt64] = []
+        swap(&visited, &self.visited)
+        defer { swap(&visited, &self.visited) }
         visited.removeAll(keepingCapacity: true)
         visited.append(contentsOf: repeatElement(0, count: words))
+        let instructions = program.instructions
         let isAnchored = isWhole || program.isAnchoredAtStart
-        var position = start
-        while position <= text.count {
-            if !isAnchored {
-                guard let candidate = unsafe program.candidate(text, from: position) else { return nil }
-                position = candidate
+        return unsafe visited.withUnsafeMutableBufferPointer { visited in
+            unsafe instructions.withUnsafeBufferPointer { instructions in
+                let tried = unsafe Tried(bits: visited, start: start, columns: columns)
+                var position = start
+                while position <= text.count {
+                    if !isAnchored {
+                        guard let candidate = unsafe program.candidate(text, from: position) else { return nil }
+                        position = candidate
+                    }
+                    if unsafe !Simulation.isInsideScalar(text, position),
+                        unsafe tryAt(position, text, instructions, tried, isWhole: isWhole)
+                    {
+                        return slots
+                    }
+                    if isAnchored { return nil }
+                    position += 1
+                }
+                return nil
             }
-            if unsafe !Simulation.isInsideScalar(text, position),
-                unsafe tryAt(position, text, from: start, columns: columns, isWhole: isWhole)
-            {
-                return slots
-            }
-            if isAnchored { return nil }
-            position += 1
         }
-        return nil
+    }
+
+    /// Which (instruction, position) pairs have been tried: what failed once fails again.
+    @unsafe
+    private struct Tried {
+        let bits: UnsafeMutableBufferPointer<UInt64>
+        let start: Int
+        let columns: Int
+
+        /// False the second time.
+        @inline(__always)
+        func insert(_ counter: Int, _ position: Int) -> Bool {
+            let bit = unsafe counter &* columns &+ (position &- start)
+            let mask: UInt64 = 1 &<< UInt64(bit & 63)
+            guard unsafe bits[bit >> 6] & mask == 0 else { return false }
+            unsafe bits[bit >> 6] |= mask
+            return true
+        }
     }
 
     @unsafe
     private mutating func tryAt(
-        _ origin: Int, _ text: UnsafeBufferPointer<UInt8>, from start: Int, columns: Int, isWhole: Bool
+        _ origin: Int, _ text: UnsafeBufferPointer<UInt8>, _ instructions: UnsafeBufferPointer<Program.Instruction>,
+        _ tried: Tried, isWhole: Bool
     ) -> Bool {
         for slot in slots.indices { slots[slot] = -1 }
         jobs.removeAll(keepingCapacity: true)
         jobs.append((program.start, origin))
-        let instructions = program.instructions
         while let job = jobs.popLast() {
             if job.counter < 0 {
                 slots[Int(~job.counter)] = job.position
@@ -84,11 +112,8 @@ struct Simulation: Sendable {
             }
             var counter = Int(job.counter)
             var position = job.position
-            while true {
-                let bit = counter &* columns &+ (position &- start)
-                guard visited[bit >> 6] & (1 &<< UInt64(bit & 63)) == 0 else { break }
-                visited[bit >> 6] |= 1 &<< UInt64(bit & 63)
-                let instruction = instructions[counter]
+            while unsafe tried.insert(counter, position) {
+                let instruction = unsafe instructions[counter]
                 var goesOn = true
                 switch instruction.operation {
                 case .match:

@@ -7,7 +7,8 @@ enum CaseFolding {
         for value in UInt32(0x41)...0x1e943 {
             guard let scalar = Unicode.Scalar(value) else { continue }
             let properties = scalar.properties
-            guard properties.changesWhenCaseFolded || properties.changesWhenUppercased || properties.changesWhenLowercased
+            guard
+                properties.changesWhenCaseFolded || properties.changesWhenUppercased || properties.changesWhenLowercased
             else { continue }
             groups[representative(scalar), default: []].append(value)
         }
@@ -45,16 +46,12 @@ enum CaseFolding {
         return orbits[value] ?? []
     }
 
-    static func forEachFolded(in range: ClosedRange<UInt32>, _ body: (UInt32) -> Void) {
-        if range.upperBound < 0x80 || range.count <= 64 {
-            for value in range { for other in others(value) { body(other) } }
+    static func forEachFolded(in set: ScalarSet, _ body: (UInt32) -> Void) {
+        if set.count(limit: 64) <= 64 {
+            for value in set.ranges.joined() { others(value).forEach(body) }
             return
         }
-        for value in range.clamped(to: 0...0x7f) where range.contains(value) {
-            for other in others(value) { body(other) }
-        }
-        for (value, others) in orbits where range.contains(value) {
-            for other in others { body(other) }
-        }
+        for value in UInt32(0)..<0x80 where set.contains(value) { others(value).forEach(body) }
+        for (value, others) in orbits where value >= 0x80 && set.contains(value) { others.forEach(body) }
     }
 }

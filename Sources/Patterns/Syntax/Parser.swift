@@ -3,6 +3,8 @@ struct Parser {
     /// RE2 allows 1000; this keeps recursion within a small thread's stack.
     static let maximumDepth = 200
     static let maximumRepeat = 1000
+    /// In scalars. What is longer would not fit a program in any case.
+    static let maximumLength = 1 << 16
 
     struct Flags {
         var ignoresCase = false
@@ -24,6 +26,7 @@ struct Parser {
     }
 
     mutating func parse() throws(PatternError) -> Node {
+        guard scalars.count <= Parser.maximumLength else { throw failure(.tooLarge, 0..<64) }
         let node = try parseAlternation(depth: 0)
         if position < scalars.count { throw failure(.unexpectedParenthesis, 0..<scalars.count) }
         return node
@@ -105,15 +108,19 @@ struct Parser {
 
     static func concatenation(_ parts: [Node]) -> Node {
         var merged: [Node] = []
+        // Literals next to each other gather here, so that joining them stays linear.
+        var literal: [UInt32] = []
         for part in parts {
-            if case .literal(let more) = part, case .literal(let before)? = merged.last {
-                merged[merged.count - 1] = .literal(before + more)
-            } else if case .empty = part {
+            if case .literal(let more) = part {
+                literal += more
                 continue
-            } else {
-                merged.append(part)
             }
+            if case .empty = part { continue }
+            if !literal.isEmpty { merged.append(.literal(literal)) }
+            literal = []
+            merged.append(part)
         }
+        if !literal.isEmpty { merged.append(.literal(literal)) }
         return merged.isEmpty ? .empty : merged.count == 1 ? merged[0] : .concatenation(merged)
     }
 

@@ -9,10 +9,6 @@ extension Parser {
         var isFirst = true
         while isFirst || peek() != 0x5d {
             guard position < scalars.count else { throw failure(.missingBracket, start..<scalars.count) }
-            // A hyphen is literal first and last only: anything else is a range that was meant otherwise.
-            if peek() == 0x2d, !isFirst, let after = peek(1), after != 0x5d {
-                throw failure(.invalidCharacterRange, position..<(position + 2))
-            }
             isFirst = false
             if isNext("[:"), let named = try parsePOSIXClass() {
                 set.append(contentsOf: named.ranges)

@@ -36,7 +36,15 @@ struct ScalarSet: Hashable, Sendable {
         return ScalarSet(result)
     }
 
-    func contains(_ scalar: UInt32) -> Bool { ranges.contains { $0.contains(scalar) } }
+    func contains(_ scalar: UInt32) -> Bool {
+        var low = 0
+        var high = ranges.count
+        while low < high {
+            let middle = (low + high) / 2
+            if ranges[middle].upperBound < scalar { low = middle + 1 } else { high = middle }
+        }
+        return low < ranges.count && ranges[low].lowerBound <= scalar
+    }
 
     /// How many scalars; stops counting above `limit`.
     func count(limit: Int) -> Int {
@@ -51,10 +59,7 @@ struct ScalarSet: Hashable, Sendable {
     /// With everything that differs by case only.
     var caseFolded: ScalarSet {
         var result = ranges
-        for range in ranges {
-            // The whole of a large range folds into itself but for what CaseFolding lists.
-            CaseFolding.forEachFolded(in: range) { result.append($0...$0) }
-        }
+        CaseFolding.forEachFolded(in: self) { result.append($0...$0) }
         return ScalarSet(result)
     }
 }
