@@ -65,6 +65,12 @@ extension TraceQLEngine {
         let plan = EventScanPlan(
             table: .spans, range: range, predicate: .exists(column: EventColumnName.links),
             projection: .columns(QueryFields.always.union([EventColumnName.links])), order: .oldestFirst)
+        struct Identity: Hashable {
+            var trace: TraceID
+            var span: SpanID
+            var kind: TraceSpan.Kind
+        }
+        var seen: Set<Identity> = []
         var out: [IncomingLink] = []
         _ = try await reader.scan(plan, context: context) { batch in
             try context.check()
@@ -72,7 +78,8 @@ extension TraceQLEngine {
             let decoder = SpanDecoder(batch)
             for row in links.rows {
                 guard let span = decoder.span(row: Int(row)), span.traceID != target,
-                    let link = span.links.first(where: { $0.traceID == target })
+                    let link = span.links.first(where: { $0.traceID == target }),
+                    seen.insert(Identity(trace: span.traceID, span: span.spanID, kind: span.kind)).inserted
                 else { continue }
                 out.append(
                     IncomingLink(

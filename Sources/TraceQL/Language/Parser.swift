@@ -5,7 +5,7 @@
 struct Parser {
     static let maximumLength = 128 << 10
     static let maximumNesting = 128
-    static let maximumOperators = 1_000
+    static let maximumOperators = 2_000
 
     var lexer: Lexer
     var current: Lexer.Located

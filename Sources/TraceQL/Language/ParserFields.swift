@@ -1,21 +1,11 @@
 /// Expressions inside `{}` and inside the parentheses of functions.
 extension Parser {
-    private static func precedence(_ operation: FieldOperator) -> Int {
-        switch operation {
-        case .and, .or: 1
-        case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .matches, .notMatches: 2
-        case .add, .subtract: 3
-        case .multiply, .divide, .modulo: 5
-        case .power: 6
-        }
-    }
-
     mutating func field(_ minimum: Int) throws(TraceQLError) -> FieldExpression {
         try enter()
         defer { leave() }
         var left = try operand()
         while case .symbol(let symbol) = current.token, let operation = FieldOperator(rawValue: symbol) {
-            let precedence = Parser.precedence(operation)
+            let precedence = operation.precedence
             guard precedence >= minimum else { break }
             try countOperator()
             try advance()
@@ -122,5 +112,18 @@ extension Parser {
         } while try takeSymbol(",")
         try expect(")")
         return out
+    }
+}
+
+extension FieldOperator {
+    /// `!` stands at 4, unary minus above all.
+    var precedence: Int {
+        switch self {
+        case .and, .or: 1
+        case .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual, .matches, .notMatches: 2
+        case .add, .subtract: 3
+        case .multiply, .divide, .modulo: 5
+        case .power: 6
+        }
     }
 }

@@ -1,4 +1,4 @@
-/// The text of a tree. It has a parenthesis around every nested operator, so that reading it gives the same tree.
+/// The text of a tree. Reading it gives the same tree.
 extension FieldExpression: CustomStringConvertible {
     package var description: String {
         switch self {
@@ -6,7 +6,8 @@ extension FieldExpression: CustomStringConvertible {
         case .field(let field): field.description
         case .not(let inner): "!\(inner.nested)"
         case .negate(let inner): "-\(inner.nested)"
-        case .binary(let operation, let left, let right): "\(left.nested) \(operation.rawValue) \(right.nested)"
+        case .binary(let operation, let left, let right):
+            "\(left.operand(of: operation, isLeft: true)) \(operation.rawValue) \(right.operand(of: operation, isLeft: false))"
         }
     }
 
@@ -16,19 +17,40 @@ extension FieldExpression: CustomStringConvertible {
         case .not, .negate, .binary: "(\(description))"
         }
     }
+
+    /// Chains that read from left to right get no parentheses: a long one would nest deeper than the parser allows.
+    private func operand(of outer: FieldOperator, isLeft: Bool) -> String {
+        guard case .binary(let inner, _, _) = self else {
+            return outer == .and || outer == .or ? description : nested
+        }
+        let grows = (outer == .power) != isLeft
+        let isPlain = grows ? inner.precedence >= outer.precedence : inner.precedence > outer.precedence
+        return isPlain ? description : nested
+    }
 }
 
 extension SpansetExpression: CustomStringConvertible {
     package var description: String {
         switch self {
         case .filter(let condition): "{ \(condition) }"
-        case .binary(let operation, let left, let right): "\(left.nested) \(operation.text) \(right.nested)"
+        case .binary(let operation, let left, let right): "\(left.leftOperand(of: operation)) \(operation.text) \(right.nested)"
         case .pipeline(let pipeline): "(\(pipeline))"
         }
     }
 
     private var nested: String {
         if case .binary = self { "(\(description))" } else { description }
+    }
+
+    private func leftOperand(of outer: SpansetOperator) -> String {
+        guard case .binary(let inner, _, _) = self else { return description }
+        return inner.isStructural || !outer.isStructural ? description : nested
+    }
+}
+
+extension SpansetOperator {
+    fileprivate var isStructural: Bool {
+        if case .structural = self { true } else { false }
     }
 }
 

@@ -25,10 +25,11 @@ package struct TraceStepGrid: Hashable, Sendable {
         guard step > 0 else { throw .badParameter("step must be greater than 0") }
         guard end > start, start >= 0 else { throw .badParameter("end must be greater than start") }
         first = start / step * step
-        let last = end % step == 0 ? end : (end / step &+ 1).multipliedReportingOverflow(by: step).partialValue
-        guard last >= first else { throw .badParameter("the time range is out of bounds") }
-        let steps = (last - first) / step + 1
-        guard steps <= Int64(TraceStepGrid.maximumSteps) else {
+        let (above, overflow) = (end / step &+ 1).multipliedReportingOverflow(by: step)
+        let last = end % step == 0 ? end : above
+        guard last < .max, end % step == 0 || !overflow else { throw .badParameter("the time range is out of bounds") }
+        let steps = (last - first) / step &+ 1
+        guard steps > 0, steps <= Int64(TraceStepGrid.maximumSteps) else {
             throw .badParameter("the range has \(steps) steps; the limit is \(TraceStepGrid.maximumSteps): ask for a longer step")
         }
         self.step = step
