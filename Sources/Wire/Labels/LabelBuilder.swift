@@ -27,7 +27,7 @@ struct LabelBuilder {
 
     var mark: Mark { Mark(bytes: arena.count, entries: entries.count) }
 
-    /// Must not be used after ``finish()``, which sorts: take the mark, copy the builder, finish the copy's labels.
+    /// ``finish()`` leaves the collected labels in their order, so it may lie between the mark and this.
     mutating func rewind(to mark: Mark) {
         arena.removeLast(arena.count - mark.bytes)
         entries.removeLast(entries.count - mark.entries)
@@ -52,7 +52,7 @@ struct LabelBuilder {
         entries.append(Entry(name: start..<middle, value: middle..<arena.count))
     }
 
-    /// Sorts and writes ``canonical``. False where a name stands twice (the first one in `arena` order is then kept last).
+    /// Sorts and writes ``canonical``. False where a name stands twice (the last one is kept).
     mutating func finish() -> Bool {
         var unique = true
         var order = Array(entries.indices)

@@ -1,0 +1,92 @@
+import Telemetry
+
+/// Builds a native histogram's spans and counts from buckets that come in ascending order.
+struct BucketRuns {
+    private(set) var spans: [NativeHistogram.Span] = []
+    private(set) var counts: [Double] = []
+    private var last: Int64 = 0
+
+    /// Adds to the bucket; several of one index are summed. False where the index leaves the 32 bits it has.
+    mutating func add(index: Int64, count: Double) -> Bool {
+        guard Int32(exactly: index) != nil else { return false }
+        if spans.isEmpty {
+            spans.append(NativeHistogram.Span(offset: Int32(truncatingIfNeeded: index), length: 1))
+            counts.append(count)
+        } else if index == last {
+            counts[counts.count - 1] += count
+        } else {
+            let gap = index - last - 1
+            guard gap >= 0 else { return false }
+            // A gap of up to two empty buckets is cheaper as zeros than as a span.
+            if gap <= 2 {
+                counts.append(contentsOf: repeatElement(0, count: Int(gap)))
+                spans[spans.count - 1].length += UInt32(gap) + 1
+            } else {
+                guard let offset = Int32(exactly: gap) else { return false }
+                spans.append(NativeHistogram.Span(offset: offset, length: 1))
+            }
+            counts.append(count)
+        }
+        last = index
+        return true
+    }
+
+    /// Calls with each bucket's index; false where spans and counts do not fit together.
+    static func forEach(
+        _ spans: [NativeHistogram.Span], _ counts: [Double], _ body: (_ index: Int64, _ count: Double) -> Bool
+    ) -> Bool {
+        var index: Int64 = 0
+        var position = 0
+        for (number, span) in spans.enumerated() {
+            guard number == 0 || span.offset >= 0, Int(span.length) <= counts.count - position else { return false }
+            index += Int64(span.offset)
+            for _ in 0..<span.length {
+                guard body(index, counts[position]) else { return false }
+                position += 1
+                index += 1
+            }
+        }
+        return position == counts.count
+    }
+
+    /// The same buckets at a resolution lower by `shift` steps; nil where spans and counts do not fit together.
+    static func reduced(
+        _ spans: [NativeHistogram.Span], _ counts: [Double], by shift: Int32
+    ) -> (spans: [NativeHistogram.Span], counts: [Double])? {
+        var runs = BucketRuns()
+        let fits = forEach(spans, counts) { index, count in runs.add(index: ((index - 1) >> Int64(shift)) + 1, count: count) }
+        return fits ? (runs.spans, runs.counts) : nil
+    }
+}
+
+extension NativeHistogram {
+    static let lowestSchema: Int32 = -4
+    static let highestSchema: Int32 = 8
+
+    /// Why a histogram from outside cannot be kept; nil after bringing too fine a resolution down to what is supported.
+    mutating func defectAfterReducing() -> String? {
+        if schema > NativeHistogram.highestSchema, schema <= 52 {
+            let shift = schema - NativeHistogram.highestSchema
+            guard let positive = BucketRuns.reduced(positiveSpans, positiveBuckets, by: shift),
+                let negative = BucketRuns.reduced(negativeSpans, negativeBuckets, by: shift)
+            else { return "spans do not fit the buckets" }
+            (positiveSpans, positiveBuckets) = positive
+            (negativeSpans, negativeBuckets) = negative
+            schema = NativeHistogram.highestSchema
+        }
+        let isCustom = schema == NativeHistogram.customBucketsSchema
+        guard isCustom || (NativeHistogram.lowestSchema...NativeHistogram.highestSchema).contains(schema) else {
+            return "schema \(schema) is not supported"
+        }
+        guard BucketRuns.forEach(positiveSpans, positiveBuckets, { _, count in !(count < 0) }),
+            BucketRuns.forEach(negativeSpans, negativeBuckets, { _, count in !(count < 0) })
+        else { return "spans do not fit the buckets, or a bucket is negative" }
+        if isCustom {
+            for (lower, upper) in zip(customValues, customValues.dropFirst()) where !(lower < upper) {
+                return "custom bounds are not ascending"
+            }
+            if customValues.contains(where: { $0.isNaN || $0 == .infinity }) { return "custom bounds must not be NaN or +Inf" }
+        }
+        return nil
+    }
+}
