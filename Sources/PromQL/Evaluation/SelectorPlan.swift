@@ -65,7 +65,8 @@ struct SelectorPlan {
                 fetches.append(
                     Fetch(
                         key: SelectorPlan.key(infoAt: expression.range), matchers: InfoFunction.nameMatchers(call),
-                        first: start &- setting.lookback &+ 1, last: end))
+                        first: try InfoFunction.time(of: call.arguments[0], at: start, setting) &- setting.lookback &+ 1,
+                        last: try InfoFunction.time(of: call.arguments[0], at: end, setting)))
             }
         case .aggregate(let aggregation):
             if let parameter = aggregation.parameter { try add(parameter, start, end) }

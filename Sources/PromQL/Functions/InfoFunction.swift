@@ -15,7 +15,31 @@ enum InfoFunction {
     /// What the info series are fetched by: their names. Data matchers are applied to what came.
     static func nameMatchers(_ call: FunctionCall) -> [Matcher] {
         let names = matchers(call).filter { $0.name == "__name__" }
-        return names.isEmpty ? [Matcher("__name__", .equal, "target_info")] : names
+        if names.isEmpty { return [Matcher("__name__", .equal, "target_info")] }
+        if names.contains(where: { $0.operation == .equal || $0.operation == .regex }) { return names }
+        // Exclusions alone are from all that is named like an info metric.
+        return names + [Matcher("__name__", .regex, ".+_info")]
+    }
+
+    /// The time whose info series belong to the base samples of `time`: the argument's `@` and offset count for both.
+    static func time(of argument: Expression, at time: Int64, _ setting: QuerySetting) throws(PromQLError) -> Int64 {
+        switch argument.node {
+        case .vector(let selector), .matrix(let selector, _):
+            return setting.reference(selector.at, time) &- (try setting.offset(selector.offset))
+        case .subquery(let subquery):
+            let outer = setting.reference(subquery.at, time) &- (try setting.offset(subquery.offset))
+            return try self.time(of: subquery.inner, at: outer, setting)
+        case .parenthesized(let inner), .negated(let inner), .plus(let inner):
+            return try self.time(of: inner, at: time, setting)
+        case .binary(let binary):
+            let side = binary.left.type == .vector ? binary.left : binary.right
+            return try self.time(of: side, at: time, setting)
+        case .aggregate(let aggregation): return try self.time(of: aggregation.inner, at: time, setting)
+        case .call(let call):
+            guard let inner = call.arguments.first(where: { $0.type == .vector || $0.type == .matrix }) else { return time }
+            return try self.time(of: inner, at: time, setting)
+        case .number, .string: return time
+        }
     }
 }
 
@@ -35,7 +59,10 @@ extension Evaluator {
         // Only positive conditions make a base series an info series.
         let positive = try names.filter { $0.operation == .equal || $0.operation == .regex }.map { try CompiledMatcher($0) }
         let data = try InfoFunction.matchers(call).filter { $0.name != "__name__" }.map { try CompiledMatcher($0) }
-        let sources = try infoSeries(expression, nameTests, grid)
+        let times = try (0..<grid.count).map {
+            try InfoFunction.time(of: call.arguments[0], at: grid.timestamp(at: $0), setting)
+        }
+        let sources = try infoSeries(expression, times)
         var output = StepMatrix(grid: grid)
         var slots: [LabelSet: Int] = [:]
         for series in base.series {
@@ -67,7 +94,7 @@ extension Evaluator {
     }
 
     private func infoSeries(
-        _ expression: Expression, _ names: [CompiledMatcher], _ grid: StepGrid
+        _ expression: Expression, _ times: [Int64]
     ) throws -> [InfoSeries] {
         var out: [InfoSeries] = []
         for series in columns[SelectorPlan.key(infoAt: expression.range)] ?? [] {
@@ -76,10 +103,9 @@ extension Evaluator {
             }
             var info = InfoSeries(
                 labels: series.labels, key: series.labels.keeping(InfoFunction.identifying),
-                present: [Bool](repeating: false, count: grid.count), times: [Int64](repeating: 0, count: grid.count))
+                present: [Bool](repeating: false, count: times.count), times: [Int64](repeating: 0, count: times.count))
             var next = 0
-            for i in 0..<grid.count {
-                let time = grid.timestamp(at: i)
+            for (i, time) in times.enumerated() {
                 while next < series.timestamps.count, series.timestamps[next] <= time { next += 1 }
                 guard next > 0, series.timestamps[next - 1] > time &- setting.lookback,
                     !SpecialValue.isStaleMarker(series.values[next - 1])

@@ -59,6 +59,7 @@ struct RangeKernel {
             return .float(quantile(parameters.first.map { $0[step] } ?? .nan, &sorted))
         case .medianDeviationOverTime:
             var sorted = Array(values[window.floats])
+            if sorted.contains(where: \.isNaN) { return .float(.nan) }
             let median = quantile(0.5, &sorted)
             var deviations = sorted.map { ($0 - median).magnitude }
             return .float(quantile(0.5, &deviations))

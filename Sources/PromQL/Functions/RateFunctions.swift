@@ -131,12 +131,12 @@ extension RangeKernel {
             found.warn("PromQL warning: this native histogram metric is not a counter: \(name)")
         }
         if !isRate, !bothGauges { found.warn("PromQL warning: this native histogram metric is not a gauge: \(name)") }
-        guard last.hasCustomBuckets == before.hasCustomBuckets else {
-            found.warn(AnnotationText.mixedSchemas + " for metric name " + name)
-            return .nothing
-        }
         var result = last
         if !(isRate && last.isReset(after: before)) {
+            guard last.hasCustomBuckets == before.hasCustomBuckets else {
+                found.warn(AnnotationText.mixedSchemas + " for metric name " + name)
+                return .nothing
+            }
             let outcome = last.subtracting(before)
             if outcome.reconciled { found.inform(AnnotationText.reconciledBuckets("subtraction")) }
             result = outcome.histogram
@@ -164,7 +164,7 @@ extension RangeKernel {
             last = window.floats.lowerBound
             while last + 1 < window.floats.upperBound, series.timestamps[last] < window.end { last += 1 }
         }
-        guard series.timestamps[last] > window.start else { return .nothing }
+        guard series.timestamps[last] > window.start, series.timestamps[first] <= window.end else { return .nothing }
         var left = series.values[first]
         if smoothed, series.timestamps[first] < window.start, first + 1 < window.floats.upperBound {
             left = interpolate(series, first, window.start, leftEdge: true)

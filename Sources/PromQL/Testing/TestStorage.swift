@@ -15,7 +15,7 @@ struct TestStorage {
                 case .float(let value):
                     reader.add(one.labels, time, value)
                     lastHistograms[one.labels] = nil
-                case .histogram(let histogram, _): add(one.labels, time, histogram)
+                case .histogram(let histogram, let hintWritten): add(one.labels, time, histogram, detectsResets: !hintWritten)
                 }
             }
         }
@@ -23,9 +23,11 @@ struct TestStorage {
     }
 
     /// As a store does: whether a counter was reset is found when it is written.
-    private mutating func add(_ labels: LabelSet, _ time: Int64, _ histogram: NativeHistogram) {
+    private mutating func add(
+        _ labels: LabelSet, _ time: Int64, _ histogram: NativeHistogram, detectsResets: Bool = true
+    ) {
         var stored = histogram
-        if stored.resetHint == .unknown, let previous = lastHistograms[labels] {
+        if detectsResets, stored.resetHint == .unknown, let previous = lastHistograms[labels] {
             stored.resetHint = stored.isReset(after: previous) ? .reset : .notReset
         }
         reader.add(labels, time, stored)

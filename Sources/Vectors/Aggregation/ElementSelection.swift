@@ -108,7 +108,8 @@ private func checkedRatio(_ raw: Double, _ annotations: inout Annotations) throw
 /// Sampling by the hash of the labels: `limit_ratio(r, v)` and `limit_ratio(-(1 - r), v)` split the vector in two.
 enum LimitRatio {
     static func keeps(_ labels: LabelSet, ratio: Double) -> Bool {
-        let offset = Double(labels.stableHash) / Double(UInt64.max)
+        // Prometheus hashes the same bytes with the same function, so both keep the same series.
+        let offset = Double(xxHash64(labels.bytes)) / Double(UInt64.max)
         return ratio >= 0 ? offset < ratio : offset >= 1 + ratio
     }
 }

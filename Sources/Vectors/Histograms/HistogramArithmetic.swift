@@ -98,8 +98,7 @@ extension NativeHistogram {
         case .notReset: return false
         case .unknown, .gauge: break
         }
-        if previous.resetHint == .gauge || hasCustomBuckets != previous.hasCustomBuckets { return true }
-        if count < previous.count { return true }
+        if count < previous.count || hasCustomBuckets != previous.hasCustomBuckets { return true }
         var now = SparseHistogram(self)
         var before = SparseHistogram(previous)
         if now.isCustom {
@@ -135,6 +134,14 @@ extension NativeHistogram {
     }
 }
 
+extension NativeHistogram {
+    /// No part has overflowed; a sum that is no number does not count.
+    fileprivate var isFinite: Bool {
+        !count.isInfinite && !sum.isInfinite && !zeroCount.isInfinite
+            && !positiveBuckets.contains(where: \.isInfinite) && !negativeBuckets.contains(where: \.isInfinite)
+    }
+}
+
 package enum HistogramSum {
     /// Sum or mean of histograms. Nil for none, and where standard and custom buckets are mixed (with a warning).
     package static func combine(
@@ -162,6 +169,15 @@ package enum HistogramSum {
             total.sum = compensation.value
             total.count = count.value
         }
-        return mean ? total.divided(by: Double(histograms.count)) : total
+        guard mean else { return total }
+        if total.isFinite || !histograms.allSatisfy(\.isFinite) { return total.divided(by: Double(histograms.count)) }
+        // The sum overflows where the mean does not: weigh one by one.
+        var average = histograms[0]
+        for (i, histogram) in histograms.enumerated().dropFirst() {
+            let weight = Double(i) / Double(i + 1)
+            average = average.scaled(by: weight).adding(histogram.divided(by: Double(i + 1))).histogram
+        }
+        average.resetHint = total.resetHint
+        return average
     }
 }

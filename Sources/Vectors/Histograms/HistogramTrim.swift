@@ -37,7 +37,16 @@ extension NativeHistogram {
         }
         for i in sparse.positive.indices {
             var limits = sparse.limits(positive: sparse.positive[i].index)
-            if hasCustomBuckets, limits.lower == -.infinity, limits.upper > 0 { limits.lower = 0 }
+            if hasCustomBuckets, limits.lower == -.infinity, limits.upper > 0 {
+                // Values are taken to lie above 0. Where the limit is below, or there is no upper bound either, nothing
+                // is known of how they lie to it, and the bucket goes.
+                if limits.upper == .infinity || (!keepingLower && limit < 0) {
+                    sparse.positive[i].count = 0
+                    changed = true
+                    continue
+                }
+                limits.lower = 0
+            }
             sparse.positive[i].count = keep(
                 HistogramBucket(lower: limits.lower, upper: limits.upper, count: sparse.positive[i].count))
         }
