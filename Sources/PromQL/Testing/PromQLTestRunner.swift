@@ -64,10 +64,46 @@ package enum PromQLTestRunner {
             return unmatched.map { "expected failure \($0.message ?? $0.pattern ?? ""), got: \(error)" }
         }
         if !failing.isEmpty { return "expected a failure, got an answer" }
-        return TestComparison.difference(result, evaluation.expectations) ?? difference(result, evaluation)
+        if let text = TestComparison.difference(result, evaluation.expectations) ?? difference(result, evaluation) { return text }
+        return evaluation.step == nil ? await variantFailure(evaluation, engine) : nil
     }
 
-    private static func difference(_ result: PromQLResult, _ evaluation: TestScript.Evaluation) -> String? {
+    /// The same query pinned to its moment and evaluated at others, and as the middle of a range.
+    private static func variantFailure(_ evaluation: TestScript.Evaluation, _ engine: PromQLEngine) async -> String? {
+        if evaluation.expectations.contains(where: { $0.kind == .string || $0.kind == .range }) { return nil }
+        let time = evaluation.start
+        if let pinned = TestVariants.pinned(evaluation.query, at: time) {
+            for moment in TestVariants.evaluationTimes(time) {
+                do {
+                    let result = try await engine.instant(pinned, at: moment, context: QueryContext())
+                    if case .samples = result.value { continue }
+                    if let text = difference(result, evaluation, at: moment) { return "\(pinned) at \(moment): \(text)" }
+                } catch { return "\(pinned) at \(moment): \(error)" }
+            }
+        }
+        guard TestVariants.hasRangeForm(evaluation.query) else { return nil }
+        do {
+            let result = try await engine.range(
+                evaluation.query, start: time - 60_000, end: time + 60_000, step: 60_000, context: QueryContext())
+            guard case .matrix(var matrix) = result.value else { return nil }
+            for at in matrix.series.indices {
+                matrix.series[at].remove(at: 0)
+                matrix.series[at].remove(at: 2)
+            }
+            matrix.removeEmptySeries()
+            if let scalar = evaluation.scalar {
+                let value = matrix.series.first?.values[1] ?? .nan
+                return TestComparison.almostEqual(value, scalar) ? nil : "in a range: expected \(scalar), got \(value)"
+            }
+            return TestComparison.difference(
+                TestComparison.points(matrix), evaluation.series, start: time, step: 1, ordered: false
+            ).map { "in a range: \($0)" }
+        } catch { return "in a range: \(error)" }
+    }
+
+    private static func difference(
+        _ result: PromQLResult, _ evaluation: TestScript.Evaluation, at time: Int64? = nil
+    ) -> String? {
         switch result.value {
         case .scalar(let value):
             guard let wanted = evaluation.scalar else { return "got the scalar \(value)" }
@@ -78,7 +114,7 @@ package enum PromQLTestRunner {
         case .vector(let matrix):
             if let wanted = evaluation.scalar { return "expected the scalar \(wanted), got a vector" }
             return TestComparison.difference(
-                TestComparison.points(matrix), evaluation.series, start: evaluation.start, step: 1,
+                TestComparison.points(matrix), evaluation.series, start: time ?? evaluation.start, step: 1,
                 ordered: evaluation.expectations.contains { $0.kind == .ordered })
         case .matrix(let matrix):
             return TestComparison.difference(

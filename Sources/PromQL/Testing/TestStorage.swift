@@ -28,7 +28,9 @@ struct TestStorage {
     ) {
         var stored = histogram
         if detectsResets, stored.resetHint == .unknown, let previous = lastHistograms[labels] {
-            stored.resetHint = stored.isReset(after: previous) ? .reset : .notReset
+            // Stores keep "no reset" but forget "reset" between chunks (Prometheus' issue 15346).
+            let fresh = previous.resetHint == .gauge || stored.isReset(after: previous)
+            stored.resetHint = fresh ? .unknown : .notReset
         }
         reader.add(labels, time, stored)
         lastHistograms[labels] = histogram

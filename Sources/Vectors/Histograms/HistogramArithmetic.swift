@@ -177,6 +177,13 @@ package enum HistogramSum {
             let weight = Double(i) / Double(i + 1)
             average = average.scaled(by: weight).adding(histogram.divided(by: Double(i + 1))).histogram
         }
+        var (sums, counts) = (CompensatedMean(), CompensatedMean())
+        for histogram in histograms {
+            sums.add(histogram.sum)
+            counts.add(histogram.count)
+        }
+        average.sum = sums.value
+        average.count = counts.value
         average.resetHint = total.resetHint
         return average
     }
