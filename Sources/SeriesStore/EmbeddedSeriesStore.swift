@@ -36,7 +36,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
             var lastSequence: UInt64
             var windows: Set<Int64>
         }
-        /// Number of the open generation: the journal segment that it began with.
+        /// Number of the open generation: the journal segment that it began with. 0 where none has begun.
         var generation = 0
         /// Windows that records of the open generation have samples of.
         var windows: Set<Int64> = []
@@ -120,12 +120,23 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         if state.orphans > 0 {
             self.report("\(journal.folder): \(state.orphans) samples belong to series whose definition was lost to damage")
         }
-        // Ids of this run must not meet those of the last one: a generation of its own.
-        let position = try journal.rotate()
-        state.endGeneration(position)
+        // Ids of this run must not meet those of the last one: a generation of its own begins with the first append.
+        state.endGeneration(nil)
         let ledgerNow = state.ledger
         ledger.withLock { $0 = ledgerNow }
+        do {
+            try beginGeneration()
+        } catch StorageError.diskFull {
+            // Queries need none; the first append tries again.
+        }
         discardJournal()
+    }
+
+    /// Call with nobody inside ``gate``.
+    func beginGeneration() throws {
+        guard ledger.withLock({ $0.generation == 0 }) else { return }
+        let position = try journal.rotate()
+        ledger.withLock { $0.generation = position.segment }
     }
 
     private struct ReplayState {
@@ -134,20 +145,20 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         var orphans = 0
         var last: UInt64 = 0
 
-        mutating func endGeneration(_ position: JournalPosition) {
+        mutating func endGeneration(_ next: Int?) {
             if ledger.generation > 0 {
                 ledger.closed.append(
                     Ledger.Generation(firstSegment: ledger.generation, lastSequence: last, windows: ledger.windows))
             }
             slots = [:]
             ledger.windows = []
-            ledger.generation = position.segment
+            ledger.generation = next ?? 0
         }
     }
 
     private func apply(_ record: JournalRecord, at position: JournalPosition, _ state: inout ReplayState) {
         if record.generation != state.ledger.generation {
-            state.endGeneration(JournalPosition(segment: record.generation, sequence: state.last))
+            state.endGeneration(record.generation)
         }
         state.last = position.sequence
         if let id = record.batch { batchIDs.withLock { $0.insert(id) } }

@@ -22,6 +22,11 @@ extension EmbeddedSeriesStore {
             outcome.accepted = batch.refs.count + batch.histograms.count
             return outcome
         }
+        if ledger.withLock({ $0.generation == 0 && !$0.isClosed }) {
+            await gate.enterAlone()
+            defer { gate.leaveAlone() }
+            try beginGeneration()
+        }
         await gate.enter()
         defer { gate.leave() }
         let (generation, isClosed) = ledger.withLock { ($0.generation, $0.isClosed) }

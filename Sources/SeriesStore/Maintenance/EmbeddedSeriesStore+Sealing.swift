@@ -77,9 +77,11 @@ extension EmbeddedSeriesStore {
         defer { gate.leaveAlone() }
         let position = try journal.rotate()
         ledger.withLock { ledger in
-            ledger.closed.append(
-                Ledger.Generation(
-                    firstSegment: ledger.generation, lastSequence: position.sequence, windows: ledger.windows))
+            if ledger.generation > 0 {
+                ledger.closed.append(
+                    Ledger.Generation(
+                        firstSegment: ledger.generation, lastSequence: position.sequence, windows: ledger.windows))
+            }
             ledger.generation = position.segment
             ledger.windows = []
             // Whatever comes from here on puts its window back.
@@ -215,7 +217,7 @@ extension EmbeddedSeriesStore {
             }
             guard dropped > 0 else { return nil }
             ledger.closed.removeFirst(dropped)
-            return ledger.closed.first?.firstSegment ?? ledger.generation
+            return ledger.closed.first?.firstSegment ?? (ledger.generation > 0 ? ledger.generation : nil)
         }
         guard let limit else { return }
         do {

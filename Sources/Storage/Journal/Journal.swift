@@ -101,7 +101,7 @@ package final class Journal: Sendable {
             defer { state.isSyncScheduled = true }
             return !state.isSyncScheduled && !state.isClosed
         }
-        guard mustSchedule, let file = writer.openedFile else { return }
+        guard mustSchedule else { return }
         let seconds = Double(interval.components.seconds) + Double(interval.components.attoseconds) * 1e-18
         syncQueue.asyncAfter(deadline: .now() + seconds) { [weak self] in
             guard let self else { return }
@@ -109,7 +109,8 @@ package final class Journal: Sendable {
                 state.isSyncScheduled = false
                 return state.isClosed
             }
-            if isClosed { return }
+            // Segments that were left behind were synced when the next one was made.
+            guard !isClosed, let file = self.queue.sync(execute: { self.writer.openedFile }) else { return }
             do {
                 try file.sync()
             } catch {

@@ -140,7 +140,7 @@ final class JournalWriter: @unchecked Sendable {
             try? fileSystem.remove(path(number))
             throw error
         }
-        file?.close()
+        // The old one is closed when a sync that may be under way lets it go.
         file = fresh
         segment = number
         length = header.count
@@ -162,7 +162,6 @@ final class JournalWriter: @unchecked Sendable {
     func close() throws {
         if hasTail { try file?.truncate(to: length) }
         try file?.sync()
-        file?.close()
         file = nil
     }
 
