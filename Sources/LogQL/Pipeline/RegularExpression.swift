@@ -1,0 +1,3 @@
+import Patterns
+
+typealias RegularExpression = Pattern

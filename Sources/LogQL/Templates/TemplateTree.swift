@@ -1,0 +1,42 @@
+struct TemplateError: Error, Hashable, Sendable, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}
+
+indirect enum TemplateNode: Sendable {
+    case text([UInt8])
+    /// The quick road: `{{ .label }}`.
+    case label(String)
+    case output(TemplatePipeline)
+    case branch(TemplatePipeline, then: [TemplateNode], otherwise: [TemplateNode])
+    case with(TemplatePipeline, then: [TemplateNode], otherwise: [TemplateNode])
+    case range(TemplatePipeline, key: String?, value: String?, body: [TemplateNode], otherwise: [TemplateNode])
+    case leaveLoop(again: Bool)
+}
+
+/// Commands joined by `|`, each result the last argument of the next; perhaps kept in a variable.
+struct TemplatePipeline: Sendable {
+    var variable: String?
+    var declares = false
+    var commands: [[TemplateOperand]] = []
+}
+
+indirect enum TemplateOperand: Sendable {
+    case literal(TemplateValue)
+    /// `.a.b`; no names at all is the dot.
+    case field([String])
+    /// `$x.a`; the empty name is `$`, the record.
+    case variable(String, [String])
+    case function(String)
+    case nested(TemplatePipeline, [String])
+}
+
+/// A parsed Go template. Make it once, execute it for each line.
+struct Template: Sendable {
+    let nodes: [TemplateNode]
+
+    init(_ text: String) throws(TemplateError) {
+        var parser = TemplateParser(text)
+        nodes = try parser.parse()
+    }
+}
