@@ -29,9 +29,11 @@ import Testing
             ("service.name", #"{ status = error }"#, ["string payment", "string ratings", "string web"]),
             ("resource.service.name", "{ duration > 100ms && .x = ", ["string payment", "string web"]),
             ("span.skus", nil, ["string apple", "string pear"]), ("event.exception.type", nil, ["string Timeout"]),
-            ("status", nil, ["keyword error", "keyword ok", "keyword unset"]), ("span:status", "{ kind = client }", ["keyword error", "keyword unset"]),
+            ("status", nil, ["keyword error", "keyword ok", "keyword unset"]),
+            ("span:status", "{ kind = client }", ["keyword error", "keyword unset"]),
             ("rootName", nil, ["string GET /browse", "string POST /checkout", "string process order"]),
-            ("trace:rootService", nil, ["string dispatch", "string web"]), ("duration", nil, []), (".vip", nil, ["bool false", "bool true"]),
+            ("trace:rootService", nil, ["string dispatch", "string web"]), ("duration", nil, []),
+            (".vip", nil, ["bool false", "bool true"]),
             ("name", "{ kind = consumer }", ["string process order"]), (#"span."odd name""#, nil, ["string x y"]),
             ("span.cost", nil, ["float 0.5"]), ("nothing", nil, []),
         ]
@@ -43,12 +45,25 @@ import Testing
         #expect(limited.count == 2)
     }
 
+    @Test func operationsOfAServiceHaveTheirKind() async throws {
+        let all = try await engine.operations(of: "payment", range: shopRange, context: QueryContext())
+        #expect(all.map(\.name) == ["POST /pay", "bank call"] && all.map(\.kind) == [.server, .client])
+        let servers = try await engine.operations(of: "web", kind: .server, range: shopRange, context: QueryContext())
+        #expect(servers.map(\.name) == ["GET /browse", "POST /checkout"])
+        let durations: [(String, Int64?)] = [
+            ("1.2s", 1_200 * millisecond), ("100ms", 100 * millisecond), ("1h30m", 5_400_000 * millisecond), ("0", 0),
+            ("", nil), ("5", nil), ("1s 2s", nil), ("s", nil), ("1x", nil),
+        ]
+        for (text, expected) in durations { #expect(parseTraceDuration(text) == expected, "\(text)") }
+    }
+
     @Test func tempoTagsAreLogfmtOverTheWholeTrace() async throws {
         let cases: [(tags: String, min: Int64?, max: Int64?, traces: [UInt64])] = [
             ("", nil, nil, [4, 3, 2, 1]), ("service.name=cart http.response.status_code=503", nil, nil, [1]),
             ("service.name=WEB", nil, nil, [2, 1]), (#"name="get /""#, nil, nil, [2, 1]), ("vip", nil, nil, [1]),
             ("error=true", nil, nil, [4, 1]), ("status.code=ok", nil, nil, [2, 1]), ("root.name=browse", nil, nil, [2]),
-            ("", 100 * millisecond, nil, [2, 1]), ("", 100 * millisecond, 200 * millisecond, [2]), ("items=40 rows=3", nil, nil, []),
+            ("", 100 * millisecond, nil, [2, 1]), ("", 100 * millisecond, 200 * millisecond, [2]),
+            ("items=40 rows=3", nil, nil, []),
             ("name=.*", nil, nil, []), ("root.service.name=dispatch", nil, nil, [3]),
         ]
         for (tags, minimum, maximum, traces) in cases {
@@ -57,13 +72,16 @@ import Testing
             let found = try await engine.search(query, range: shopRange, context: QueryContext())
             #expect(found.map(\.traceID) == traces.map { TraceID(low: $0).hex }, "\(tags)")
         }
-        for broken in ["=x", #"a="open"#] { #expect(throws: TraceQLError.self) { try TraceSearchFilter.tempoQuery(tags: broken) } }
+        for broken in ["=x", #"a="open"#] {
+            #expect(throws: TraceQLError.self) { try TraceSearchFilter.tempoQuery(tags: broken) }
+        }
     }
 
     @Test func jaegersSpecialTagsMeanIntrinsics() async throws {
         let cases: [([String: String], [UInt64])] = [
             (["error": "true"], [4, 1]), (["span.kind": "consumer"], [3]), (["otel.status_code": "OK"], [2, 1]),
-            (["otel.scope.name": "lib-cart"], [1]), (["http.response.status_code": "200", "http.request.method": "GET"], [2, 1]),
+            (["otel.scope.name": "lib-cart"], [1]),
+            (["http.response.status_code": "200", "http.request.method": "GET"], [2, 1]),
             (["vip": "true"], [1]), (["cost": "0.5"], [1]), (["reason": "order"], [3]),
         ]
         for (tags, traces) in cases {

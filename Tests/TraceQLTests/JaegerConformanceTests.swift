@@ -72,7 +72,8 @@ import Testing
         for one in cases {
             let tags = (one.Query.Tags ?? [:]).sorted { $0.key < $1.key }.map { Attribute($0.key, $0.value.value) }
             let texts = tags.map { Attribute($0.key, .string(Static($0.value).text)) }
-            let range = TimeRange(start: try nanoseconds(one.Query.StartTimeMin), end: try nanoseconds(one.Query.StartTimeMax) + 1)
+            let range = TimeRange(
+                start: try nanoseconds(one.Query.StartTimeMin), end: try nanoseconds(one.Query.StartTimeMax) + 1)
             let expected = one.ExpectedFixtures.reduce(into: Set<TraceID>()) { $0.formUnion(ids[$1] ?? []) }
             for tags in [tags, texts] {
                 let filter = TraceSearchFilter(
@@ -107,8 +108,12 @@ enum OTLPFixture {
             for scopeSpans in objects(resourceSpans["scopeSpans"]) {
                 let scope = scopeSpans["scope"] as? [String: Any] ?? [:]
                 var shared = resource.map { Attribute("resource." + $0.key, $0.value) }
-                if let name = scope["name"] as? String { shared.append(Attribute("instrumentation:name", .string(name))) }
-                if let version = scope["version"] as? String { shared.append(Attribute("instrumentation:version", .string(version))) }
+                if let name = scope["name"] as? String {
+                    shared.append(Attribute("instrumentation:name", .string(name)))
+                }
+                if let version = scope["version"] as? String {
+                    shared.append(Attribute("instrumentation:version", .string(version)))
+                }
                 shared += attributes(scope["attributes"]).map { Attribute("instrumentation." + $0.key, $0.value) }
                 let group = batch.addGroup(EventGroup(labels: .empty, shared: shared))
                 for span in objects(scopeSpans["spans"]) { ids.formUnion(append(span, group, to: &batch)) }
@@ -130,10 +135,13 @@ enum OTLPFixture {
         }
         batch.set(EventColumnName.spanName, row: row, .string(span["name"] as? String ?? ""))
         batch.set(EventColumnName.duration, row: row, .int(max(0, number(span["endTimeUnixNano"]) - start)))
-        for attribute in attributes(span["attributes"]) { batch.set("span." + attribute.key, row: row, attribute.value) }
+        for attribute in attributes(span["attributes"]) {
+            batch.set("span." + attribute.key, row: row, attribute.value)
+        }
         let events = objects(span["events"]).map { event in
             AttributeValue.map([
-                Attribute("name", .string(event["name"] as? String ?? "")), Attribute("time", .int(number(event["timeUnixNano"]))),
+                Attribute("name", .string(event["name"] as? String ?? "")),
+                Attribute("time", .int(number(event["timeUnixNano"]))),
                 Attribute("attributes", .map(attributes(event["attributes"]))),
             ])
         }

@@ -35,7 +35,9 @@ struct MemoryReader: EventReader {
     private func copy(_ rows: [Int], _ projection: EventScanPlan.Projection) -> EventBatch {
         var out = EventBatch()
         for group in batch.groups { _ = out.addGroup(group) }
-        for row in rows { _ = out.addRow(timestamp: batch.timestamps[row], group: batch.groupOfRow[row], sequence: UInt64(row)) }
+        for row in rows {
+            _ = out.addRow(timestamp: batch.timestamps[row], group: batch.groupOfRow[row], sequence: UInt64(row))
+        }
         for column in batch.columns {
             if case .columns(let wanted) = projection, !wanted.contains(column.name) { continue }
             let index = out.columnIndex(column.name)
@@ -54,7 +56,8 @@ struct MemoryReader: EventReader {
         Set(batch.columns.map(\.name) + batch.groups.flatMap { $0.shared.map(\.key) }).sorted()
     }
 
-    func fieldValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) async throws -> [AttributeValue] {
+    func fieldValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) async throws -> [AttributeValue]
+    {
         var out: Set<AttributeValue> = []
         if let column = batch.column(name) { for index in 0..<column.count { out.insert(column.value(at: index)) } }
         for group in batch.groups { if let value = group.shared(name) { out.insert(value) } }
@@ -133,35 +136,56 @@ private func links(_ spec: SpanSpec) -> AttributeValue {
     .array(
         spec.links.map { trace, span, attributes in
             .map([
-                Attribute("traceID", .bytes(TraceID(low: trace).bytes)), Attribute("spanID", .bytes(SpanID(span).bytes)),
+                Attribute("traceID", .bytes(TraceID(low: trace).bytes)),
+                Attribute("spanID", .bytes(SpanID(span).bytes)),
                 Attribute("attributes", .map(attributes.map { Attribute($0.0, $0.1) })),
             ])
         })
 }
 
-/// A checkout that fails at the bank, a browse that does not, a consumer that is linked to the checkout, and a piece of a
-/// trace whose root has not arrived.
+/// A checkout that fails at the bank, a browse that does not, a consumer that is linked to the checkout, and a piece
+/// of a trace whose root has not arrived.
 let shop: [SpanSpec] = [
-    SpanSpec(trace: 1, id: 1, service: "web", name: "POST /checkout", start: 0, duration: 900, kind: .server, status: .error,
-        attributes: [("http.request.method", .string("POST")), ("http.response.status_code", .int(500)), ("vip", .bool(true))]),
-    SpanSpec(trace: 1, id: 2, parent: 1, service: "cart", name: "GET /cart", start: 10, duration: 50, kind: .server,
-        attributes: [("http.request.method", .string("GET")), ("http.response.status_code", .int(200)), ("items", .int(3)),
-            ("skus", .array([.string("apple"), .string("pear")]))]),
-    SpanSpec(trace: 1, id: 3, parent: 2, service: "cart", name: "SELECT carts", start: 15, duration: 20, kind: .client,
+    SpanSpec(
+        trace: 1, id: 1, service: "web", name: "POST /checkout", start: 0, duration: 900, kind: .server, status: .error,
+        attributes: [
+            ("http.request.method", .string("POST")), ("http.response.status_code", .int(500)), ("vip", .bool(true)),
+        ]),
+    SpanSpec(
+        trace: 1, id: 2, parent: 1, service: "cart", name: "GET /cart", start: 10, duration: 50, kind: .server,
+        attributes: [
+            ("http.request.method", .string("GET")), ("http.response.status_code", .int(200)), ("items", .int(3)),
+            ("skus", .array([.string("apple"), .string("pear")])),
+        ]),
+    SpanSpec(
+        trace: 1, id: 3, parent: 2, service: "cart", name: "SELECT carts", start: 15, duration: 20, kind: .client,
         attributes: [("db.system.name", .string("mysql")), ("rows", .int(3)), ("cost", .double(0.5))]),
-    SpanSpec(trace: 1, id: 4, parent: 1, service: "payment", name: "POST /pay", start: 70, duration: 800, kind: .server, status: .error,
+    SpanSpec(
+        trace: 1, id: 4, parent: 1, service: "payment", name: "POST /pay", start: 70, duration: 800, kind: .server,
+        status: .error,
         message: "bank said no", attributes: [("http.response.status_code", .int(502)), ("amount", .double(12.5))]),
-    SpanSpec(trace: 1, id: 5, parent: 4, service: "payment", name: "bank call", start: 80, duration: 700, kind: .client, status: .error,
+    SpanSpec(
+        trace: 1, id: 5, parent: 4, service: "payment", name: "bank call", start: 80, duration: 700, kind: .client,
+        status: .error,
         attributes: [("http.response.status_code", .int(503)), ("http.request.resend_count", .int(2))],
         events: [("exception", 600, [("exception.type", .string("Timeout"))]), ("retry", 300, [("attempt", .int(1))])]),
-    SpanSpec(trace: 1, id: 6, parent: 1, service: "web", name: "send order", start: 880, duration: 5, kind: .producer, status: .ok),
-    SpanSpec(trace: 2, id: 1, service: "web", name: "GET /browse", start: 2000, duration: 120, kind: .server, status: .ok,
-        attributes: [("http.request.method", .string("GET")), ("http.response.status_code", .int(200)), ("vip", .bool(false))]),
-    SpanSpec(trace: 2, id: 2, parent: 1, service: "catalogue", name: "list", start: 2010, duration: 90, kind: .server,
+    SpanSpec(
+        trace: 1, id: 6, parent: 1, service: "web", name: "send order", start: 880, duration: 5, kind: .producer,
+        status: .ok),
+    SpanSpec(
+        trace: 2, id: 1, service: "web", name: "GET /browse", start: 2000, duration: 120, kind: .server, status: .ok,
+        attributes: [
+            ("http.request.method", .string("GET")), ("http.response.status_code", .int(200)), ("vip", .bool(false)),
+        ]),
+    SpanSpec(
+        trace: 2, id: 2, parent: 1, service: "catalogue", name: "list", start: 2010, duration: 90, kind: .server,
         attributes: [("items", .int(40)), ("service.name", .string("shadow"))]),
-    SpanSpec(trace: 2, id: 3, parent: 2, service: "catalogue", name: "SELECT items", start: 2020, duration: 60, kind: .client,
+    SpanSpec(
+        trace: 2, id: 3, parent: 2, service: "catalogue", name: "SELECT items", start: 2020, duration: 60,
+        kind: .client,
         attributes: [("db.system.name", .string("mongodb")), ("rows", .int(40)), ("odd name", .string("x y"))]),
-    SpanSpec(trace: 3, id: 1, service: "dispatch", name: "process order", start: 5000, duration: 30, kind: .consumer,
+    SpanSpec(
+        trace: 3, id: 1, service: "dispatch", name: "process order", start: 5000, duration: 30, kind: .consumer,
         links: [(1, 6, [("reason", .string("order"))])]),
     SpanSpec(trace: 4, id: 8, parent: 7, service: "ratings", name: "rate", start: 7000, duration: 10),
     SpanSpec(trace: 4, id: 9, parent: 7, service: "ratings", name: "store", start: 7002, duration: 5, status: .error),

@@ -21,34 +21,62 @@ private let expectations: [(query: String, lines: [String])] = [
     ("{} | count_over_time()", ["{__name__=count_over_time} 1.0 8.0 3.0"]),
     ("{} | rate()", ["{__name__=rate} 0.25 2.0 0.75"]),
     ("{ name = `nothing` } | rate()", []),
-    ("{ kind = server } | count_over_time() by (resource.service.name)",
-        ["{resource.service.name=cart} 0.0 1.0 0.0", "{resource.service.name=catalogue} 0.0 1.0 0.0",
-            "{resource.service.name=payment} 0.0 1.0 0.0", "{resource.service.name=web} 1.0 1.0 0.0"]),
+    (
+        "{ kind = server } | count_over_time() by (resource.service.name)",
+        [
+            "{resource.service.name=cart} 0.0 1.0 0.0", "{resource.service.name=catalogue} 0.0 1.0 0.0",
+            "{resource.service.name=payment} 0.0 1.0 0.0", "{resource.service.name=web} 1.0 1.0 0.0",
+        ]
+    ),
     ("{ status = error } | max_over_time(duration)", ["{__name__=max_over_time} 0.9 0.8 0.005"]),
     ("{ status = error } | min_over_time(duration)", ["{__name__=min_over_time} 0.9 0.7 0.005"]),
     ("{ .rows > 0 } | sum_over_time(span.rows)", ["{__name__=sum_over_time} - 43.0 -"]),
     ("{} | avg_over_time(.rows)", ["{__name__=avg_over_time} - 21.5 -"]),
     ("{} | avg_over_time(.cost)", ["{__name__=avg_over_time} - 0.5 -"]),
-    ("{ kind = client } | histogram_over_time(duration)",
-        ["{__bucket=0.033554432} 0.0 1.0 0.0", "{__bucket=0.067108864} 0.0 1.0 0.0",
-            "{__bucket=1.073741824} 0.0 1.0 0.0"]),
-    ("{ nestedSetParent < 0 } | count_over_time() by (name)",
-        ["{name=GET /browse} 0.0 1.0 0.0", "{name=POST /checkout} 1.0 0.0 0.0", "{name=process order} 0.0 0.0 1.0"]),
+    (
+        "{ kind = client } | histogram_over_time(duration)",
+        [
+            "{__bucket=0.033554432} 0.0 1.0 0.0", "{__bucket=0.067108864} 0.0 1.0 0.0",
+            "{__bucket=1.073741824} 0.0 1.0 0.0",
+        ]
+    ),
+    (
+        "{ nestedSetParent < 0 } | count_over_time() by (name)",
+        ["{name=GET /browse} 0.0 1.0 0.0", "{name=POST /checkout} 1.0 0.0 0.0", "{name=process order} 0.0 0.0 1.0"]
+    ),
     ("{ kind = server } > { kind = client } | count_over_time()", ["{__name__=count_over_time} 0.0 3.0 0.0"]),
     ("{ rootServiceName = `web` } | count_over_time()", ["{__name__=count_over_time} 1.0 8.0 0.0"]),
-    ("{} | count_over_time() by (.vip)",
-        ["{.vip=false} 0.0 1.0 0.0", "{.vip=nil} 0.0 7.0 3.0", "{.vip=true} 1.0 0.0 0.0"]),
-    ("{} | count_over_time() by (resource.service.name) | topk(1)",
-        ["{resource.service.name=cart} - 2.0 -", "{resource.service.name=ratings} - - 2.0", "{resource.service.name=web} 1.0 - -"]),
-    ("{} | count_over_time() by (resource.service.name) > 1",
-        ["{resource.service.name=cart} - 2.0 -", "{resource.service.name=catalogue} - 2.0 -",
-            "{resource.service.name=payment} - 2.0 -", "{resource.service.name=ratings} - - 2.0", "{resource.service.name=web} - 2.0 -"]),
-    ("({ status = error } | count_over_time()) * 100 / ({} | count_over_time())",
-        ["{__name__=count_over_time} 100.0 25.0 33.333"]),
-    ("({ status = error } | count_over_time() by (kind)) / ({} | count_over_time() by (kind))",
-        ["{kind=client} - 0.333 -", "{kind=internal} - - 0.5", "{kind=server} 1.0 0.25 -"]),
-    ("({ status = error } | count_over_time() by (kind)) / ({} | count_over_time())",
-        ["{kind=client} 0.0 0.125 0.0", "{kind=internal} 0.0 0.0 0.333", "{kind=server} 1.0 0.125 0.0"]),
+    (
+        "{} | count_over_time() by (.vip)",
+        ["{.vip=false} 0.0 1.0 0.0", "{.vip=nil} 0.0 7.0 3.0", "{.vip=true} 1.0 0.0 0.0"]
+    ),
+    (
+        "{} | count_over_time() by (resource.service.name) | topk(1)",
+        [
+            "{resource.service.name=cart} - 2.0 -", "{resource.service.name=ratings} - - 2.0",
+            "{resource.service.name=web} 1.0 - -",
+        ]
+    ),
+    (
+        "{} | count_over_time() by (resource.service.name) > 1",
+        [
+            "{resource.service.name=cart} - 2.0 -", "{resource.service.name=catalogue} - 2.0 -",
+            "{resource.service.name=payment} - 2.0 -", "{resource.service.name=ratings} - - 2.0",
+            "{resource.service.name=web} - 2.0 -",
+        ]
+    ),
+    (
+        "({ status = error } | count_over_time()) * 100 / ({} | count_over_time())",
+        ["{__name__=count_over_time} 100.0 25.0 33.333"]
+    ),
+    (
+        "({ status = error } | count_over_time() by (kind)) / ({} | count_over_time() by (kind))",
+        ["{kind=client} - 0.333 -", "{kind=internal} - - 0.5", "{kind=server} 1.0 0.25 -"]
+    ),
+    (
+        "({ status = error } | count_over_time() by (kind)) / ({} | count_over_time())",
+        ["{kind=client} 0.0 0.125 0.0", "{kind=internal} 0.0 0.0 0.333", "{kind=server} 1.0 0.125 0.0"]
+    ),
     ("2 * ({ .vip } | count_over_time()) - 1", ["{__name__=count_over_time} 1.0 -1.0 -1.0"]),
     ("{ .vip } | quantile_over_time(duration, 0.5, 1)", ["{p=0.5} 0.9 - -", "{p=1.0} 0.9 - -"]),
 ]
@@ -71,7 +99,9 @@ private let expectations: [(query: String, lines: [String])] = [
 
     @Test func anInstantQueryHasOneValueOverTheRange() async throws {
         let engine = TraceQLEngine(reader: MemoryReader(batch: makeBatch(shop)))
-        for (query, expected) in [("{} | count_over_time()", 9.0), ("{} | rate()", 9.0 / 4), ("{} | sum_over_time(.rows)", 43)] {
+        for (query, expected) in [
+            ("{} | count_over_time()", 9.0), ("{} | rate()", 9.0 / 4), ("{} | sum_over_time(.rows)", 43),
+        ] {
             let result = try await engine.metricsInstant(
                 try TraceQLEngine.parse(query), start: testEpoch, end: testEpoch + 4 * second, context: QueryContext())
             #expect(result.series.map(\.values) == [[expected]], "\(query)")
@@ -105,7 +135,9 @@ private let expectations: [(query: String, lines: [String])] = [
         #expect((0..<grid.count).map { grid.timestamp(of: $0) } == [10, 20, 30, 40])
         let indices = [0, 1, 10, 11, 20, 21, 40, 41].map { grid.index(of: Int64($0)) }
         #expect(indices == [nil, 0, 0, 1, 1, 2, 3, nil])
-        for (start, end, step) in [(0, 10, 0), (10, 10, 1), (10, 5, 1), (0, Int64.max, 1), (-5, 10, 1), (0, .max, .max)]
+        for (start, end, step) in [
+            (0, 10, 0), (10, 10, 1), (10, 5, 1), (0, Int64.max, 1), (-5, 10, 1), (0, .max, .max),
+        ]
             as [(Int64, Int64, Int64)]
         {
             _ = try? TraceStepGrid(start: start, end: end, step: step)

@@ -118,7 +118,10 @@ private func randomSpecs(_ generator: inout SeededGenerator) -> [SpanSpec] {
     @Test func theWaterfallShowsWhereTheFailureBegan() throws {
         let traces = Trace.all(in: [makeBatch(shop)])
         let waterfall = Waterfall(traces[0])
-        #expect(waterfall.rows.map(\.name) == ["POST /checkout", "GET /cart", "SELECT carts", "POST /pay", "bank call", "send order"])
+        #expect(
+            waterfall.rows.map(\.name) == [
+                "POST /checkout", "GET /cart", "SELECT carts", "POST /pay", "bank call", "send order",
+            ])
         #expect(waterfall.rows.map(\.depth) == [0, 1, 2, 1, 2, 1])
         #expect(waterfall.rows.map { $0.offset / millisecond } == [0, 10, 15, 70, 80, 880])
         #expect(waterfall.rows.filter(\.isGuilty).map(\.name) == ["bank call"])
@@ -128,12 +131,19 @@ private func randomSpecs(_ generator: inout SeededGenerator) -> [SpanSpec] {
         #expect(orphans.rows.map(\.isOrphan) == [true, true])
         #expect(Waterfall(traces[1]).guilty == nil)
         // A handled failure, though deeper, is not why the request failed.
-        let handled = try #require(Trace.all(in: [makeBatch([
-            SpanSpec(trace: 1, id: 1, service: "a", name: "root", start: 0, duration: 100, status: .error),
-            SpanSpec(trace: 1, id: 2, parent: 1, service: "a", name: "cause", start: 50, duration: 40, status: .error),
-            SpanSpec(trace: 1, id: 3, parent: 1, service: "a", name: "fallback", start: 1, duration: 60),
-            SpanSpec(trace: 1, id: 4, parent: 3, service: "a", name: "handled", start: 2, duration: 10, status: .error),
-        ])]).first)
+        let handled = try #require(
+            Trace.all(in: [
+                makeBatch([
+                    SpanSpec(trace: 1, id: 1, service: "a", name: "root", start: 0, duration: 100, status: .error),
+                    SpanSpec(
+                        trace: 1, id: 2, parent: 1, service: "a", name: "cause", start: 50, duration: 40, status: .error
+                    ),
+                    SpanSpec(trace: 1, id: 3, parent: 1, service: "a", name: "fallback", start: 1, duration: 60),
+                    SpanSpec(
+                        trace: 1, id: 4, parent: 3, service: "a", name: "handled", start: 2, duration: 10,
+                        status: .error),
+                ])
+            ]).first)
         #expect(Waterfall(handled).guilty.map { handled.spans[$0].name } == "cause")
     }
 
@@ -141,8 +151,10 @@ private func randomSpecs(_ generator: inout SeededGenerator) -> [SpanSpec] {
         let long = "0102030405060708090a0b0c0d0e0f10"
         let cases: [(String, String?)] = [
             (long, long), (long.uppercased(), long), ("1", String(repeating: "0", count: 31) + "1"),
-            ("1-01020304-05060708090a0b0c0d0e0f10", long), ("1-1-05060708090a0b0c0d0e0f10", "0000000105060708090a0b0c0d0e0f10"),
-            ("", nil), (long + "0", nil), ("xyz", nil), ("2-01020304-05060708090a0b0c0d0e0f10", nil), ("1-2", nil), ("-", nil),
+            ("1-01020304-05060708090a0b0c0d0e0f10", long),
+            ("1-1-05060708090a0b0c0d0e0f10", "0000000105060708090a0b0c0d0e0f10"),
+            ("", nil), (long + "0", nil), ("xyz", nil), ("2-01020304-05060708090a0b0c0d0e0f10", nil), ("1-2", nil),
+            ("-", nil),
         ]
         for (text, expected) in cases {
             #expect(parseTraceID(text).flatMap { TraceID(bytes: $0)?.hex } == expected, "\(text)")

@@ -15,7 +15,10 @@ private let expectations: [(query: String, names: [String])] = [
     (#"{ name !~ "SELECT.*|.*/.*|bank.*|send.*|list|process.*" }"#, ["rate", "store"]),
     (#"{ .http.response.status_code >= 500 }"#, ["POST /checkout", "POST /pay", "bank call"]),
     (#"{ span.http.response.status_code = 200.0 }"#, ["GET /cart", "GET /browse"]),
-    (#"{ 500 <= span.http.response.status_code && 503 > .http.response.status_code }"#, ["POST /checkout", "POST /pay"]),
+    (
+        #"{ 500 <= span.http.response.status_code && 503 > .http.response.status_code }"#,
+        ["POST /checkout", "POST /pay"]
+    ),
     (#"{ .http.response.status_code != 200 }"#, ["POST /checkout", "POST /pay", "bank call"]),
     (#"{ .http.response.status_code = "200" }"#, []),
     (#"{ resource.service.name = "payment" }"#, ["POST /pay", "bank call"]),
@@ -94,23 +97,37 @@ private let expectations: [(query: String, names: [String])] = [
     (#"{ kind = client } !< { kind = server }"#, ["GET /browse", "POST /checkout"]),
     (#"{ kind = client } !<< { kind = server }"#, []),
     (#"{ name = "GET /cart" } !~ { resource.service.name = "cart" }"#, ["GET /cart", "SELECT carts"]),
-    (#"{ kind = server } &> { kind = client }"#,
-        ["GET /cart", "POST /pay", "SELECT carts", "SELECT items", "bank call", "list"]),
+    (
+        #"{ kind = server } &> { kind = client }"#,
+        ["GET /cart", "POST /pay", "SELECT carts", "SELECT items", "bank call", "list"]
+    ),
     (#"{ name = "GET /browse" } &>> { kind = client }"#, ["GET /browse", "SELECT items"]),
     (#"{ name = "bank call" } &<< { name = "POST /checkout" }"#, ["POST /checkout", "bank call"]),
     (#"{ name = "bank call" } &< { }"#, ["POST /pay", "bank call"]),
     (#"{ name = "rate" } &~ { status = error }"#, ["rate", "store"]),
-    (#"{ status = error } && { kind = server } > { kind = client }"#, ["POST /checkout", "POST /pay", "SELECT carts", "bank call", ]),
+    (
+        #"{ status = error } && { kind = server } > { kind = client }"#,
+        ["POST /checkout", "POST /pay", "SELECT carts", "bank call"]
+    ),
     // Pipelines.
     ("{ kind = server } | count() > 2", ["GET /cart", "POST /checkout", "POST /pay"]),
     ("{ kind = server } | 2 = count()", ["GET /browse", "list"]),
-    ("{ } | avg(duration) > 400ms", ["GET /cart", "POST /checkout", "POST /pay", "SELECT carts", "bank call", "send order"]),
+    (
+        "{ } | avg(duration) > 400ms",
+        ["GET /cart", "POST /checkout", "POST /pay", "SELECT carts", "bank call", "send order"]
+    ),
     ("{ kind = client } | max(duration) < 100ms", ["SELECT items"]),
     ("{ kind = client } | min(.rows) = 3", ["SELECT carts", "bank call"]),
     ("{ .rows > 0 } | sum(.rows) = 40", ["SELECT items"]),
-    ("{ } | max(duration) > min(duration) * 100", ["GET /cart", "POST /checkout", "POST /pay", "SELECT carts", "bank call", "send order"]),
+    (
+        "{ } | max(duration) > min(duration) * 100",
+        ["GET /cart", "POST /checkout", "POST /pay", "SELECT carts", "bank call", "send order"]
+    ),
     ("{ kind = server } | { status = error }", ["POST /checkout", "POST /pay"]),
-    ("{ } | by(resource.service.name) | count() > 1 | { kind = client }", ["SELECT carts", "SELECT items", "bank call"]),
+    (
+        "{ } | by(resource.service.name) | count() > 1 | { kind = client }",
+        ["SELECT carts", "SELECT items", "bank call"]
+    ),
     ("by(kind) | count() = 2 | { kind = client }", ["SELECT carts", "bank call"]),
     ("{ } | by(status) | count() > 2 | coalesce() | count() = 3", ["POST /checkout", "POST /pay", "bank call"]),
     ("({ kind = server } | count() > 2) >> { kind = client }", ["SELECT carts", "bank call"]),
@@ -143,8 +160,10 @@ private let expectations: [(query: String, names: [String])] = [
 
     @Test func resultsSayWhatAListNeeds() async throws {
         let engine = TraceQLEngine(reader: MemoryReader(batch: makeBatch(shop + shop)))
-        let query = try TraceQLEngine.parse("{ status = error } | select(.http.response.status_code) | by(status) | count() > 0")
-        let results = try await engine.search(query, range: shopRange, limit: 5, spansPerSpanset: 2, context: QueryContext())
+        let query = try TraceQLEngine.parse(
+            "{ status = error } | select(.http.response.status_code) | by(status) | count() > 0")
+        let results = try await engine.search(
+            query, range: shopRange, limit: 5, spansPerSpanset: 2, context: QueryContext())
         #expect(results.map(\.traceID) == [TraceID(low: 4).hex, TraceID(low: 1).hex])
         let orphan = try #require(results.first)
         #expect(orphan.rootServiceName == "<root span not yet received>")
@@ -159,7 +178,10 @@ private let expectations: [(query: String, names: [String])] = [
         #expect(set.matched == 3)
         #expect(set.spans.count == 2)
         #expect(set.attributes.map(\.key) == ["by(status)", "count()"])
-        #expect(set.spans[0].attributes.map { "\($0.key)=\($0.value)" } == ["status=error", "http.response.status_code=500"])
+        #expect(
+            set.spans[0].attributes.map { "\($0.key)=\($0.value)" } == [
+                "status=error", "http.response.status_code=500",
+            ])
     }
 
     @Test func theNewestTracesComeFirstWhateverTheLimit() async throws {

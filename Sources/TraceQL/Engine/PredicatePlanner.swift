@@ -1,8 +1,8 @@
 internal import Storage
 internal import Telemetry
 
-/// Translates filters to predicates over columns. A predicate holds for every span for which its filter holds, and maybe
-/// for others: the evaluator has the last word.
+/// Translates filters to predicates over columns. A predicate holds for every span for which its filter holds, and
+/// maybe for others: the evaluator has the last word.
 ///
 /// A predicate on a column is taken to hold for an array when it holds for any element, as TraceQL has it.
 enum PredicatePlanner {
@@ -47,7 +47,9 @@ enum PredicatePlanner {
         case .binary(let operation, let left, let right):
             if operation.isArithmetic { return .or([]) }
             if case .field(let field) = left, let value = constant(right) { return comparison(field, operation, value) }
-            if case .field(let field) = right, let value = constant(left) { return comparison(field, mirrored(operation), value) }
+            if case .field(let field) = right, let value = constant(left) {
+                return comparison(field, mirrored(operation), value)
+            }
             return .everything
         }
     }
@@ -60,7 +62,8 @@ enum PredicatePlanner {
         case .negate(let inner): constant(inner).flatMap { Arithmetic.negated($0) }
         case .binary(let operation, let left, let right):
             operation.isArithmetic
-                ? constant(left).flatMap { a in constant(right).flatMap { try? Arithmetic.apply(operation, a, $0) } } : nil
+                ? constant(left).flatMap { a in constant(right).flatMap { try? Arithmetic.apply(operation, a, $0) } }
+                : nil
         }
     }
 
@@ -76,7 +79,9 @@ enum PredicatePlanner {
 
     // MARK: Comparisons
 
-    private static func comparison(_ field: FieldReference, _ operation: FieldOperator, _ value: Static) -> EventPredicate {
+    private static func comparison(_ field: FieldReference, _ operation: FieldOperator, _ value: Static)
+        -> EventPredicate
+    {
         guard !field.ofParent else { return .everything }
         if let intrinsic = field.intrinsic { return comparison(field, intrinsic, operation, value) }
         switch field.scope {
@@ -154,7 +159,8 @@ enum PredicatePlanner {
     ) -> EventPredicate {
         let isParent = intrinsic == .parentID || intrinsic == .parent
         if value.isNil, isParent {
-            return operation == .equal ? .not(.exists(column: EventColumnName.parentID)) : .exists(column: EventColumnName.parentID)
+            return operation == .equal
+                ? .not(.exists(column: EventColumnName.parentID)) : .exists(column: EventColumnName.parentID)
         }
         guard operation == .equal, case .string(let text) = value else { return .everything }
         if intrinsic == .traceID {

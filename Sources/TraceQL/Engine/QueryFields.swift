@@ -72,11 +72,21 @@ struct QueryFields {
         EventColumnName.spanKind, EventColumnName.statusCode, EventColumnName.duration,
     ]
 
-    var columns: Set<String> {
-        var out = QueryFields.always
+    /// For spans that are counted one by one.
+    static let identity: Set<String> = [EventColumnName.traceID, EventColumnName.spanID, EventColumnName.spanKind]
+
+    var columns: Set<String> { columns(besides: QueryFields.always) }
+
+    func columns(besides basis: Set<String>) -> Set<String> {
+        var out = basis
         for field in fields {
             switch field.intrinsic {
             case nil: out.formUnion(PredicatePlanner.columns(of: field))
+            case .name: out.insert(EventColumnName.spanName)
+            case .kind: out.insert(EventColumnName.spanKind)
+            case .status: out.insert(EventColumnName.statusCode)
+            case .duration: out.insert(EventColumnName.duration)
+            case .parent, .parentID: out.insert(EventColumnName.parentID)
             case .statusMessage: out.insert(EventColumnName.statusMessage)
             case .eventName, .eventTimeSinceStart: out.insert(EventColumnName.events)
             case .linkTraceID, .linkSpanID: out.insert(EventColumnName.links)

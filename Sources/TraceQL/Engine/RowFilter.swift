@@ -84,7 +84,9 @@ extension RowFilter.Test {
         if case .exists = self { return true }
         if case .compare(.equal, let value, let payload) = self {
             let kind = column.kinds[position]
-            if kind == value.kind, kind != .double { return column.bytes[column.range(at: position)].elementsEqual(payload) }
+            if kind == value.kind, kind != .double {
+                return column.bytes[column.range(at: position)].elementsEqual(payload)
+            }
             if kind == .string || kind == .bool || kind == .bytes { return false }
         }
         if case .matches(let pattern, let anchored) = self, column.kinds[position] == .string {

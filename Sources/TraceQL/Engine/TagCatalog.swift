@@ -23,6 +23,27 @@ extension TraceQLEngine {
         (["duration", "kind", "name", "rootName", "rootServiceName", "status", "statusMessage", "traceDuration"]
         + Intrinsic.scoped.keys.filter { $0 != "span:childCount" }).sorted()
 
+    package struct Operation: Hashable, Sendable {
+        package var name: String
+        package var kind: TraceSpan.Kind
+    }
+
+    /// Names and kinds of a service's spans, sorted by name: Jaeger's operations. Of very many spans the newest count.
+    package func operations(
+        of service: String, kind: TraceSpan.Kind? = nil, range: TimeRange, limit: Int = 0, context: QueryContext
+    ) async throws -> [Operation] {
+        let most = limit > 0 ? limit : 10_000
+        var found: Set<Operation> = []
+        let condition = TraceSearchFilter(service: service).condition
+        try await sample(PredicatePlanner.predicate(of: condition), [], range, context) { span in
+            if span.serviceName == service, kind == nil || span.kind == kind {
+                found.insert(Operation(name: span.name, kind: span.kind))
+            }
+            return found.count < most
+        }
+        return found.sorted { $0.name == $1.name ? $0.kind.rawValue < $1.kind.rawValue : $0.name < $1.name }
+    }
+
     /// Nil for all scopes; of `none` there is nothing. Scopes without names are left out.
     package func tagNames(
         scope: String? = nil, range: TimeRange, limit: Int = 0, context: QueryContext
@@ -129,8 +150,11 @@ extension TraceQLEngine {
             predicate = PredicatePlanner.predicate(of: condition)
         }
         // What a root is called its own row says.
-        let ofRoot: Intrinsic? = field.intrinsic == .rootName || field.intrinsic == .rootServiceName ? field.intrinsic : nil
-        if ofRoot != nil { predicate = PredicatePlanner.conjunction([predicate, .not(.exists(column: EventColumnName.parentID))]) }
+        let ofRoot: Intrinsic? =
+            field.intrinsic == .rootName || field.intrinsic == .rootServiceName ? field.intrinsic : nil
+        if ofRoot != nil {
+            predicate = PredicatePlanner.conjunction([predicate, .not(.exists(column: EventColumnName.parentID))])
+        }
         let test = filter
         try await sample(predicate, fields.columns, range, context) { span in
             if let test, try !test.holds(span, in: nil, at: 0) { return true }

@@ -13,7 +13,8 @@ extension TraceQLEngine {
 
     /// The traces of some ids, ordered by id; unknown ones are left out.
     package func traces(ids: [[UInt8]], range: TimeRange? = nil, context: QueryContext) async throws -> [Trace] {
-        try await traces(ids.compactMap { TraceID(bytes: $0) }, range: range ?? .all, projection: .all, context: context)
+        try await traces(
+            ids.compactMap { TraceID(bytes: $0) }, range: range ?? .all, projection: .all, context: context)
     }
 
     func traces(
@@ -29,12 +30,17 @@ extension TraceQLEngine {
         var spans: [TraceID: [TraceSpan]] = [:]
         var charged = 0
         defer { context.release(memory: charged) }
+        var columns: Set<String>?
+        if case .columns(let some) = projection { columns = some }
+        let read = columns
         _ = try await reader.scan(plan, context: context) { batch in
             try context.check()
-            let decoder = SpanDecoder(batch)
+            let decoder = SpanDecoder(batch, columns: read)
             var bytes = 0
             for row in 0..<batch.rowCount {
-                guard let id = decoder.traceID(row: row), wanted.contains(id), let span = decoder.span(row: row) else { continue }
+                guard let id = decoder.traceID(row: row), wanted.contains(id), let span = decoder.span(row: row) else {
+                    continue
+                }
                 bytes += span.memoryEstimate
                 spans[id, default: []].append(span)
             }

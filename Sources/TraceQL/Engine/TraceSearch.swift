@@ -42,7 +42,8 @@ extension TraceQLEngine {
 
     /// The next traces with a row that passes the predicate, newest row first.
     private func candidates(
-        _ predicate: EventPredicate, _ range: TimeRange, _ count: Int, _ seen: inout Set<TraceID>, _ context: QueryContext
+        _ predicate: EventPredicate, _ range: TimeRange, _ count: Int, _ seen: inout Set<TraceID>,
+        _ context: QueryContext
     ) async throws -> Candidates {
         let columns = predicate.columns.union([EventColumnName.traceID])
         let plan = EventScanPlan(

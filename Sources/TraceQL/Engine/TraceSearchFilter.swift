@@ -1,6 +1,6 @@
 package import Telemetry
 
-/// The searches that came before TraceQL: Tempo's `tags=` and Jaeger's parameters. Both become a query of this language.
+/// The searches that came before TraceQL: Tempo's `tags=` and Jaeger's parameters. Both become a query.
 package struct TraceSearchFilter: Sendable {
     package var service: String?
     package var operation: String?
@@ -23,6 +23,10 @@ package struct TraceSearchFilter: Sendable {
     /// Jaeger's meaning: one span has all of it; a tag may stand with the span, its events, its links, its process or
     /// its scope, each at another place.
     package var jaegerQuery: TraceQuery {
+        TraceQuery(body: .spansets(Pipeline(stages: [.spansets(.filter(condition))])))
+    }
+
+    var condition: FieldExpression {
         var parts: [FieldExpression] = []
         if let service, !service.isEmpty {
             parts.append(equal(FieldReference(scope: .resource, name: "service.name"), .string(service)))
@@ -35,8 +39,7 @@ package struct TraceSearchFilter: Sendable {
             parts.append(.binary(.lessOrEqual, .field(FieldReference(.duration)), .literal(.duration(maxDuration))))
         }
         for tag in tags { parts.append(TraceSearchFilter.jaegerTag(tag)) }
-        let condition = joined(.and, parts) ?? .literal(.bool(true))
-        return TraceQuery(body: .spansets(Pipeline(stages: [.spansets(.filter(condition))])))
+        return joined(.and, parts) ?? .literal(.bool(true))
     }
 
     private static func jaegerTag(_ tag: Attribute) -> FieldExpression {
@@ -84,8 +87,8 @@ package struct TraceSearchFilter: Sendable {
 
     // MARK: Tempo
 
-    /// Tempo's meaning: the trace has each tag somewhere, strings as a part and whatever the case; the durations are the
-    /// trace's. `tags` is logfmt: `service.name=cart http.status_code=500 db.statement="select 1"`.
+    /// Tempo's meaning: the trace has each tag somewhere, strings as a part and whatever the case; the durations are
+    /// the trace's. `tags` is logfmt: `service.name=cart http.status_code=500 db.statement="select 1"`.
     package static func tempoQuery(
         tags: String, minDuration: Int64? = nil, maxDuration: Int64? = nil
     ) throws(TraceQLError) -> TraceQuery {
@@ -96,8 +99,12 @@ package struct TraceSearchFilter: Sendable {
         }
         var durations: [FieldExpression] = []
         let field = FieldExpression.field(FieldReference(.traceDuration))
-        if let minDuration, minDuration > 0 { durations.append(.binary(.greaterOrEqual, field, .literal(.duration(minDuration)))) }
-        if let maxDuration, maxDuration > 0 { durations.append(.binary(.lessOrEqual, field, .literal(.duration(maxDuration)))) }
+        if let minDuration, minDuration > 0 {
+            durations.append(.binary(.greaterOrEqual, field, .literal(.duration(minDuration))))
+        }
+        if let maxDuration, maxDuration > 0 {
+            durations.append(.binary(.lessOrEqual, field, .literal(.duration(maxDuration))))
+        }
         var stages: [PipelineStage] = []
         if let spansets { stages.append(.spansets(spansets)) }
         if let condition = joined(.and, durations) { stages.append(.spansets(.filter(condition))) }
@@ -146,7 +153,9 @@ package struct TraceSearchFilter: Sendable {
                 key.unicodeScalars.append(scalars[cursor])
                 cursor += 1
             }
-            guard !key.isEmpty else { throw .badParameter("invalid tags: a value without a key at character \(cursor + 1)") }
+            guard !key.isEmpty else {
+                throw .badParameter("invalid tags: a value without a key at character \(cursor + 1)")
+            }
             var value = ""
             if cursor < scalars.count, scalars[cursor] == "=" {
                 cursor += 1

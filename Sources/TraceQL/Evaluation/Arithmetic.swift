@@ -55,9 +55,17 @@ enum Arithmetic {
         case (.nil, _), (_, .nil): return false
         case (.array, .array): return false
         case (.array(let elements), let other):
-            return elementwise(operation, elements) { compare(operation, $0, other) } comparable: { comparable($0, other) }
+            return elementwise(operation, elements) {
+                compare(operation, $0, other)
+            } comparable: {
+                comparable($0, other)
+            }
         case (let other, .array(let elements)):
-            return elementwise(operation, elements) { compare(operation, other, $0) } comparable: { comparable(other, $0) }
+            return elementwise(operation, elements) {
+                compare(operation, other, $0)
+            } comparable: {
+                comparable(other, $0)
+            }
         case (.string(let left), .string(let right)):
             switch operation {
             case .equal: return left == right

@@ -36,7 +36,9 @@ indirect enum CompiledField: Sendable {
                 throw .validation("regular expressions must be literals: \(right)")
             }
             let pattern: Pattern
-            do { pattern = try Pattern(text) } catch { throw .validation("invalid regular expression `\(text)`: \(error)") }
+            do { pattern = try Pattern(text) } catch {
+                throw .validation("invalid regular expression `\(text)`: \(error)")
+            }
             return .matches(try CompiledField(left), pattern, negated: operation == .notMatches)
         default: break
         }
@@ -46,7 +48,8 @@ indirect enum CompiledField: Sendable {
             if other == .literal(.nil) { return .literal(.bool(false)) }
             return .present(try CompiledField(other), wanted: operation == .notEqual)
         }
-        return .compare(operation, try CompiledField(withID(left, beside: right)), try CompiledField(withID(right, beside: left)))
+        return .compare(
+            operation, try CompiledField(withID(left, beside: right)), try CompiledField(withID(right, beside: left)))
     }
 
     /// Ids are compared as text of full length in lower case, however the query wrote them.

@@ -27,7 +27,9 @@ indirect enum CompiledSpansets: Sendable {
         switch self {
         case .filter(let condition):
             var kept: [Int] = []
-            for index in input.spans where try condition.holds(trace.spans[index], in: trace, at: index) { kept.append(index) }
+            for index in input.spans where try condition.holds(trace.spans[index], in: trace, at: index) {
+                kept.append(index)
+            }
             return kept.isEmpty ? [] : [Spanset(spans: kept, attributes: input.attributes)]
         case .pipeline(let pipeline): return try pipeline.evaluate([input], in: trace)
         case .binary(let operation, let left, let right):
@@ -39,7 +41,8 @@ indirect enum CompiledSpansets: Sendable {
             case .or: spans = CompiledSpansets.union(a + b)
             case .structural(let relation, let form):
                 guard a.count < 2, b.count < 2 else {
-                    throw .evaluation("a structural operator got several spansets on one side; use coalesce() before it")
+                    throw .evaluation(
+                        "a structural operator got several spansets on one side; use coalesce() before it")
                 }
                 spans = Structure.apply(relation, form, a.first?.spans ?? [], b.first?.spans ?? [], in: trace)
             }
@@ -62,7 +65,8 @@ indirect enum CompiledScalar: Sendable {
         switch expression {
         case .literal(let value): self = .literal(value)
         case .aggregate(let function, let argument):
-            self = .aggregate(function, try argument.map { (expression) throws(TraceQLError) in try CompiledField(expression) },
+            self = .aggregate(
+                function, try argument.map { (expression) throws(TraceQLError) in try CompiledField(expression) },
                 name: expression.description)
         case .binary(let operation, let left, let right):
             self = .binary(operation, try CompiledScalar(left), try CompiledScalar(right))
@@ -181,7 +185,8 @@ struct CompiledPipeline: Sendable {
                 out[known].spans.append(index)
             } else {
                 groups[value] = out.count
-                out.append(Spanset(spans: [index], attributes: set.attributes + [SpansetAttribute(key: key, value: value)]))
+                out.append(
+                    Spanset(spans: [index], attributes: set.attributes + [SpansetAttribute(key: key, value: value)]))
             }
         }
         return out

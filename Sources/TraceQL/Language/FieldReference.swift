@@ -111,11 +111,16 @@ extension FieldReference: CustomStringConvertible {
     package var description: String {
         if let intrinsic { return intrinsic.spelling }
         let prefix = (ofParent ? "parent." : "") + (scope == .none ? (ofParent ? "" : ".") : scope.rawValue + ".")
-        let plain = !name.isEmpty && name.utf8.allSatisfy { !Lexer.endsAttribute($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-            && !(name.utf8.first.map(Lexer.isDigit) ?? false) && !(ofParent && scope == .none && FieldReference.startsWithScope(name))
+        let plain =
+            !name.isEmpty
+            && name.utf8.allSatisfy { !Lexer.endsAttribute($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+            && !(name.utf8.first.map(Lexer.isDigit) ?? false)
+            && !(ofParent && scope == .none && FieldReference.startsWithScope(name))
         if plain { return prefix + name }
         return prefix + "\"" + name.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
-    private static func startsWithScope(_ name: String) -> Bool { name.hasPrefix("span.") || name.hasPrefix("resource.") }
+    private static func startsWithScope(_ name: String) -> Bool {
+        name.hasPrefix("span.") || name.hasPrefix("resource.")
+    }
 }

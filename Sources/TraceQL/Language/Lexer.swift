@@ -25,6 +25,17 @@ package enum Token: Hashable, Sendable {
     }
 }
 
+/// Nanoseconds of a duration as parameters of URLs have it: `1.2s`, `100ms`, `1h30m`. Nil for anything else.
+package func parseTraceDuration(_ text: String) -> Int64? {
+    var lexer = Lexer(text)
+    guard let first = try? lexer.next(), let end = try? lexer.next(), end.token == .end else { return nil }
+    switch first.token {
+    case .duration(let nanoseconds): return nanoseconds
+    case .int(0): return 0
+    default: return nil
+    }
+}
+
 /// Cuts a query into tokens. Symbols are cut as long as possible; which of its two meanings `>` or `!~` has, the parser
 /// knows.
 struct Lexer {
@@ -100,7 +111,9 @@ struct Lexer {
 
     private mutating func word() throws(TraceQLError) -> Token {
         let start = cursor
-        while let byte = byte(), Lexer.isLetter(byte) || Lexer.isDigit(byte) || byte == UInt8(ascii: "_") { cursor += 1 }
+        while let byte = byte(), Lexer.isLetter(byte) || Lexer.isDigit(byte) || byte == UInt8(ascii: "_") {
+            cursor += 1
+        }
         let text = String(decoding: bytes[start..<cursor], as: UTF8.self)
         if byte() == UInt8(ascii: "."), let scope = FieldReference.Scope(rawValue: text), scope != .none {
             cursor += 1
@@ -108,7 +121,8 @@ struct Lexer {
         }
         if byte() == UInt8(ascii: "."), text == "parent" {
             cursor += 1
-            for scope in [FieldReference.Scope.span, .resource] where bytes[cursor...].starts(with: "\(scope.rawValue).".utf8) {
+            for scope in [FieldReference.Scope.span, .resource]
+            where bytes[cursor...].starts(with: "\(scope.rawValue).".utf8) {
                 cursor += scope.rawValue.utf8.count + 1
                 return .field(try attribute(scope, ofParent: true, start: start))
             }
@@ -140,7 +154,8 @@ struct Lexer {
                     cursor += 1
                     if inner == UInt8(ascii: "\"") { break }
                     if inner == UInt8(ascii: "\\") {
-                        guard let escaped = byte(), escaped == UInt8(ascii: "\"") || escaped == UInt8(ascii: "\\") else {
+                        guard let escaped = byte(), escaped == UInt8(ascii: "\"") || escaped == UInt8(ascii: "\\")
+                        else {
                             throw error("invalid escape sequence in attribute name", at: cursor)
                         }
                         name.append(escaped)
@@ -154,7 +169,9 @@ struct Lexer {
                 cursor += 1
             }
         }
-        guard !name.isEmpty else { throw error("syntax error: unexpected END_ATTRIBUTE, expecting IDENTIFIER", at: cursor) }
+        guard !name.isEmpty else {
+            throw error("syntax error: unexpected END_ATTRIBUTE, expecting IDENTIFIER", at: cursor)
+        }
         return FieldReference(scope: scope, name: String(decoding: name, as: UTF8.self), ofParent: ofParent)
     }
 
@@ -203,7 +220,8 @@ struct Lexer {
             guard let code = digits(2, radix: 16) else { throw error("invalid char escape", at: at) }
             out.append(UInt8(truncatingIfNeeded: code))
         case UInt8(ascii: "u"), UInt8(ascii: "U"):
-            guard let code = digits(kind == UInt8(ascii: "u") ? 4 : 8, radix: 16), let scalar = Unicode.Scalar(code) else {
+            guard let code = digits(kind == UInt8(ascii: "u") ? 4 : 8, radix: 16), let scalar = Unicode.Scalar(code)
+            else {
                 throw error("invalid char escape", at: at)
             }
             out.append(contentsOf: String(Character(scalar)).utf8)
@@ -294,7 +312,7 @@ struct Lexer {
             } else {
                 part = Int64(exactly: (value * unit.nanoseconds).rounded())
             }
-            guard let part, case let (sum, overflow) = whole.addingReportingOverflow(part), !overflow else {
+            guard let part, case (let sum, let overflow) = whole.addingReportingOverflow(part), !overflow else {
                 throw error("duration out of range", at: start)
             }
             whole = sum

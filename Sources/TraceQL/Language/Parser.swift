@@ -54,7 +54,8 @@ struct Parser {
             return lexer.error("unknown identifier: \(word)", at: current.offset)
         }
         return lexer.error(
-            "syntax error: unexpected \(current.token.text)" + (expecting.map { ", expecting \($0)" } ?? ""), at: current.offset)
+            "syntax error: unexpected \(current.token.text)" + (expecting.map { ", expecting \($0)" } ?? ""),
+            at: current.offset)
     }
 
     mutating func advance() throws(TraceQLError) { current = try lexer.next() }
@@ -114,7 +115,8 @@ struct Parser {
             let first = try expression(0)
             switch first {
             case .spansets(let expression): stages.append(.spansets(expression))
-            case .scalarFilter(let left, let comparison, let right): stages.append(.scalarFilter(left, comparison, right))
+            case .scalarFilter(let left, let comparison, let right):
+                stages.append(.scalarFilter(left, comparison, right))
             case .metrics(let metrics): return try metricsTail(metrics)
             case .scalar, .scalarPipeline:
                 // Only inside a parenthesis may it stand alone: `(2 * 3) * ({} | rate())`, `(count() + 1) > 2`.
@@ -161,7 +163,9 @@ struct Parser {
         try enter()
         defer { leave() }
         var left = try primary()
-        while case .symbol(let symbol) = current.token, let precedence = Parser.precedence(symbol), precedence >= minimum {
+        while case .symbol(let symbol) = current.token, let precedence = Parser.precedence(symbol),
+            precedence >= minimum
+        {
             // A comparison after a metric is a filter of its series, which the pipeline reads.
             if case .metrics = left, precedence == 2 { break }
             let at = current
@@ -185,7 +189,9 @@ struct Parser {
         case (.scalar(let a), .scalar(let b)):
             guard let operation = FieldOperator(rawValue: symbol) else { return nil }
             if operation.isArithmetic { return .scalar(.binary(operation, a, b)) }
-            if operation.isOrdering || operation == .equal || operation == .notEqual { return .scalarFilter(a, operation, b) }
+            if operation.isOrdering || operation == .equal || operation == .notEqual {
+                return .scalarFilter(a, operation, b)
+            }
             return nil
         case (.metrics(let a), .metrics(let b)):
             return math(symbol, a, b)
@@ -200,7 +206,8 @@ struct Parser {
     }
 
     private static func math(_ symbol: String, _ a: MetricsExpression, _ b: MetricsExpression) -> Node? {
-        guard let operation = FieldOperator(rawValue: symbol), [.add, .subtract, .multiply, .divide].contains(operation)
+        guard let operation = FieldOperator(rawValue: symbol),
+            [.add, .subtract, .multiply, .divide].contains(operation)
         else { return nil }
         return .metrics(.math(operation, a, b))
     }

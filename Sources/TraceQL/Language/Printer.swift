@@ -7,7 +7,11 @@ extension FieldExpression: CustomStringConvertible {
         case .not(let inner): "!\(inner.nested)"
         case .negate(let inner): "-\(inner.nested)"
         case .binary(let operation, let left, let right):
-            "\(left.operand(of: operation, isLeft: true)) \(operation.rawValue) \(right.operand(of: operation, isLeft: false))"
+            [
+                left.operand(of: operation, isLeft: true), operation.rawValue,
+                right.operand(of: operation, isLeft: false),
+            ]
+            .joined(separator: " ")
         }
     }
 
@@ -33,7 +37,8 @@ extension SpansetExpression: CustomStringConvertible {
     package var description: String {
         switch self {
         case .filter(let condition): "{ \(condition) }"
-        case .binary(let operation, let left, let right): "\(left.leftOperand(of: operation)) \(operation.text) \(right.nested)"
+        case .binary(let operation, let left, let right):
+            "\(left.leftOperand(of: operation)) \(operation.text) \(right.nested)"
         case .pipeline(let pipeline): "(\(pipeline))"
         }
     }

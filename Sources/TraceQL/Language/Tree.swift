@@ -8,10 +8,22 @@ package indirect enum FieldExpression: Hashable, Sendable {
 }
 
 package enum FieldOperator: String, Hashable, Sendable {
-    case add = "+", subtract = "-", multiply = "*", divide = "/", modulo = "%", power = "^"
-    case equal = "=", notEqual = "!=", less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">="
-    case matches = "=~", notMatches = "!~"
-    case and = "&&", or = "||"
+    case add = "+"
+    case subtract = "-"
+    case multiply = "*"
+    case divide = "/"
+    case modulo = "%"
+    case power = "^"
+    case equal = "="
+    case notEqual = "!="
+    case less = "<"
+    case lessOrEqual = "<="
+    case greater = ">"
+    case greaterOrEqual = ">="
+    case matches = "=~"
+    case notMatches = "!~"
+    case and = "&&"
+    case or = "||"
 
     var isArithmetic: Bool {
         switch self {
@@ -29,7 +41,11 @@ package enum FieldOperator: String, Hashable, Sendable {
 }
 
 package enum Relation: String, Hashable, Sendable {
-    case child = ">", descendant = ">>", parent = "<", ancestor = "<<", sibling = "~"
+    case child = ">"
+    case descendant = ">>"
+    case parent = "<"
+    case ancestor = "<<"
+    case sibling = "~"
 }
 
 package enum SpansetOperator: Hashable, Sendable {
@@ -92,9 +108,15 @@ package struct Pipeline: Hashable, Sendable {
 
 package struct MetricsFunction: Hashable, Sendable {
     package enum Kind: String, Hashable, Sendable {
-        case rate, countOverTime = "count_over_time", minOverTime = "min_over_time", maxOverTime = "max_over_time"
-        case sumOverTime = "sum_over_time", avgOverTime = "avg_over_time"
-        case quantileOverTime = "quantile_over_time", histogramOverTime = "histogram_over_time", compare
+        case rate
+        case countOverTime = "count_over_time"
+        case minOverTime = "min_over_time"
+        case maxOverTime = "max_over_time"
+        case sumOverTime = "sum_over_time"
+        case avgOverTime = "avg_over_time"
+        case quantileOverTime = "quantile_over_time"
+        case histogramOverTime = "histogram_over_time"
+        case compare
     }
 
     package var kind: Kind

@@ -243,8 +243,12 @@ enum Validator {
         guard function.kind == .compare else { return }
         if let selection = function.selection { try validate(.filter(selection)) }
         guard function.by.isEmpty else { throw .validation("compare() takes no by()") }
-        guard (1...1000).contains(function.topN) else { throw .validation("compare() topN must be between 1 and 1000: \(function.topN)") }
-        guard function.selectionEnd == 0 && function.selectionStart == 0 || function.selectionEnd > function.selectionStart
+        guard (1...1000).contains(function.topN) else {
+            throw .validation("compare() topN must be between 1 and 1000: \(function.topN)")
+        }
+        guard
+            function.selectionEnd == 0 && function.selectionStart == 0
+                || function.selectionEnd > function.selectionStart
         else { throw .validation("compare() end must be greater than start") }
     }
 }

@@ -51,7 +51,8 @@ struct MetricsAccumulator {
         if let known = index[key] { return known }
         guard keys.count < MetricsAccumulator.maximumSeries else {
             throw .evaluation(
-                "the query makes more than \(MetricsAccumulator.maximumSeries) series; group by something with fewer values")
+                "more than \(MetricsAccumulator.maximumSeries) series; group by something with fewer values"
+            )
         }
         let made = keys.count
         index[key] = made
@@ -128,7 +129,9 @@ struct MetricsAccumulator {
             case .histogramOverTime:
                 if let bucket = keys[series].last { labels.append(TraceMetricLabel(name: "__bucket", value: bucket)) }
             default:
-                if labels.isEmpty { labels = [TraceMetricLabel(name: "__name__", value: .string(function.kind.rawValue))] }
+                if labels.isEmpty {
+                    labels = [TraceMetricLabel(name: "__name__", value: .string(function.kind.rawValue))]
+                }
             }
             var row = values[series]
             if function.kind == .rate { row = row.map { $0 / seconds } }

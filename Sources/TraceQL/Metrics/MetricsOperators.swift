@@ -19,7 +19,9 @@ enum MetricsOperators {
         return out.filter(\.hasValue)
     }
 
-    static func filter(_ input: [TraceMetricSeries], _ comparison: FieldOperator, _ value: Static) -> [TraceMetricSeries] {
+    static func filter(_ input: [TraceMetricSeries], _ comparison: FieldOperator, _ value: Static)
+        -> [TraceMetricSeries]
+    {
         guard let bound = value.asMetricValue else { return [] }
         return input.compactMap { series in
             var kept = series

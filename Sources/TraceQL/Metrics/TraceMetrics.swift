@@ -30,7 +30,8 @@ package struct TraceStepGrid: Hashable, Sendable {
         guard last < .max, end % step == 0 || !overflow else { throw .badParameter("the time range is out of bounds") }
         let steps = (last - first) / step &+ 1
         guard steps > 0, steps <= Int64(TraceStepGrid.maximumSteps) else {
-            throw .badParameter("the range has \(steps) steps; the limit is \(TraceStepGrid.maximumSteps): ask for a longer step")
+            throw .badParameter(
+                "the range has \(steps) steps; the limit is \(TraceStepGrid.maximumSteps): ask for a longer step")
         }
         self.step = step
         count = Int(steps)
@@ -40,7 +41,7 @@ package struct TraceStepGrid: Hashable, Sendable {
 
     /// One step over the whole half-open range.
     package init(instantFrom start: Int64, to end: Int64) throws(TraceQLError) {
-        guard end > start, case let (length, overflow) = end.subtractingReportingOverflow(start), !overflow else {
+        guard end > start, case (let length, let overflow) = end.subtractingReportingOverflow(start), !overflow else {
             throw .badParameter("end must be greater than start")
         }
         first = end

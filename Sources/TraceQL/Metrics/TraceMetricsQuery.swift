@@ -55,7 +55,8 @@ extension TraceQLEngine {
     }
 
     private func leaf(
-        _ written: Pipeline, _ function: MetricsFunction, _ grid: TraceStepGrid, _ exemplars: Int, _ context: QueryContext
+        _ written: Pipeline, _ function: MetricsFunction, _ grid: TraceStepGrid, _ exemplars: Int,
+        _ context: QueryContext
     ) async throws -> [TraceMetricSeries] {
         let pipeline = RootTest.rewrite(written)
         var sink = try MetricsSink(function, grid: grid, exemplars: exemplars)
@@ -65,7 +66,10 @@ extension TraceQLEngine {
         let range = TimeRange(start: grid.spanRange.start, end: grid.spanRange.end)
         let predicate = options.pushesDown ? PredicatePlanner.predicate(of: pipeline) : .everything
         if options.pushesDown, let conditions = TraceQLEngine.conditionsOfOneSpan(pipeline, fields) {
-            try await scanSpans(conditions, predicate, range, projection, &sink, context)
+            // Names are for exemplars.
+            let basis = exemplars > 0 ? QueryFields.always : QueryFields.identity
+            let columns = function.kind == .compare ? nil : fields.columns(besides: basis).union(predicate.columns)
+            try await scanSpans(conditions, predicate, range, columns, &sink, context)
         } else {
             try await scanTraces(CompiledPipeline(pipeline), predicate, range, projection, &sink, context)
         }
@@ -89,7 +93,7 @@ extension TraceQLEngine {
     /// Span by span, in one pass. Copies of a span are dropped among those that match.
     private func scanSpans(
         _ conditions: [FieldExpression], _ predicate: EventPredicate, _ range: TimeRange,
-        _ projection: EventScanPlan.Projection, _ sink: inout MetricsSink, _ context: QueryContext
+        _ columns: Set<String>?, _ sink: inout MetricsSink, _ context: QueryContext
     ) async throws {
         struct Identity: Hashable {
             var trace: TraceID
@@ -103,10 +107,11 @@ extension TraceQLEngine {
         var charged = 0
         defer { context.release(memory: charged) }
         var target = sink
-        let plan = EventScanPlan(table: .spans, range: range, predicate: predicate, projection: projection)
+        let plan = EventScanPlan(
+            table: .spans, range: range, predicate: predicate, projection: columns.map { .columns($0) } ?? .all)
         _ = try await reader.scan(plan, context: context) { batch in
             try context.check()
-            let decoder = SpanDecoder(batch)
+            let decoder = SpanDecoder(batch, columns: columns)
             let filter = RowFilter(predicate, over: batch)
             let before = counted.count
             for row in 0..<batch.rowCount where filter.passes(row) {

@@ -14,11 +14,12 @@ package struct SpanDecoder {
     private var spanIDs: Int?
     private var origins: [SpanOrigin]
 
-    package init(_ batch: EventBatch) {
+    /// With `columns` only those are read: a store may hand over more than was asked for.
+    package init(_ batch: EventBatch, columns: Set<String>? = nil) {
         self.batch = batch
         origins = batch.groups.map { SpanOrigin(group: $0) }
         for (index, column) in batch.columns.enumerated() {
-            guard let role = SpanDecoder.role(of: column.name) else { continue }
+            guard columns?.contains(column.name) ?? true, let role = SpanDecoder.role(of: column.name) else { continue }
             switch role {
             case .traceID: traceIDs = index
             case .spanID: spanIDs = index
@@ -49,9 +50,20 @@ package struct SpanDecoder {
         for (role, index) in roles {
             let column = batch.columns[index]
             guard let position = column.index(ofRow: row) else { continue }
-            SpanDecoder.fill(&span, role, column.value(at: position))
+            if column.kinds[position] == .int {
+                SpanDecoder.fill(&span, role, .int(integer(column.bytes, column.range(at: position))))
+            } else {
+                SpanDecoder.fill(&span, role, column.value(at: position))
+            }
         }
         return span
+    }
+
+    private func integer(_ bytes: [UInt8], _ range: Range<Int>) -> Int64 {
+        guard range.count == 8 else { return 0 }
+        var word: UInt64 = 0
+        for offset in 0..<8 { word |= UInt64(bytes[range.lowerBound + offset]) << UInt64(8 * offset) }
+        return Int64(bitPattern: word)
     }
 
     private static func role(of column: String) -> Role? {

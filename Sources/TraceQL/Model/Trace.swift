@@ -17,7 +17,8 @@ package struct Trace: Sendable {
     package let end: Int64
 
     /// Nil without spans. Spans of other traces must not be among them. A span that was delivered twice (same id and
-    /// kind) counts once, the copy that came first; the kind is part of it because a Zipkin client and server share ids.
+    /// kind) counts once, the copy that came first; the kind is part of it because a Zipkin client and server share
+    /// ids.
     package init?(_ received: [TraceSpan]) {
         guard let first = received.first else { return nil }
         id = first.traceID

@@ -51,9 +51,13 @@ package final class SpanOrigin: Sendable {
 /// One span with everything that OTLP says of it.
 package struct TraceSpan: Sendable {
     package enum Kind: Int64, Hashable, Sendable, CaseIterable {
-        case unspecified = 0, `internal`, server, client, producer, consumer
+        case unspecified = 0
+        case `internal`, server, client, producer, consumer
     }
-    package enum Status: Int64, Hashable, Sendable, CaseIterable { case unset = 0, ok, error }
+    package enum Status: Int64, Hashable, Sendable, CaseIterable {
+        case unset = 0
+        case ok, error
+    }
 
     package struct Event: Hashable, Sendable {
         /// Nanoseconds since 1970.

@@ -1,5 +1,5 @@
-/// Who is whose child in a trace, numbered as a nested set: a span's descendants have their numbers between its own two,
-/// so that "is below" is a comparison of integers.
+/// Who is whose child in a trace, numbered as a nested set: a span's descendants have their numbers between its own
+/// two, so that "is below" is a comparison of integers.
 ///
 /// A span whose parent has not arrived begins a tree of its own (an orphan); a circle of parents is cut at its earliest
 /// span. All loops run over arrays: a chain of 100,000 spans needs no stack.

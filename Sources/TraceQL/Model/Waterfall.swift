@@ -56,8 +56,8 @@ package struct Waterfall: Sendable {
         }
     }
 
-    /// Walks back from the end of the first tree: of a span's children, the one that ended last before the moment looked
-    /// at held it up, then the one before that child's start, and so on.
+    /// Walks back from the end of the first tree: of a span's children, the one that ended last before the moment
+    /// looked at held it up, then the one before that child's start, and so on.
     static func criticalPath(of trace: Trace) -> Set<Int> {
         guard let top = trace.root ?? trace.tree.tops.first else { return [] }
         var children: [Int: [Int]] = [:]
