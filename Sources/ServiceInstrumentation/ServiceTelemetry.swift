@@ -71,7 +71,9 @@ public final class ServiceTelemetry: Sendable {
     /// The resource as Prometheus sees it; name and instance are the scrape's `job` and `instance`.
     private static func registerTargetInfo(in metrics: MetricsRegistry, resource: Resource) {
         let pairs = resource.attributes.pairs.compactMap { key, value -> (String, String)? in
-            guard case .string(let text) = value, key != "service.name", key != "service.instance.id" else { return nil }
+            guard case .string(let text) = value, key != "service.name", key != "service.instance.id" else {
+                return nil
+            }
             return (key, text)
         }
         metrics.gauge("target_info", help: "Attributes of the resource.").set(1, MetricLabels(pairs))

@@ -10,12 +10,14 @@ import Testing
         let file = root.appendingPathComponent("Fixtures/fleets/shopstack.yaml")
         #expect(try String(contentsOf: file, encoding: .utf8) == FleetDescription.shopstackYAML)
         let fleet = try FleetDescription.shopstack()
-        #expect(fleet.services.map(\.name) == [
-            "web", "user", "catalogue", "cart", "payment", "shipping", "ratings", "dispatch",
-        ])
-        #expect(fleet.services.map(\.health) == [
-            "/", "/health", "/health", "/health", "/health", "/health", "/_health", nil,
-        ])
+        #expect(
+            fleet.services.map(\.name) == [
+                "web", "user", "catalogue", "cart", "payment", "shipping", "ratings", "dispatch",
+            ])
+        #expect(
+            fleet.services.map(\.health) == [
+                "/", "/health", "/health", "/health", "/health", "/health", "/_health", nil,
+            ])
         // What the file says is also what a file that says nothing means.
         var defaults = FleetDescription()
         defaults.name = "shopstack"
@@ -39,6 +41,11 @@ import Testing
             ("services:\n  - name: web\n  - {name: b, role: web}\n", 3, 5, "the same role `web`"),
             ("services:\n  - {name: web, port: 81}\n  - {name: user, port: 81}\n", 3, 5, "the same port 81"),
             ("services:\n  - name: web\n    health: up\n", 3, 13, "a path such as /health"),
+            ("services:\n  - name: web\n    health: /api//x\n", 3, 13, "a path such as /health"),
+            ("services:\n  - name: web\n    health: /{all}\n", 3, 13, "a path such as /health"),
+            ("services:\n  - name: web\n    health: /metrics\n", 3, 13, "serves something else"),
+            ("services:\n  - name: web\n    health: /api/catalogue/products\n", 3, 13, "serves something else"),
+            ("services:\n  - health: /codes\n    name: shipping\n", 2, 13, "serves something else"),
             ("services:\n  - name: web\n    log_format: xml\n", 3, 17, "plain, logfmt, json"),
             ("services: web\n", 1, 11, "must be a list"),
             ("systems:\n  oracle: {}\n", 2, 3, "unknown key `oracle`"),

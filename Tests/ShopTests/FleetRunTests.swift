@@ -6,6 +6,7 @@ import NIOHTTP1
 import OTLPMessages
 import ServiceInstrumentation
 import ServiceLifecycle
+import Synchronization
 import TestSupport
 import Testing
 
@@ -19,6 +20,7 @@ import Testing
             while receiver.port == nil { try await Task.sleep(for: .milliseconds(10)) }
             var description = try FleetDescription.shopstack()
             description.payment.declineShare = 0.4
+            description.faults.dispatchDelay = .milliseconds(800)
             var options = ShopOptions()
             options.otlpEndpoint = "http://127.0.0.1:\(receiver.port ?? 0)"
             options.ephemeralPorts = true
@@ -34,6 +36,14 @@ import Testing
             }
             try await Self.checkMetrics(fleet)
             try await Self.checkFaults(fleet)
+            fleet.setFault(.paymentErrors, on: true)
+            fleet.setFault(.queueBacklog, on: true)
+            while fleet.queueDepth < 3 || !receiver.logs.contains(where: { $0.body.contains("did not answer") }),
+                ContinuousClock.now < deadline
+            {
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(fleet.queueDepth >= 3, "queue-backlog lets the queue grow")
             await services.triggerGracefulShutdown()
             // The receiver outlives the fleet: everything must arrive before `run()` returns.
             try await fleetRun
@@ -68,13 +78,19 @@ import Testing
         for (service, address) in fleet.scrapeTargets {
             let (status, page) = try await get("http://\(address)/metrics")
             #expect(status == 200)
-            var expected = ["process_cpu_seconds_total", "target_info{", "otel_sdk_exporter_exported_total{signal=\"span\"}"]
+            var expected = [
+                "process_cpu_seconds_total", "target_info{", "otel_sdk_exporter_exported_total{signal=\"span\"}",
+            ]
             if service == "dispatch" {
                 expected += ["shop_queue_messages{queue=\"orders\"}", "shop_orders_dispatched_total "]
             } else {
-                expected += ["http_server_request_duration_seconds_bucket{http_request_method=", "http_server_active_requests"]
+                expected += [
+                    "http_server_request_duration_seconds_bucket{http_request_method=", "http_server_active_requests",
+                ]
             }
-            if service == "payment" { expected += ["shop_orders_total{status=\"declined\"}", "shop_order_value_euros_sum"] }
+            if service == "payment" {
+                expected += ["shop_orders_total{status=\"declined\"}", "shop_order_value_euros_sum"]
+            }
             if service == "cart" { expected.append("shop_cart_items ") }
             for name in expected { #expect(page.contains(name), "\(service) lacks \(name)") }
             for line in page.split(separator: "\n") where !line.hasPrefix("#") {
@@ -87,7 +103,8 @@ import Testing
         let web = try #require(fleet.webAddress)
         let pages: [(String, String, Int)] = [
             ("GET", "/api/catalogue/product/ROB-100", 200), ("GET", "/api/catalogue/product/none", 404),
-            ("GET", "/api/cart/add/me/ROB-100/0", 400), ("GET", "/nowhere", 404), ("POST", "/api/payment/pay/nobody", 422),
+            ("GET", "/api/cart/add/me/ROB-100/0", 400), ("GET", "/nowhere", 404),
+            ("POST", "/api/payment/pay/nobody", 422),
             ("POST", "/api/user/login", 400), ("PUT", "/api/ratings/api/rate/ROB-101/9", 400),
             ("GET", "/api/shipping/calc/99999999999999999999", 400), ("GET", "/api/catalogue/search/%22%27%3B--", 200),
         ]
@@ -155,7 +172,9 @@ import Testing
         for span in spans where span.span.kind == .server {
             let status = span.span.attributes.first { $0.key == "http.response.status_code" }?.value.intValue ?? 0
             #expect((span.span.status.code == .error) == (status >= 500), "\(span.service) \(span.span.name) \(status)")
-            if span.service != "web" || status < 404 { #expect(span.attribute("http.route") != nil, "\(span.span.name)") }
+            if span.service != "web" || status < 404 {
+                #expect(span.attribute("http.route") != nil, "\(span.span.name)")
+            }
         }
     }
 
@@ -171,10 +190,37 @@ import Testing
             #expect(guilty.count == 1 && guilty.first?.span.events.first?.name == "exception")
             #expect(trace.contains { $0.span.spanID == log.record.spanID })
         }
+        // A gateway that does not answer is the shop's own failure: an error in every span up to the customer.
+        let failed = try #require(declined.first { $0.body.contains("gateway did not answer") })
+        let servers = receiver.spans.filter { $0.traceID == failed.traceID && $0.span.name.contains("/pay/{id}") }
+        #expect(servers.count == 3 && servers.allSatisfy { $0.span.status.code == .error })
         #expect(receiver.logs.allSatisfy { $0.record.traceID.count == 16 && $0.record.spanID.count == 8 })
         #expect(receiver.logs.contains { $0.service == "cart" && $0.body.hasPrefix("level=info msg=\"item added\"") })
         let json = try #require(receiver.logs.first { $0.service == "shipping" })
         #expect(try JSONSerialization.jsonObject(with: Data(json.body.utf8)) is [String: Any])
+    }
+
+    @Test func theWayOfACustomerIsFixedBySeedAndNumber() async throws {
+        func way(seed: UInt64, number: Int) async throws -> [String] {
+            let sent = Mutex<[String]>([])
+            var journey = CustomerJourney(number: number, user: "customer-1", seed: seed) { method, path, _ in
+                sent.withLock { $0.append("\(method) \(path)") }
+                return CustomerReply(status: 200, body: Data(#"[{"id":1,"name":"Lyon"}]"#.utf8))
+            }
+            try await journey.run()
+            return sent.withLock { $0 }
+        }
+        var checkouts = 0
+        var different: Set<[String]> = []
+        for number in 0..<200 {
+            let first = try await way(seed: 7, number: number)
+            #expect(try await way(seed: 7, number: number) == first)
+            different.insert(first)
+            if first.contains(where: { $0.hasPrefix("POST /api/payment/pay/") }) { checkouts += 1 }
+        }
+        #expect(different.count > 150)
+        #expect((40...160).contains(checkouts))
+        #expect(try await way(seed: 7, number: 1) != way(seed: 8, number: 1))
     }
 
     @Test func aPortInUseIsNamedWithItsServiceAndDataSurviveARestart() async throws {

@@ -110,7 +110,9 @@ import Testing
         #expect(open.hasSuffix("# EOF\n"))
         #expect(open.contains("# TYPE shop_orders counter\n"))
         #expect(open.contains(#"# HELP shop_orders Orders\nby \\ \"result\"."#))
-        #expect(open.contains(#"le="1.0"} 2 # {trace_id="00000000000000010000000000000002",span_id="0000000000000003"} 0.7 "#))
+        #expect(
+            open.contains(
+                #"le="1.0"} 2 # {trace_id="00000000000000010000000000000002",span_id="0000000000000003"} 0.7 "#))
         let accepts: [(String?, ExpositionFormat)] = [
             (nil, .prometheusText), ("*/*", .prometheusText), ("text/plain", .prometheusText),
             ("application/openmetrics-text; version=1.0.0", .openMetrics),

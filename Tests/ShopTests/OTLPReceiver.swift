@@ -40,7 +40,9 @@ final class OTLPReceiver: Sendable {
             let message = try Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceRequest(
                 serializedBytes: Array(body.readableBytesView))
             let spans = message.resourceSpans.flatMap { group in
-                group.scopeSpans.flatMap(\.spans).map { Span(service: Self.service(group.resource.attributes), span: $0) }
+                group.scopeSpans.flatMap(\.spans).map {
+                    Span(service: Self.service(group.resource.attributes), span: $0)
+                }
             }
             self.state.withLock { $0.spans += spans }
             return Response(status: .ok)
@@ -50,7 +52,9 @@ final class OTLPReceiver: Sendable {
             let message = try Opentelemetry_Proto_Collector_Logs_V1_ExportLogsServiceRequest(
                 serializedBytes: Array(body.readableBytesView))
             let logs = message.resourceLogs.flatMap { group in
-                group.scopeLogs.flatMap(\.logRecords).map { Log(service: Self.service(group.resource.attributes), record: $0) }
+                group.scopeLogs.flatMap(\.logRecords).map {
+                    Log(service: Self.service(group.resource.attributes), record: $0)
+                }
             }
             self.state.withLock { $0.logs += logs }
             return Response(status: .ok)

@@ -63,6 +63,7 @@ final class BatchExporter<Record: Sendable>: Sendable {
 
     private func sendAll(until deadline: ContinuousClock.Instant?) async {
         while !Task.isCancelled {
+            if let deadline, ContinuousClock.now >= deadline { return }
             let batch = state.withLock { state in
                 let batch = Array(state.queue.prefix(configuration.batchLimit))
                 state.queue.removeFirst(batch.count)

@@ -12,7 +12,8 @@ struct OTLPClient: Sendable {
     func sendSpans(_ batch: [SpanRecord], resource: Resource) async -> ExportOutcome {
         let body = try? OTLPEncoding.request(spans: batch, resource: resource).serializedBytes() as [UInt8]
         return await post(body, path: "/v1/traces") { answer in
-            let decoded = try? Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceResponse(serializedBytes: answer)
+            let decoded = try? Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceResponse(
+                serializedBytes: answer)
             return decoded.map { Int($0.partialSuccess.rejectedSpans) } ?? 0
         }
     }
@@ -36,7 +37,8 @@ struct OTLPClient: Sendable {
         for (name, value) in configuration.headers { request.headers.add(name: name, value: value) }
         request.body = .bytes(body)
         do {
-            let timeout = TimeAmount.milliseconds(Int64(configuration.requestTimeout / .milliseconds(1)))
+            let timeout = TimeAmount.milliseconds(
+                Int64(min(configuration.requestTimeout / .milliseconds(1), 3_600_000)))
             let response = try await client.execute(request, timeout: timeout)
             let answer = try await response.body.collect(upTo: 1 << 22)
             switch response.status.code {

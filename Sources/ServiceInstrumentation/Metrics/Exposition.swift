@@ -37,7 +37,8 @@ struct ExpositionWriter {
         guard !series.isEmpty else { return }
         let sample = counter.family.name
         // OpenMetrics names the family without the suffix that its samples must carry.
-        header(format == .openMetrics ? String(sample.dropLast("_total".count)) : sample, counter.family.help, "counter")
+        header(
+            format == .openMetrics ? String(sample.dropLast("_total".count)) : sample, counter.family.help, "counter")
         for (labels, value) in series { line(sample, labels, value) }
     }
 

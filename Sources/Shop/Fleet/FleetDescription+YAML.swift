@@ -54,6 +54,7 @@ extension FleetDescription {
         var name: String?
         var role: ServiceRole?
         var service = ServiceDescription(name: "", role: .web)
+        var healthNode = node
         let keys = ["name", "role", "port", "version", "health", "log_format"]
         try reader.mapping(node, "a service", keys: keys) { key, _, value in
             switch key {
@@ -62,9 +63,8 @@ extension FleetDescription {
             case "port": service.port = try reader.integer(value, "`port`", 0...65535)
             case "version": service.version = try reader.text(value, "`version`")
             case "health":
-                let path = try reader.text(value, "`health`")
-                guard path.hasPrefix("/") else { throw reader.error(value, "`health` must be a path such as /health") }
-                service.health = path
+                healthNode = value
+                service.health = try reader.text(value, "`health`")
             default: service.logFormat = try reader.choice(value, "`log_format`")
             }
         }
@@ -74,7 +74,28 @@ extension FleetDescription {
         }
         service.name = name
         service.role = role
+        if let problem = problemOfHealth(service) { throw reader.error(healthNode, problem) }
         return service
+    }
+
+    /// A health check must not take the path of something else that the service answers.
+    private static func problemOfHealth(_ service: ServiceDescription) -> String? {
+        guard let health = service.health else { return nil }
+        let isPlain = health.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"):
+                true
+            default: "/_-.".utf8.contains(byte)
+            }
+        }
+        guard isPlain, health.hasPrefix("/"), !health.contains("//"), health == "/" || !health.hasSuffix("/") else {
+            return "`health` must be a path such as /health, of letters, digits and _ - ."
+        }
+        if health == "/metrics" || ShopRoute.paths(of: service.role).contains(health) {
+            return "`health` is \(health), where `\(service.name)` serves something else"
+        }
+        return nil
     }
 
     private static func readSystems(_ node: Node, _ reader: YAMLReader) throws -> SystemDescriptions {

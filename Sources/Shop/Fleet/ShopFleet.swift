@@ -136,7 +136,8 @@ package struct ShopFleet: Service {
     private func telemetry(of service: ServiceDescription, client: HTTPClient) -> ServiceTelemetry {
         let resource = Resource(
             serviceName: service.name, serviceVersion: service.version ?? description.version,
-            serviceNamespace: description.name, instanceID: "\(service.name)-\(ProcessInfo.processInfo.processIdentifier)",
+            serviceNamespace: description.name,
+            instanceID: "\(service.name)-\(ProcessInfo.processInfo.processIdentifier)",
             environment: description.environment)
         var exporter = ExporterConfiguration(endpoint: options.otlpEndpoint)
         // Without a collector, Ctrl-C must not take long.

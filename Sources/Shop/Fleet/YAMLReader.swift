@@ -19,7 +19,8 @@ struct YAMLReader {
 
     /// Calls `read` for every key of a mapping; `read` returns false for a key that it does not know.
     func mapping(
-        _ node: Node, _ what: String, keys: [String], _ read: (_ key: String, _ keyNode: Node, _ value: Node) throws -> Void
+        _ node: Node, _ what: String, keys: [String],
+        _ read: (_ key: String, _ keyNode: Node, _ value: Node) throws -> Void
     ) throws {
         guard let mapping = node.mapping else {
             // `redis-down:` without a value reads as an empty mapping.

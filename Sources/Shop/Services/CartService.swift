@@ -164,7 +164,8 @@ struct CartService: ShopService {
         }
         guard cart.items.count > 1 else { throw RequestRefused(.unprocessableContent, "the cart \(id) is empty") }
         let delivery: Delivery = try await environment.client.call(
-            .shipping, "GET", "/calc/{city}", path: "/calc/\(city)").decode()
+            .shipping, "GET", "/calc/{city}", path: "/calc/\(city)"
+        ).decode()
         var items = cart.items.filter { $0.sku != "SHIP" }
         items.append(
             CartItem(sku: "SHIP", name: line.name, quantity: 1, priceCents: delivery.costCents, city: city))

@@ -75,7 +75,8 @@ struct PaymentService: ShopService {
     private func pay(_ user: String) async throws -> Response {
         let segment = user.pathSegment
         let check: [String: Bool] = try await environment.client.call(
-            .user, "GET", "/check/{id}", path: "/check/\(segment)").decode()
+            .user, "GET", "/check/{id}", path: "/check/\(segment)"
+        ).decode()
         let quote = try await environment.client.call(.cart, "GET", "/quote/{id}", path: "/quote/\(segment)")
         if quote.status == 422 { throw RequestRefused(.unprocessableContent, quote.message) }
         let cart: Cart = try quote.decode()
@@ -95,7 +96,8 @@ struct PaymentService: ShopService {
         if check["registered"] == true {
             let kept = Order(id: order, totalCents: cart.totalCents)
             let _: [String: String] = try await environment.client.call(
-                .user, "POST", "/order/{id}", path: "/order/\(segment)", json: kept).decode()
+                .user, "POST", "/order/{id}", path: "/order/\(segment)", json: kept
+            ).decode()
         }
         let count = cart.items.count - 1
         let message = OrderMessage(order: order, user: user, items: count, totalCents: cart.totalCents)
@@ -121,7 +123,8 @@ struct PaymentService: ShopService {
             "server.address": .string(gateway), "server.port": 443, "peer.service": "card-gateway",
             "service.peer.name": "card-gateway", "app.order.id": .string(order),
         ]
-        try await environment.telemetry.tracer.withSpan("POST /v1/charges", kind: .client, attributes: attributes) { span in
+        try await environment.telemetry.tracer.withSpan("POST /v1/charges", kind: .client, attributes: attributes) {
+            span in
             try await Latency.wait(environment.fleet.payment.latency)
             switch decision(order) {
             case .paid:

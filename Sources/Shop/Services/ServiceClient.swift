@@ -63,7 +63,8 @@ struct ServiceClient: Sendable {
             "network.protocol.version": "1.1",
         ]
         let begin = ContinuousClock.now
-        return try await telemetry.tracer.withSpan("\(method) \(template)", kind: .client, attributes: attributes) { span in
+        return try await telemetry.tracer.withSpan("\(method) \(template)", kind: .client, attributes: attributes) {
+            span in
             var labels = [("http_request_method", method), ("service_peer_name", service)]
             defer { durations.observe(ContinuousClock.now - begin, MetricLabels(labels)) }
             do {

@@ -68,7 +68,8 @@ struct ShippingService: ShopService {
         environment.log.info(
             "delivery calculated",
             [
-                "location": .string(name), "distance_km": .integer(distance), "cost_cents": .integer(delivery.costCents),
+                "location": .string(name), "distance_km": .integer(distance),
+                "cost_cents": .integer(delivery.costCents),
             ])
         return delivery
     }

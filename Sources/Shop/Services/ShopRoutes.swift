@@ -4,6 +4,14 @@ struct ShopRoute: Sendable {
     let method: String
     let template: String
 
+    /// Below which path `web` offers the routes of a service.
+    static func prefix(_ role: ServiceRole) -> String { "/api/\(role.rawValue)" }
+
+    /// What a service answers to customers. The front page of `web` is missing: it is a health check as well.
+    static func paths(of role: ServiceRole) -> [String] {
+        role == .web ? all.map { prefix($0.role) + $0.template } : all.filter { $0.role == role }.map(\.template)
+    }
+
     static let all: [ShopRoute] = [
         ShopRoute(role: .catalogue, method: "GET", template: "/categories"),
         ShopRoute(role: .catalogue, method: "GET", template: "/products"),

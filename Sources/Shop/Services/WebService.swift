@@ -10,7 +10,7 @@ struct WebService: ShopService {
         router.get("/") { _, _ in Self.frontPage }
         for route in ShopRoute.all {
             guard let method = HTTPRequest.Method(rawValue: route.method) else { continue }
-            let prefix = "/api/\(route.role.rawValue)"
+            let prefix = ShopRoute.prefix(route.role)
             router.on(RouterPath(prefix + route.template), method: method) { request, _ in
                 try await forward(request, route, prefix)
             }
