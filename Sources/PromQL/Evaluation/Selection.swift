@@ -12,8 +12,9 @@ extension Evaluator {
         var times: [[Int64]] = []
         let source = columns[SelectorPlan.key(selector)] ?? []
         output.series.reserveCapacity(source.count)
-        for (number, series) in source.enumerated() {
+        for (number, stored) in source.enumerated() {
             if number & 0xff == 0 { try context.check() }
+            let series = detectsResets ? withResets(stored) : stored
             var out = StepSeries(labels: series.labels, count: grid.count)
             var taken = wantsTimes ? [Int64](repeating: 0, count: grid.count) : []
             var next = 0
@@ -55,6 +56,16 @@ extension Evaluator {
             if wantsTimes { times.append(taken) }
         }
         return (output, times)
+    }
+
+    /// Histograms without a hint get one from their predecessor.
+    func withResets(_ series: SeriesColumns) -> SeriesColumns {
+        guard series.histograms.count > 1 else { return series }
+        var out = series
+        for i in series.histograms.indices.dropFirst() where series.histograms[i].resetHint == .unknown {
+            out.histograms[i].resetHint = series.histograms[i].isReset(after: series.histograms[i - 1]) ? .reset : .notReset
+        }
+        return out
     }
 
     /// `smoothed`: the value at `time` itself, on the line between its neighbours within the lookback.
@@ -112,7 +123,8 @@ extension Evaluator {
         var series: [RangeSeries] = []
         let source = columns[SelectorPlan.key(selector)] ?? []
         series.reserveCapacity(source.count)
-        for one in source {
+        for stored in source {
+            let one = detectsResets ? withResets(stored) : stored
             var out = RangeSeries(
                 labels: one.labels, timestamps: one.timestamps, values: one.values,
                 histogramTimestamps: one.histogramTimestamps, histograms: one.histograms)
@@ -140,6 +152,9 @@ extension Evaluator {
         var series: [RangeSeries] = []
         if inner.grid.count > 0 {
             try context.charge(memory: inner.grid.count * 16)
+            let outer = detectsResets
+            detectsResets = false
+            defer { detectsResets = outer }
             let matrix = try vector(subquery.inner, inner.grid)
             if setting.names == .eager { try matrix.checkDistinctLabels() }
             for one in matrix.series {

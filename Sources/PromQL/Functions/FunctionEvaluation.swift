@@ -223,6 +223,9 @@ extension Evaluator {
         var matrix = try vector(call.arguments[0], grid)
         let name = call.function.name
         if setting.isRange {
+            if name == "sort" || name == "sort_desc" {
+                for at in matrix.series.indices { removeHistograms(&matrix.series[at]) }
+            }
             var found = Annotations()
             found.warn("PromQL warning: \(name) is ineffective for range queries since results are always ordered by labels")
             note(found, at: expression.range)

@@ -5,9 +5,9 @@ extension Evaluator {
     mutating func histogramFunction(_ call: FunctionCall, _ grid: StepGrid) throws -> StepMatrix {
         let arguments = call.arguments
         switch call.function.name {
-        case "histogram_count": return try histogramPart(arguments[0], grid) { $0.count }
-        case "histogram_sum": return try histogramPart(arguments[0], grid) { $0.sum }
-        case "histogram_avg": return try histogramPart(arguments[0], grid) { $0.sum / $0.count }
+        case "histogram_count": return try histogramPart(arguments[0], grid, onlyCounts: true) { $0.count }
+        case "histogram_sum": return try histogramPart(arguments[0], grid, onlyCounts: true) { $0.sum }
+        case "histogram_avg": return try histogramPart(arguments[0], grid, onlyCounts: true) { $0.sum / $0.count }
         case "histogram_stdvar": return try histogramPart(arguments[0], grid) { $0.variance }
         case "histogram_stddev": return try histogramPart(arguments[0], grid) { $0.variance.squareRoot() }
         case "histogram_quantile":
@@ -28,8 +28,11 @@ extension Evaluator {
     }
 
     private mutating func histogramPart(
-        _ argument: Expression, _ grid: StepGrid, _ part: (NativeHistogram) -> Double
+        _ argument: Expression, _ grid: StepGrid, onlyCounts: Bool = false, _ part: (NativeHistogram) -> Double
     ) throws -> StepMatrix {
+        let outer = detectsResets
+        detectsResets = onlyCounts
+        defer { detectsResets = outer }
         let input = try vector(argument, grid)
         var output = StepMatrix(grid: grid)
         for series in input.series where series.histograms != nil {

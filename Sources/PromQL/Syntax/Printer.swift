@@ -108,19 +108,26 @@ extension Aggregation: CustomStringConvertible {
 
 extension DurationExpression: CustomStringConvertible {
     package var description: String {
+        // A number by itself is a duration; among operators it stays a number.
+        if case .literal(let value, _) = self { return DurationExpression.literal(value, isDuration: true).nested }
+        return nested
+    }
+
+    private var nested: String {
         switch self {
-        case .literal(let value, _):
-            guard value.isFinite, value.magnitude < 9e12 else { return formatGeneral(value) }
+        case .literal(let value, let isDuration):
             let milliseconds = value * 1000
-            return milliseconds == milliseconds.rounded()
-                ? NumberSyntax.durationText(milliseconds: Int64(milliseconds)) : formatGeneral(value)
+            guard isDuration, milliseconds.magnitude < 9e15, milliseconds == milliseconds.rounded() else {
+                return formatGeneral(value)
+            }
+            return NumberSyntax.durationText(milliseconds: Int64(milliseconds))
         case .step: return "step()"
         case .range: return "range()"
-        case .negated(let inner): return "-\(inner)"
-        case .parenthesized(let inner): return "(\(inner))"
-        case .binary(let operation, let left, let right): return "\(left) \(operation.rawValue) \(right)"
-        case .least(let a, let b): return "min_of(\(a), \(b))"
-        case .greatest(let a, let b): return "max_of(\(a), \(b))"
+        case .negated(let inner): return "-\(inner.description)"
+        case .parenthesized(let inner): return "(\(inner.nested))"
+        case .binary(let operation, let left, let right): return "\(left.nested) \(operation.rawValue) \(right.nested)"
+        case .least(let a, let b): return "min_of(\(a.nested), \(b.nested))"
+        case .greatest(let a, let b): return "max_of(\(a.nested), \(b.nested))"
         }
     }
 }
