@@ -78,8 +78,9 @@ extension NativeHistogram {
         guard isCustom || (NativeHistogram.lowestSchema...NativeHistogram.highestSchema).contains(schema) else {
             return "schema \(schema) is not supported"
         }
-        guard BucketRuns.forEach(positiveSpans, positiveBuckets, { _, count in !(count < 0) }),
-            BucketRuns.forEach(negativeSpans, negativeBuckets, { _, count in !(count < 0) })
+        func isGood(_ index: Int64, _ count: Double) -> Bool { count >= 0 && Int32(exactly: index) != nil }
+        guard BucketRuns.forEach(positiveSpans, positiveBuckets, isGood),
+            BucketRuns.forEach(negativeSpans, negativeBuckets, isGood)
         else { return "spans do not fit the buckets, or a bucket is negative" }
         if isCustom {
             for (lower, upper) in zip(customValues, customValues.dropFirst()) where !(lower < upper) {

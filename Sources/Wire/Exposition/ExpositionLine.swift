@@ -1,0 +1,228 @@
+import Telemetry
+
+/// A cursor over one line of an exposition.
+struct ExpositionLine {
+    let strict: Bool
+    private var start = 0
+    private var index = 0
+    private var end = 0
+    private var number = 0
+
+    init(strict: Bool) { self.strict = strict }
+
+    mutating func begin(_ range: Range<Int>) {
+        number += 1
+        start = range.lowerBound
+        index = range.lowerBound
+        end = range.upperBound
+    }
+
+    func failure(_ reason: String) -> WireError {
+        .exposition(reason, line: max(number, 1), column: index - start + 1)
+    }
+
+    func peek(_ bytes: [UInt8]) -> UInt8? { index < end ? bytes[index] : nil }
+    mutating func advance() { index = min(index + 1, end) }
+    var restRange: Range<Int> { index..<end }
+    func rest(_ bytes: [UInt8]) -> ArraySlice<UInt8> { bytes[index..<end] }
+
+    func trimmedRest(_ bytes: [UInt8]) -> Range<Int> {
+        var last = end
+        while last > index, ExpositionLine.isSpace(bytes[last - 1]) { last -= 1 }
+        return index..<last
+    }
+
+    mutating func dropCarriageReturn(_ bytes: [UInt8]) {
+        if end > index, bytes[end - 1] == 0x0d { end -= 1 }
+    }
+
+    mutating func skipSpace(_ bytes: [UInt8]) {
+        while index < end, ExpositionLine.isSpace(bytes[index]) { index += 1 }
+    }
+
+    /// What stands between two parts: exactly one space where strict, else any white space. False where there is none.
+    mutating func skipSeparator(_ bytes: [UInt8]) -> Bool {
+        let before = index
+        if strict {
+            if index < end, bytes[index] == 0x20 { index += 1 }
+        } else {
+            skipSpace(bytes)
+        }
+        return index > before
+    }
+
+    func endsWithSpace(_ bytes: [UInt8]) -> Bool { end > start && ExpositionLine.isSpace(bytes[end - 1]) }
+
+    /// `a{b="c"}1` is accepted when scraping.
+    func precededByBrace(_ bytes: [UInt8]) -> Bool { index > start && bytes[index - 1] == UInt8(ascii: "}") }
+
+    mutating func wordRange(_ bytes: [UInt8]) -> Range<Int> {
+        let first = index
+        while index < end, !ExpositionLine.isSpace(bytes[index]) { index += 1 }
+        return first..<index
+    }
+
+    mutating func word(_ bytes: [UInt8]) -> ArraySlice<UInt8> { bytes[wordRange(bytes)] }
+
+    mutating func number(_ bytes: [UInt8], _ what: String) throws(WireError) -> Double {
+        let before = self
+        let range = wordRange(bytes)
+        guard !range.isEmpty else { throw before.failure("\(what) is missing") }
+        guard let value = FloatParser.parse(bytes, range) else {
+            throw before.failure("\(what) is not a number: \"\(UTF8Text.string(bytes, range.prefixRange(40)))\"")
+        }
+        return value
+    }
+
+    /// A bare or quoted metric name; nil where neither begins here.
+    mutating func metricName(_ bytes: [UInt8]) throws(WireError) -> String? {
+        guard let first = peek(bytes) else { return nil }
+        if first == UInt8(ascii: "\"") {
+            var out: [UInt8] = []
+            try quoted(bytes, into: &out)
+            guard !out.isEmpty else { throw failure("a metric name is empty") }
+            return String(decoding: out, as: UTF8.self)
+        }
+        let begin = index
+        while index < end, LabelNames.isNameByte(bytes[index]) || bytes[index] == UInt8(ascii: ":") {
+            if index == begin, bytes[index] &- 0x30 < 10 { throw failure("a metric name must not begin with a digit") }
+            index += 1
+        }
+        guard index > begin else { throw failure("a metric name cannot begin with this character") }
+        return UTF8Text.string(bytes, begin..<index)
+    }
+
+    /// `{a="b",…}`, whose first part may be a quoted metric name where `allowName`. True where there was one.
+    mutating func labels(
+        _ bytes: [UInt8], allowName: Bool, kind: MetricMetadata.Kind, into builder: inout LabelBuilder
+    ) throws(WireError) -> Bool {
+        advance()
+        var named = false
+        var isFirst = true
+        var name: [UInt8] = []
+        var value: [UInt8] = []
+        while true {
+            skipInner(bytes)
+            if peek(bytes) == UInt8(ascii: "}"), isFirst {
+                advance()
+                return named
+            }
+            try labelName(bytes, into: &name)
+            skipInner(bytes)
+            if peek(bytes) == UInt8(ascii: "=") {
+                advance()
+                skipInner(bytes)
+                value.removeAll(keepingCapacity: true)
+                try quoted(bytes, into: &value)
+                if name.elementsEqual("__name__".utf8) { throw failure("the label __name__ may not be written out") }
+                respell(name, &value, kind)
+                append(name, value, to: &builder)
+            } else if allowName, !named, nameWasQuoted {
+                append(Array("__name__".utf8), name, to: &builder)
+                named = true
+            } else {
+                throw failure("= is missing after a label name")
+            }
+            isFirst = false
+            skipInner(bytes)
+            if peek(bytes) == UInt8(ascii: "}") {
+                advance()
+                return named
+            }
+            guard peek(bytes) == UInt8(ascii: ",") else { throw failure("a comma or } is missing") }
+            advance()
+            skipInner(bytes)
+            if !strict, peek(bytes) == UInt8(ascii: "}") {
+                advance()
+                return named
+            }
+        }
+    }
+
+    private var nameWasQuoted = false
+
+    private mutating func labelName(_ bytes: [UInt8], into name: inout [UInt8]) throws(WireError) {
+        name.removeAll(keepingCapacity: true)
+        nameWasQuoted = peek(bytes) == UInt8(ascii: "\"")
+        if nameWasQuoted {
+            try quoted(bytes, into: &name)
+        } else {
+            if let first = peek(bytes), first &- 0x30 < 10 { throw failure("a label name must not begin with a digit") }
+            while index < end, LabelNames.isNameByte(bytes[index]) {
+                name.append(bytes[index])
+                index += 1
+            }
+        }
+        if name.isEmpty { throw failure("a label name is missing") }
+    }
+
+    private func append(_ name: [UInt8], _ value: [UInt8], to builder: inout LabelBuilder) {
+        builder.append(name + value, name: 0..<name.count, value: name.count..<name.count + value.count)
+    }
+
+    /// `le="1"` and `le="1.0"` are one bucket.
+    private func respell(_ name: [UInt8], _ value: inout [UInt8], _ kind: MetricMetadata.Kind) {
+        let isBound =
+            switch kind {
+            case .histogram, .gaugehistogram: name.elementsEqual("le".utf8)
+            case .summary: name.elementsEqual("quantile".utf8)
+            default: false
+            }
+        // Strict checking needs the spelling as it came.
+        guard isBound, !strict, let number = FloatParser.parse(value, 0..<value.count) else { return }
+        value.removeAll(keepingCapacity: true)
+        FloatText.append(number, .label, to: &value)
+    }
+
+    private mutating func skipInner(_ bytes: [UInt8]) {
+        if !strict { skipSpace(bytes) }
+    }
+
+    /// Text in double quotes; unknown escapes stay as they are.
+    private mutating func quoted(_ bytes: [UInt8], into out: inout [UInt8]) throws(WireError) {
+        guard peek(bytes) == UInt8(ascii: "\"") else { throw failure("a quote is missing") }
+        advance()
+        while let byte = peek(bytes) {
+            advance()
+            if byte == UInt8(ascii: "\"") { return }
+            if byte == UInt8(ascii: "\\"), let escaped = peek(bytes) {
+                advance()
+                ExpositionLine.unescape(escaped, quotes: true, to: &out)
+            } else {
+                out.append(byte)
+            }
+        }
+        throw failure("a quoted text is not closed")
+    }
+
+    func unescapedRest(_ bytes: [UInt8], quotes: Bool) -> String {
+        var out: [UInt8] = []
+        var position = index
+        while position < end {
+            let byte = bytes[position]
+            position += 1
+            if byte == UInt8(ascii: "\\"), position < end {
+                ExpositionLine.unescape(bytes[position], quotes: quotes, to: &out)
+                position += 1
+            } else {
+                out.append(byte)
+            }
+        }
+        return String(decoding: out, as: UTF8.self)
+    }
+
+    private static func unescape(_ byte: UInt8, quotes: Bool, to out: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "n"): out.append(0x0a)
+        case UInt8(ascii: "\\"): out.append(byte)
+        case UInt8(ascii: "\"") where quotes: out.append(byte)
+        default: out.append(contentsOf: [UInt8(ascii: "\\"), byte])
+        }
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+}
+
+extension Range<Int> {
+    fileprivate func prefixRange(_ length: Int) -> Range<Int> { lowerBound..<Swift.min(upperBound, lowerBound + length) }
+}
