@@ -3,6 +3,7 @@ import PromQL
 import Storage
 import Telemetry
 import Testing
+import Vectors
 
 /// Only where `NEEDLETAIL_SPEED` is set, and only meaningful in a release build: prints milliseconds, asserts nothing of time.
 @Suite struct SpeedTests {
