@@ -81,14 +81,15 @@ enum Fixture {
         ]),
         (#"{app="other"} | pattern "<addr> - <_>" | addr=ip("127.0.0.0/8")"#, ["70"]),
         (#"{app="api"} | regexp "method=(?P<verb>\\w+).*took=(?P<n>\\d+)""#, ["40 verb=GET n=120", "50 verb=POST n=2", "60 verb="]),
-        (#"{app="other"} | unpack | __error__="""#, ["90 k=v packed line"]),
+        (#"{app="other"} | unpack | __error__="""#, ["90 k=v"]),
+        (#"{app="other"} | unpack |= "packed""#, ["90 packed line"]),
         (#"{app="other"} | decolorize |= "red plain""#, ["80 red plain"]),
         // Formatting.
         (#"{app="api"} | logfmt | line_format "{{.method}} {{.took | ToUpper}}" |= "GET""#, ["40 GET 120MS", "60 GET OOPS"]),
         (#"{app="api"} | logfmt | label_format verb=method, sum="{{.level}}-{{.method}}" | verb="POST""#, [
             "50 verb=POST method= sum=warn-POST"
         ]),
-        (#"{app="web"} | json | line_format "{{ div .status 0 }}" | __error__="TemplateFormatErr""#, ["10", "20"]),
+        (#"{app="web"} | json | line_format "{{ div .status 0 }}" | __error__="TemplateFormatErr""#, ["10", "20", "30"]),
         (#"{app="api"} | logfmt | drop level, took="2s" | level="""#, ["40 took=120ms", "50 took=", "60 took=oops"]),
         (#"{app="web"} | json | drop __error__"#, ["10", "20", "30 __error__="]),
         (#"{app="api"} | logfmt | keep app, method="GET""#, ["40 app=api env= method=GET took=", "50 app=api method=", "60"]),

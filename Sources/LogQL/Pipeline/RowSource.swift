@@ -28,7 +28,15 @@ struct RowSource {
         for column in batch.columns where column.name != EventColumnName.line {
             metadata.append(Metadata(column: column, name: names.id(LabelName.sanitised(column.name))))
         }
+        // Of two columns that read alike (`a.b`, `a_b`) the later wins: the one spelled as the query spells it, whatever
+        // the order in which a store hands them over.
+        metadata.sort { a, b in
+            let (aIsExact, bIsExact) = (RowSource.isExact(a.column.name), RowSource.isExact(b.column.name))
+            return aIsExact == bIsExact ? a.column.name < b.column.name : bIsExact
+        }
     }
+
+    private static func isExact(_ name: String) -> Bool { name.utf8.allSatisfy(LabelName.isAllowed) }
 
     var count: Int { batch.rowCount }
 

@@ -19,7 +19,7 @@ extension Parser {
     }
 
     mutating func vectorAggregation(_ operation: VectorOperator) throws(LogQLError) -> MetricExpression {
-        let start = current.position
+        let start = token(ahead: -1).position
         var group = try grouping()
         try expect("(")
         var parameter: Int?
@@ -67,7 +67,7 @@ extension Parser {
     }
 
     mutating func rangeAggregation(_ operation: RangeOperator) throws(LogQLError) -> MetricExpression {
-        let start = current.position
+        let start = token(ahead: -1).position
         var group = try grouping()
         try expect("(")
         var parameter: Double?

@@ -33,6 +33,15 @@ struct MemoryEvents: EventReader {
         }
     }
 
+    private static let expressions = Mutex<[String: Pattern]>([:])
+
+    private static func expression(_ text: String) throws -> Pattern {
+        if let known = expressions.withLock({ $0[text] }) { return known }
+        let new = try Pattern(text)
+        expressions.withLock { $0[text] = new }
+        return new
+    }
+
     static func holds(_ predicate: EventPredicate, _ row: Row) throws -> Bool {
         switch predicate {
         case .everything: return true
@@ -45,7 +54,7 @@ struct MemoryEvents: EventReader {
         case .isAny(let column, let wanted): return value(row, column).map(wanted.contains) ?? false
         case .contains(let column, let bytes): return text(value(row, column)).map { ByteSearch.find(bytes, in: $0) != nil } ?? false
         case .matches(let column, let pattern, let anchored):
-            let expression = try Pattern(pattern)
+            let expression = try expression(pattern)
             return text(value(row, column)).map { anchored ? expression.matchesWhole($0) : expression.isFound(in: $0) } ?? false
         }
     }
