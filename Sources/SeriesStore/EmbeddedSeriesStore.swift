@@ -22,6 +22,8 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     let maintenance = AppendGate()
     let nextID = Atomic<UInt64>(1)
     let seriesCount = Atomic(0)
+    /// As of the last maintenance.
+    let headBytes = Atomic(0)
     let batchIDs: Mutex<BatchIDMemory>
     let exemplarRing: Mutex<ExemplarRing>
     let families = Mutex<[String: [MetricMetadata]]>([:])

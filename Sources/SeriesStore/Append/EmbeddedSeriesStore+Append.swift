@@ -12,6 +12,8 @@ extension EmbeddedSeriesStore {
         var seriesOfSample: [UInt32] = []
         var seriesOfHistogram: [UInt32] = []
         var hashes: [UInt64] = []
+        /// One look at the clock for the whole batch.
+        var now: Int64 = 0
         /// Series of the batch whose definition this record carries.
         var defined: [Int] = []
     }
@@ -21,6 +23,11 @@ extension EmbeddedSeriesStore {
             var outcome = AppendOutcome()
             outcome.accepted = batch.refs.count + batch.histograms.count
             return outcome
+        }
+        if headBytes.load(ordering: .relaxed) / 2 > options.headBytes {
+            throw StorageError.overloaded(
+                "the metrics in memory take twice the \(options.headBytes >> 20) MiB they may; try again in a minute, "
+                    + "and see that sealing works and that there are not too many series")
         }
         if ledger.withLock({ $0.generation == 0 && !$0.isClosed }) {
             await gate.enterAlone()
@@ -45,6 +52,7 @@ extension EmbeddedSeriesStore {
 
     private func admit(_ batch: SeriesBatch, generation: Int) -> Admission {
         var admission = Admission()
+        admission.now = clock()
         admission.hashes = batch.series.map { Hash64.hash($0.bytes) }
         let count = min(batch.refs.count, batch.timestamps.count, batch.values.count)
         let invalid = batch.refs.count - count
@@ -122,7 +130,7 @@ extension EmbeddedSeriesStore {
         let series = Int(batch.refs[i])
         let timestamp = batch.timestamps[i]
         let value = batch.values[i]
-        guard isInTime(timestamp, batch.series[series], &admission.outcome) else { return }
+        guard isInTime(timestamp, batch.series[series], &admission) else { return }
         guard let slot = slot(series, batch, &head, &slots, &admission, generation) else {
             admission.outcome.reject(.limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
             return
@@ -143,7 +151,7 @@ extension EmbeddedSeriesStore {
     ) {
         let sample = batch.histograms[i]
         let series = Int(sample.series)
-        guard isInTime(sample.timestamp, batch.series[series], &admission.outcome) else { return }
+        guard isInTime(sample.timestamp, batch.series[series], &admission) else { return }
         guard let slot = slot(series, batch, &head, &slots, &admission, generation) else {
             admission.outcome.reject(.limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
             return
@@ -156,14 +164,14 @@ extension EmbeddedSeriesStore {
         admission.seriesOfHistogram.append(sample.series)
     }
 
-    private func isInTime(_ timestamp: Int64, _ labels: LabelSet, _ outcome: inout AppendOutcome) -> Bool {
-        let now = clock()
+    private func isInTime(_ timestamp: Int64, _ labels: LabelSet, _ admission: inout Admission) -> Bool {
+        let now = admission.now
         if timestamp > now &+ options.futureLimit {
-            outcome.reject(.tooNew, "out of bounds: the sample of \(labels) at \(timestamp) is too far in the future")
+            admission.outcome.reject(.tooNew, "out of bounds: the sample of \(labels) at \(timestamp) is too far in the future")
             return false
         }
         if timestamp < now &- options.retention {
-            outcome.reject(.tooOld, "out of bounds: the sample of \(labels) at \(timestamp) is older than the retention time")
+            admission.outcome.reject(.tooOld, "out of bounds: the sample of \(labels) at \(timestamp) is older than the retention time")
             return false
         }
         return true

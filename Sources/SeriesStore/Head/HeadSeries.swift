@@ -222,6 +222,9 @@ struct HeadSnapshot: Sendable {
     var histograms: [HeadHistogram] = []
 
     var isEmpty: Bool { chunks.isEmpty && outOfOrder.isEmpty && histograms.isEmpty }
+    var byteCount: Int {
+        chunks.reduce(outOfOrder.count * 16) { $0 + $1.count + 32 } + histograms.reduce(0) { $0 + $1.bytes.count + 64 }
+    }
 }
 
 extension RandomAccessCollection where Index == Int {

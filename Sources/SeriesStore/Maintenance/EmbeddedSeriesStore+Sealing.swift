@@ -35,14 +35,20 @@ extension EmbeddedSeriesStore {
 
     // MARK: Sealing
 
+    /// Bytes of the head, about; also for appends to look at.
+    private func measureHead() -> Int {
+        var bytes = 0
+        for shard in shards { bytes += shard.state.withLock { $0.series.reduce(0) { $0 + $1.byteCount } } }
+        headBytes.store(bytes, ordering: .relaxed)
+        return bytes
+    }
+
     private func windowsToSeal(now: Int64, everything: Bool) -> [Int64] {
-        var pressed = everything
-        if !pressed {
-            var bytes = 0
-            for shard in shards { bytes += shard.state.withLock { $0.series.reduce(0) { $0 + $1.byteCount } } }
-            pressed = bytes > options.headBytes
-        }
+        let bytes = measureHead()
         return ledger.withLock { ledger in
+            // Not every minute: where the series alone take the memory, sealing does not help.
+            let isPressed = bytes > options.headBytes && ledger.lastSeal &+ options.sealDelay <= now
+            let pressed = everything || isPressed
             if pressed { return ledger.head.sorted() }
             let ended = ledger.head.filter { Window.start($0 + 1) &+ options.sealDelay <= now }
             // Late samples of windows that are sealed already wait for company: each sealing makes a part.
@@ -68,6 +74,7 @@ extension EmbeddedSeriesStore {
             ledger.withLock { $0.lastSeal = now }
         }
         if !everything { await dropIdleSeries(now: now) }
+        if !windows.isEmpty { _ = measureHead() }
         discardJournal()
     }
 
@@ -76,6 +83,13 @@ extension EmbeddedSeriesStore {
         await gate.enterAlone()
         defer { gate.leaveAlone() }
         let position = try journal.rotate()
+        // Before the ledger moves: where the disk is full, nothing has happened but a new segment.
+        var record = JournalRecord()
+        record.generation = position.segment
+        record.metadata = families.withLock { families in
+            families.values.flatMap { $0.reversed() }.sorted { $0.name < $1.name }
+        }
+        if !record.isEmpty { _ = try await journal.append(record.encoded()) }
         ledger.withLock { ledger in
             if ledger.generation > 0 {
                 ledger.closed.append(
@@ -87,12 +101,6 @@ extension EmbeddedSeriesStore {
             // Whatever comes from here on puts its window back.
             ledger.head.subtract(windows)
         }
-        var record = JournalRecord()
-        record.generation = position.segment
-        record.metadata = families.withLock { families in
-            families.values.flatMap { $0.reversed() }.sorted { $0.name < $1.name }
-        }
-        if !record.isEmpty { _ = try await journal.append(record.encoded()) }
         return position
     }
 

@@ -9,6 +9,8 @@ extension EmbeddedSeriesStore {
         /// In order of the parts' ids: what was stored first comes first.
         var blocks: [(part: Int, block: PartBlock)] = []
         var head: HeadSnapshot?
+
+        var byteCount: Int { labels.bytes.count + 160 + blocks.count * 64 + (head?.byteCount ?? 0) }
     }
 
     private static let batchSeries = 256
@@ -23,7 +25,13 @@ extension EmbeddedSeriesStore {
         // The head before the parts: what is sealed in between is seen twice, never not at all.
         var found: [Found] = []
         var indexOf: [LabelSet: Int] = [:]
-        try takeHead(plan.range, matchers, context, &found, &indexOf)
+        var held = 0
+        defer { context.release(memory: held) }
+        let charge = { (one: Found) in
+            held += one.byteCount
+            try context.charge(memory: one.byteCount)
+        }
+        try takeHead(plan.range, matchers, context, charge, &found, &indexOf)
         let parts = self.parts.withLock { $0 }
         for (number, part) in parts.enumerated() where part.overlaps(plan.range) {
             try part.forEachMatch(matchers, context: context, report: { self.damage($0, &trailer) }) { series in
@@ -32,9 +40,10 @@ extension EmbeddedSeriesStore {
                 if let known = indexOf[series.labels] {
                     found[known].blocks += blocks.map { (number, $0) }
                 } else {
-                    try context.charge(memory: series.labels.bytes.count + 160)
+                    let one = Found(labels: series.labels, blocks: blocks.map { (number, $0) })
+                    try charge(one)
                     indexOf[series.labels] = found.count
-                    found.append(Found(labels: series.labels, blocks: blocks.map { (number, $0) }))
+                    found.append(one)
                 }
             }
         }
@@ -59,7 +68,6 @@ extension EmbeddedSeriesStore {
             }
         }
         if !batch.isEmpty { try hand(over: batch, samples: samples, context, body) }
-        context.release(memory: found.reduce(0) { $0 + $1.labels.bytes.count + 160 })
         return trailer
     }
 
@@ -77,8 +85,8 @@ extension EmbeddedSeriesStore {
     }
 
     private func takeHead(
-        _ range: TimeRange, _ matchers: [CompiledMatcher], _ context: QueryContext, _ found: inout [Found],
-        _ indexOf: inout [LabelSet: Int]
+        _ range: TimeRange, _ matchers: [CompiledMatcher], _ context: QueryContext, _ charge: (Found) throws -> Void,
+        _ found: inout [Found], _ indexOf: inout [LabelSet: Int]
     ) throws {
         for shard in shards {
             try context.check()
@@ -89,7 +97,7 @@ extension EmbeddedSeriesStore {
                 }
             }
             for one in some {
-                try context.charge(memory: one.labels.bytes.count + 160)
+                try charge(one)
                 indexOf[one.labels] = found.count
                 found.append(one)
             }
