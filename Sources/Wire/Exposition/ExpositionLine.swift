@@ -53,8 +53,11 @@ struct ExpositionLine {
 
     func endsWithSpace(_ bytes: [UInt8]) -> Bool { end > start && ExpositionLine.isSpace(bytes[end - 1]) }
 
-    /// `a{b="c"}1` is accepted when scraping.
-    func precededByBrace(_ bytes: [UInt8]) -> Bool { index > start && bytes[index - 1] == UInt8(ascii: "}") }
+    /// Whether a part ended just before: by white space that was skipped already, or by a brace (`a{b="c"}1` is accepted
+    /// when scraping).
+    func isAfterBreak(_ bytes: [UInt8]) -> Bool {
+        index > start && (ExpositionLine.isSpace(bytes[index - 1]) || bytes[index - 1] == UInt8(ascii: "}"))
+    }
 
     mutating func wordRange(_ bytes: [UInt8]) -> Range<Int> {
         let first = index

@@ -134,7 +134,7 @@ struct ExpositionState {
         guard hasName else { throw line.failure("a metric name is missing") }
         guard builder.finish() else { throw line.failure("a label name stands twice") }
         let labels = builder.labelSet
-        guard line.skipSeparator(bytes) || (!strict && line.precededByBrace(bytes)) else {
+        guard line.skipSeparator(bytes) || (!strict && line.isAfterBreak(bytes)) else {
             throw line.failure("a space is missing before the value")
         }
         let value = try line.number(bytes, "a value")

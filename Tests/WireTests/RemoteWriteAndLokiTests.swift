@@ -1,0 +1,172 @@
+import Foundation
+import OTLPMessages
+import SwiftProtobuf
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Wire
+
+@Suite struct RemoteWriteAndLokiTests {
+    @Test func writeRequestsRoundTripAndAgreeWithAnotherLibrary() throws {
+        var batch = SeriesBatch()
+        let a = batch.addSeries(LabelSet(["__name__": "up", "job": "x☃"]))
+        let b = batch.addSeries(LabelSet(["__name__": "lat"]))
+        batch.addSample(a, timestamp: -5, value: 1.5)
+        batch.addSample(a, timestamp: 6, value: SpecialValue.staleMarker)
+        var histogram = NativeHistogram()
+        histogram.schema = 3
+        histogram.isInteger = true
+        histogram.count = 12
+        histogram.zeroCount = 2
+        histogram.zeroThreshold = 0.001
+        histogram.sum = 18.4
+        histogram.positiveSpans = [.init(offset: -2, length: 2), .init(offset: 3, length: 1)]
+        histogram.positiveBuckets = [1, 5, 2]
+        histogram.negativeSpans = [.init(offset: 0, length: 1)]
+        histogram.negativeBuckets = [2]
+        batch.histograms.append(.init(series: b, timestamp: 7, histogram: histogram))
+        histogram.isInteger = false
+        histogram.positiveBuckets = [0.5, 5, 2]
+        histogram.resetHint = .gauge
+        batch.histograms.append(.init(series: b, timestamp: 8, histogram: histogram))
+        batch.exemplars.append(.init(series: a, exemplar: Exemplar(labels: LabelSet(["trace_id": "1"]), value: 2, timestamp: 3)))
+        batch.metadata = [MetricMetadata(name: "up", kind: .gauge, help: "h", unit: "")]
+        let bytes = RemoteWrite.encode(batch)
+        let other = try Prometheus_WriteRequest(serializedBytes: bytes)
+        #expect(other.timeseries[0].labels.map(\.name) == ["__name__", "job"])
+        #expect(other.timeseries[0].samples.map(\.timestamp) == [-5, 6])
+        #expect(other.timeseries[1].histograms[0].positiveDeltas == [1, 4, -3])
+        #expect(other.timeseries[1].histograms[1].positiveCounts == [0.5, 5, 2])
+        #expect(other.timeseries[1].histograms[1].resetHint == .gauge)
+        let result = try RemoteWrite.decode(Array(try other.serializedData()))
+        #expect(result.batch.series == batch.series && result.batch.refs == batch.refs)
+        #expect(result.batch.values.map(\.bitPattern) == batch.values.map(\.bitPattern))
+        #expect(result.batch.histograms.map(\.histogram) == batch.histograms.map(\.histogram))
+        #expect(result.batch.exemplars.map(\.exemplar) == batch.exemplars.map(\.exemplar))
+        #expect(result.batch.metadata == batch.metadata && result.skippedSeries == 0)
+    }
+
+    @Test func invalidSeriesAreSkippedAndCounted() throws {
+        let cases: [([(String, String)], Bool)] = [
+            ([("__name__", "ok"), ("b", "1"), ("a", "2")], true), ([("__name__", "ok2"), ("empty", "")], true),
+            ([("a", "1")], false), ([("__name__", "")], false), ([("__name__", "x"), ("", "v")], false),
+            ([("__name__", "x"), ("a", "1"), ("a", "2")], false), ([("__name__", "utf8.is ok")], true),
+        ]
+        var request = Prometheus_WriteRequest()
+        for (labels, _) in cases {
+            var series = Prometheus_TimeSeries()
+            series.labels = labels.map { name, value in
+                var label = Prometheus_Label()
+                label.name = name
+                label.value = value
+                return label
+            }
+            series.samples = [Prometheus_Sample()]
+            request.timeseries.append(series)
+        }
+        var broken = Prometheus_TimeSeries()
+        broken.labels = request.timeseries[0].labels
+        for (schema, length) in [(0, UInt32(3)), (60, 1), (0, .max)] {
+            var histogram = Prometheus_Histogram()
+            histogram.schema = Int32(schema)
+            histogram.positiveDeltas = [1]
+            histogram.positiveSpans = [.with { $0.length = length }]
+            broken.histograms.append(histogram)
+        }
+        request.timeseries.append(broken)
+        let result = try RemoteWrite.decode(Array(try request.serializedData()))
+        #expect(result.batch.series.map { $0.metricName } == ["ok", "ok2", "utf8.is ok"])
+        #expect(result.batch.series[0].labels.map(\.name) == ["__name__", "a", "b"])
+        #expect(result.batch.series[1] == LabelSet(["__name__": "ok2"]))
+        #expect(result.skippedSeries == 4 && result.rejectedHistograms == 3 && result.message != nil)
+    }
+
+    @Test func pushesInAllThreeFormsMeanTheSame() throws {
+        let json = """
+            {"streams":[{"values":[["1700000000000000001","level=warn slow",{"trace.id":"t1"}],["1700000000000000002","plain"]],
+            "stream":{"app":"cart","env":"a\\"b"}},{"stream":{"app":"x"},"values":[]}]}
+            """
+        let legacy = """
+            {"streams":[{"labels":"{app=\\"cart\\", env=\\"a\\\\\\"b\\",}","entries":[
+            {"ts":"2023-11-14T22:13:20.000000001Z","line":"level=warn slow","structuredMetadata":{"trace.id":"t1"}},
+            {"ts":"2023-11-15T00:13:20.000000002+02:00","line":"plain"}]}]}
+            """
+        var request = Logproto_PushRequest()
+        var stream = Logproto_StreamAdapter()
+        stream.labels = "{app=\"cart\", env=\"a\\\"b\"}"
+        for (nanos, line) in [(Int32(1), "level=warn slow"), (2, "plain")] {
+            var entry = Logproto_EntryAdapter()
+            entry.timestamp.seconds = 1_700_000_000
+            entry.timestamp.nanos = nanos
+            entry.line = line
+            if nanos == 1 {
+                entry.structuredMetadata = [.with {
+                    $0.name = "trace.id"
+                    $0.value = "t1"
+                }]
+            }
+            stream.entries.append(entry)
+        }
+        request.streams = [stream]
+        let now: Int64 = 1_700_000_000_000_000_000
+        for result in [
+            try LokiPush.decode(json: Array(json.utf8), now: now), try LokiPush.decode(json: Array(legacy.utf8), now: now),
+            try LokiPush.decode(protobuf: Array(try request.serializedData()), now: now),
+        ] {
+            #expect(result.outcome == .accepted)
+            #expect(result.batch.timestamps == [now + 1, now + 2])
+            #expect(result.batch.groups.map(\.labels) == [LabelSet(["app": "cart", "env": "a\"b", "service_name": "cart"])])
+            #expect(result.batch.value("log:line", row: 0) == .string("level=warn slow"))
+            #expect(result.batch.value("trace.id", row: 0) == .string("t1"))
+            #expect(result.batch.value("trace.id", row: 1) == nil)
+            #expect(result.batch.value("detected_level", row: 0) == .string("warn"))
+            #expect(result.batch.value("detected_level", row: 1) == .string("unknown"))
+        }
+    }
+
+    @Test func badStreamsAndEntriesAreLeftOutOneByOne() throws {
+        let now: Int64 = 1_700_000_000_000_000_000
+        let json = """
+            {"streams":[{"stream":{},"values":[["1700000000000000000","a"],["1700000000000000000","b"]]},
+            {"stream":{"a":"\(String(repeating: "x", count: 3000))"},"values":[["1700000000000000000","c"]]},
+            {"stream":{"a":"1"},"values":[["1700000000000000000","good"],["1700009000000000000","future"]]}]}
+            """
+        let result = try LokiPush.decode(json: Array(json.utf8), now: now)
+        #expect(result.outcome == .partial && result.batch.rowCount == 1)
+        #expect(result.rejections.map(\.reason) == [.missingLabels, .labelValueTooLong, .tooFarInFuture])
+        #expect(result.rejections.map(\.entries) == [2, 1, 1] && result.message.contains("too new"))
+        #expect(result.batch.groups[0].labels["service_name"] == "unknown_service")
+        for empty in ["{}", #"{"streams":[]}"#, #"{"streams":[{"stream":{"a":"b"},"values":[]}]}"#] {
+            #expect(try LokiPush.decode(json: Array(empty.utf8), now: now).outcome == .empty)
+        }
+        let broken = [
+            "", "[]", "{", #"{"streams":[{"stream":{"a":1}}]}"#, #"{"streams":[{"values":[[1,"x"]]}]}"#,
+            #"{"streams":[{"values":[["x","y"]]}]}"#, #"{"streams":[{"values":[["1","y",{},3]]}]}"#, #"{"streams":[]} x"#,
+            #"{"streams":[{"values":[["1","y",{"a":{}}]]}]}"#, #"{"streams":[],}"#, #"{"a":01}"#, #"{"a":"\q"}"#,
+        ]
+        for text in broken { #expect(throws: WireError.self, "\(text)") { try LokiPush.decode(json: Array(text.utf8), now: now) } }
+        for text in ["", "a=\"b\"", "{a=b}", "{a=\"b\"", "{a=\"b\" c=\"d\"}", "{=\"b\"}", "{a=\"\\q\"}", "{a!=\"b\"}", "{a=\"b\"} x"] {
+            guard case .failure = LokiLabels.parse(text) else {
+                Issue.record("\(text) was accepted")
+                continue
+            }
+        }
+        do {
+            _ = try LokiPush.decode(json: Array("{\n \"streams\": [\n  x]}".utf8), now: now)
+            Issue.record("accepted")
+        } catch {
+            #expect(error.description.hasPrefix("broken JSON at line 3, column 3 (byte 18)"), "\(error)")
+        }
+    }
+
+    @Test func levelsAreFoundInLines() {
+        let lines: [(String, LogLevel)] = [
+            ("level=error msg=x", .error), (#"{"msg":"an error","level":"INFO"}"#, .info), (#"{"a":{"severity":"WARNING"}}"#, .warn),
+            ("2024-01-01 10:00 [DEBUG] start", .debug), ("ERROR: it broke", .error), ("all fine", .unknown), ("", .unknown),
+            ("no information given", .unknown), ("lvl=crit x", .critical), ("panic: runtime", .fatal), ("level up", .unknown),
+            (#"{"msg":"error"}"#, .unknown), ("I trace this", .trace),
+        ]
+        for (line, level) in lines { #expect(LogLevel(line: Array(line.utf8)[...]) == level, "\(line)") }
+    }
+}
