@@ -146,6 +146,21 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         var slots: [UInt64: (shard: Int, slot: Int)] = [:]
         var orphans = 0
         var last: UInt64 = 0
+        /// Of the sample before, which nearly always has the same window: no hashing per sample.
+        private var window: (index: Int64, sequence: UInt64, isSealed: Bool)?
+
+        init(ledger: Ledger) { self.ledger = ledger }
+
+        /// Whether a part has the samples of that time up to the current record.
+        mutating func isSealed(_ timestamp: Int64) -> Bool {
+            let index = Window.index(timestamp)
+            if let window, window.index == index, window.sequence == last { return window.isSealed }
+            let isSealed = ledger.sealed[index] ?? 0 >= last
+            ledger.windows.insert(index)
+            if !isSealed { ledger.head.insert(index) }
+            window = (index, last, isSealed)
+            return isSealed
+        }
 
         mutating func endGeneration(_ next: Int?) {
             if ledger.generation > 0 {
@@ -176,10 +191,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
                 continue
             }
             let timestamp = record.timestamps[i]
-            let window = Window.index(timestamp)
-            state.ledger.windows.insert(window)
-            let isSealed = state.ledger.sealed[window] ?? 0 >= position.sequence
-            if !isSealed { state.ledger.head.insert(window) }
+            let isSealed = state.isSealed(timestamp)
             let value = record.values[i]
             shards[shard].state.withLock { head in
                 if isSealed {
@@ -194,10 +206,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
                 state.orphans += 1
                 continue
             }
-            let window = Window.index(timestamp)
-            state.ledger.windows.insert(window)
-            let isSealed = state.ledger.sealed[window] ?? 0 >= position.sequence
-            if !isSealed { state.ledger.head.insert(window) }
+            let isSealed = state.isSealed(timestamp)
             shards[shard].state.withLock { head in
                 if isSealed {
                     head.series[slot].noteSealed(timestamp: timestamp, value: nil)

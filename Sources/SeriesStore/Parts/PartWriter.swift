@@ -144,11 +144,14 @@ struct PartWriter {
         for (value, series) in page {
             writer.writeLengthPrefixed(value)
             writer.writeVarint(series.count)
+            var packed = ByteWriter(reserving: series.count + 8)
             var last: UInt32 = 0
             for one in series {
-                writer.writeVarint(UInt64(one &- last))
+                packed.writeVarint(UInt64(one &- last))
                 last = one
             }
+            // With its length, so that a reader passes over the values that it does not want.
+            writer.writeLengthPrefixed(packed.bytes)
         }
         return writer.bytes
     }

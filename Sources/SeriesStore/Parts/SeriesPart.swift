@@ -65,7 +65,8 @@ final class SeriesPart: Sendable {
                 let shared = try reader.readCount(limit: labels.count)
                 labels.removeSubrange(shared...)
                 labels.append(contentsOf: try reader.readLengthPrefixed())
-                guard let set = LabelSet(checking: labels) else { throw reader.failure("labels are not canonical") }
+                // The block's checksum held, so these are the canonical bytes that were written.
+                let set = LabelSet(canonical: labels)
                 var blocks: [PartBlock] = []
                 for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
                     guard let kind = BlockKind(rawValue: try reader.readByte()) else { throw reader.failure("unknown block kind") }
@@ -123,26 +124,33 @@ final class SeriesPart: Sendable {
 
     // MARK: Index
 
-    /// The values of one page with the series that have them.
-    private func page(_ page: PartDirectory.Page) throws -> [(value: String, series: [UInt32])] {
+    /// One value of a posting page; its series are decoded when they are wanted.
+    private struct Posting {
+        var value: String
+        var count: Int
+        var packed: ArraySlice<UInt8>
+
+        func decode(into series: inout [UInt32]) throws(CodecError) {
+            var reader = ByteReader(packed)
+            series.reserveCapacity(series.count + count)
+            var last: UInt32 = 0
+            for _ in 0..<count {
+                last = last &+ UInt32(truncatingIfNeeded: try reader.readVarint())
+                series.append(last)
+            }
+        }
+    }
+
+    private func postings(_ page: PartDirectory.Page, _ body: (Posting) throws -> Void) throws {
         let bytes = try sealed(page.offset, page.length, "label index")
         do {
             var reader = ByteReader(bytes)
-            var all: [(value: String, series: [UInt32])] = []
             for _ in 0..<(try reader.readCount(limit: PartFormat.pageSize)) {
                 let value = try reader.readString()
                 let count = try reader.readCount(limit: reader.remaining)
-                var series: [UInt32] = []
-                series.reserveCapacity(count)
-                var last: UInt32 = 0
-                for _ in 0..<count {
-                    last = last &+ UInt32(truncatingIfNeeded: try reader.readVarint())
-                    series.append(last)
-                }
-                all.append((value, series))
+                try body(Posting(value: value, count: count, packed: try reader.readLengthPrefixed()))
             }
-            return all
-        } catch {
+        } catch let error as CodecError {
             throw StorageError.corrupt(path: path, offset: page.offset, reason: "label index: \(error.reason)")
         }
     }
@@ -154,7 +162,9 @@ final class SeriesPart: Sendable {
     }
 
     func values(of name: String) throws -> [String] {
-        try (pages(of: name) ?? []).flatMap { try page($0).map(\.value) }
+        var values: [String] = []
+        for page in pages(of: name) ?? [] { try postings(page) { values.append($0.value) } }
+        return values
     }
 
     /// Series numbers in ascending order, a superset of those that match; nil where the index does not narrow it.
@@ -163,25 +173,38 @@ final class SeriesPart: Sendable {
         for matcher in matchers where !matcher.matchesEmpty {
             guard let literals = matcher.literals else { continue }
             guard let pages = pages(of: matcher.name) else { return [] }
-            var found: [UInt32] = []
+            var wanted: [Int: Set<String>] = [:]
             for literal in literals {
                 let place = pages.partitioningIndex { literal.utf8.lexicographicallyPrecedes($0.firstValue.utf8) }
-                guard place > 0, let hit = try page(pages[place - 1]).first(where: { $0.value == literal }) else { continue }
-                found += hit.series
+                if place > 0 { wanted[place - 1, default: []].insert(literal) }
             }
-            if found.isEmpty { return [] }
-            if found.count < best?.count ?? .max { best = found }
+            var found: [Posting] = []
+            for (place, values) in wanted {
+                try postings(pages[place]) { if values.contains($0.value) { found.append($0) } }
+            }
+            let total = found.reduce(0) { $0 + $1.count }
+            if total == 0 { return [] }
+            // Only a list that is shorter than the last is decoded.
+            if total < best?.count ?? .max { best = try decode(found) }
         }
-        if let best { return best.sorted() }
+        if let best { return best }
         for matcher in matchers where !matcher.matchesEmpty {
             guard let pages = pages(of: matcher.name) else { return [] }
-            var found: [UInt32] = []
-            for one in pages {
-                for (value, series) in try page(one) where matcher.matches(value: value) { found += series }
-            }
-            return found.sorted()
+            var found: [Posting] = []
+            for page in pages { try postings(page) { if matcher.matches(value: $0.value) { found.append($0) } } }
+            return try decode(found)
         }
         return nil
+    }
+
+    private func decode(_ postings: [Posting]) throws -> [UInt32] {
+        var series: [UInt32] = []
+        do {
+            for posting in postings { try posting.decode(into: &series) }
+        } catch {
+            throw StorageError.corrupt(path: path, offset: 0, reason: "label index: \(error)")
+        }
+        return postings.count > 1 ? series.sorted() : series
     }
 
     /// Hands over the series that match, in order of labels. Damage goes to `report`, and the rest goes on; without its index
