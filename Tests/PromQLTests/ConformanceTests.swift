@@ -5,7 +5,8 @@ import Testing
 @Suite struct ConformanceTests {
     /// Evaluations that must pass, by file of Prometheus' own suite: less is a regression.
     static let minimumPasses: [String: Int] = [
-        "aggregators.test": 159, "duration_expression.test": 59, "functions.test": 431, "info.test": 53, "limit.test": 37,
+        "aggregators.test": 159, "duration_expression.test": 59, "functions.test": 431, "info.test": 53,
+        "limit.test": 37,
         "literals.test": 25, "name_label_dropping.test": 30, "native_histograms.test": 522, "selectors.test": 31,
         "staleness.test": 17, "trig_functions.test": 19, "type_and_unit.test": 58,
     ]
@@ -14,7 +15,8 @@ import Testing
         let environment = ProcessInfo.processInfo.environment["NEEDLETAIL_CONFORMANCE"].map { URL(fileURLWithPath: $0) }
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
-        let folder = (environment ?? root.appendingPathComponent("../shared/conformance")).appendingPathComponent("promql")
+        let folder = (environment ?? root.appendingPathComponent("../shared/conformance")).appendingPathComponent(
+            "promql")
         return FileManager.default.fileExists(atPath: folder.path) ? folder : nil
     }
 

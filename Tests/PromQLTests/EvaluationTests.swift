@@ -28,7 +28,8 @@ import Vectors
         let engine = PromQLEngine(reader: reader)
         let deep = [
             String(repeating: "(", count: 250) + "m" + String(repeating: ")", count: 250),
-            "m" + String(repeating: "+1", count: 500), String(repeating: "abs(", count: 250) + "m" + String(repeating: ")", count: 250),
+            "m" + String(repeating: "+1", count: 500),
+            String(repeating: "abs(", count: 250) + "m" + String(repeating: ")", count: 250),
             String(repeating: "sum(", count: 250) + "m" + String(repeating: ")", count: 250),
             String(repeating: "-", count: 250) + "m",
         ]

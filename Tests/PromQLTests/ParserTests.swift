@@ -1,23 +1,32 @@
-import Telemetry
 import PromQL
+import Telemetry
 import Testing
 
 @Suite struct ParserTests {
     /// What is written and its canonical text.
     static let canonical: [(String, String)] = [
-        ("1 + 2 * 3", "1 + 2 * 3"), ("0755", "493"), ("0x1F", "31"), ("1_000.5", "1000.5"), (".5", "0.5"), ("2.", "2"), ("1e3", "1000"),
+        ("1 + 2 * 3", "1 + 2 * 3"), ("0755", "493"), ("0x1F", "31"), ("1_000.5", "1000.5"), (".5", "0.5"), ("2.", "2"),
+        ("1e3", "1000"),
         ("5m", "5m"), ("1h30m", "1h30m"), ("Inf", "+Inf"), ("-NaN", "NaN"), ("-1 ^ 2", "-1 ^ 2"), ("(1)", "(1)"),
         ("'a\\n\"b'", "\"a\\n\\\"b\""), ("`raw\\n`", "\"raw\\\\n\""), ("foo", "foo"), ("foo{}", "foo"),
-        ("foo{a='b',}", "foo{a=\"b\"}"), ("{__name__=\"x\"}", "{__name__=\"x\"}"), ("{\"a b\",\"c d\"=~\"e.*\"}", "{\"a b\",\"c d\"=~\"e.*\"}"),
-        ("sum", "sum"), ("offset", "offset"), ("job:rate:5m", "job:rate:5m"), ("foo[5m]", "foo[5m]"), ("foo[300]", "foo[5m]"),
-        ("foo offset 5m", "foo offset 5m"), ("foo[5m] offset -1w", "foo[5m] offset -1w"), ("foo @ 123.5", "foo @ 123.500"),
-        ("foo[5m] @ start() offset 1h", "foo[5m] @ start() offset 1h"), ("foo offset 1h @ end()", "foo @ end() offset 1h"),
-        ("rate(foo[5m])[1h:]", "rate(foo[5m])[1h:]"), ("rate(foo[5m])[1h:30s] offset 2m", "rate(foo[5m])[1h:30s] offset 2m"),
+        ("foo{a='b',}", "foo{a=\"b\"}"), ("{__name__=\"x\"}", "{__name__=\"x\"}"),
+        ("{\"a b\",\"c d\"=~\"e.*\"}", "{\"a b\",\"c d\"=~\"e.*\"}"),
+        ("sum", "sum"), ("offset", "offset"), ("job:rate:5m", "job:rate:5m"), ("foo[5m]", "foo[5m]"),
+        ("foo[300]", "foo[5m]"),
+        ("foo offset 5m", "foo offset 5m"), ("foo[5m] offset -1w", "foo[5m] offset -1w"),
+        ("foo @ 123.5", "foo @ 123.500"),
+        ("foo[5m] @ start() offset 1h", "foo[5m] @ start() offset 1h"),
+        ("foo offset 1h @ end()", "foo @ end() offset 1h"),
+        ("rate(foo[5m])[1h:]", "rate(foo[5m])[1h:]"),
+        ("rate(foo[5m])[1h:30s] offset 2m", "rate(foo[5m])[1h:30s] offset 2m"),
         ("foo[5m+30s*2]", "foo[5m + 30s * 2]"), ("foo offset (step()*2)", "foo offset (step() * 2)"),
-        ("sum by(a,b)(foo)", "sum by (a, b) (foo)"), ("sum(foo) without (a)", "sum without (a) (foo)"), ("SUM BY() (foo)", "sum by () (foo)"),
+        ("sum by(a,b)(foo)", "sum by (a, b) (foo)"), ("sum(foo) without (a)", "sum without (a) (foo)"),
+        ("SUM BY() (foo)", "sum by () (foo)"),
         ("topk(5, foo)", "topk(5, foo)"), ("count_values(\"v\", foo)", "count_values(\"v\", foo)"),
-        ("a + on(x) group_left(y) b", "a + on (x) group_left (y) b"), ("a / ignoring(x) group_right b", "a / ignoring (x) group_right () b"),
-        ("a == bool b", "a == bool b"), ("a and on() b", "a and on () b"), ("a + fill(0) b", "a + fill (0) b"), ("a > bool 1", "a > bool 1"),
+        ("a + on(x) group_left(y) b", "a + on (x) group_left (y) b"),
+        ("a / ignoring(x) group_right b", "a / ignoring (x) group_right () b"),
+        ("a == bool b", "a == bool b"), ("a and on() b", "a and on () b"), ("a + fill(0) b", "a + fill (0) b"),
+        ("a > bool 1", "a > bool 1"),
         ("a atan2 b", "a atan2 b"), ("a </ 5", "a </ 5"), ("rate(foo[5m] anchored)", "rate(foo[5m] anchored)"),
         ("label_replace(a, \"b\", \"$1\", \"c\", \"(.*)\")", "label_replace(a, \"b\", \"$1\", \"c\", \"(.*)\")"),
         ("a # comment\n + b", "a + b"), ("sum(rate(foo[5m])) by (job) / 2", "sum by (job) (rate(foo[5m])) / 2"),
@@ -47,7 +56,10 @@ import Testing
         ("foo[5x]", "1:5: parse error: bad number or duration syntax: \"5x\""),
         ("(foo + 1)[5m]", "1:10: parse error: ranges only allowed for vector selectors"),
         ("foo offset 1m [5m]", "1:15: parse error: no offset modifiers allowed before range"),
-        ("1 offset 1m", "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery"),
+        (
+            "1 offset 1m",
+            "1:1: parse error: offset modifier must be preceded by an instant vector selector or range vector selector or a subquery"
+        ),
         ("foo offset 1m offset 2m", "1:1: parse error: offset may not be set multiple times"),
         ("rate(foo)", "1:6: parse error: expected type range vector in call to function \"rate\", got instant vector"),
         ("rate()", "1:1: parse error: expected 1 argument(s) in call to \"rate\", got 0"),
@@ -60,13 +72,19 @@ import Testing
         ("a + on(x) group_left(x) b", "1:3: parse error: label \"x\" must not occur in ON and GROUP clause at once"),
         ("sum()", "1:1: parse error: no arguments for aggregate expression provided"),
         ("topk(a)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1"),
-        ("sum by (a b) (c)", "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""),
+        (
+            "sum by (a b) (c)",
+            "1:11: parse error: unexpected identifier \"b\" in grouping opts, expected \",\" or \")\""
+        ),
         ("\"unterminated", "1:1: parse error: unterminated quoted string"),
         ("foo!", "1:4: parse error: unexpected character after '!': end of input"),
         ("a\n+ $", "2:3: parse error: unexpected character: '$'"),
         ("a b", "1:3: parse error: unexpected identifier \"b\""),
         ("foo{a=~\"(\"}", "1:5: parse error: error parsing regexp: missing closing ): `(`"),
-        ("-\"x\"", "1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\""),
+        (
+            "-\"x\"",
+            "1:1: parse error: unary expression only allowed on expressions of type scalar or instant vector, got \"string\""
+        ),
     ]
 
     @Test func mistakesAreNamedWithTheirPlace() {
@@ -88,7 +106,9 @@ import Testing
             "foo{" + String(repeating: "a=\"b\",", count: 20_000), "a" + String(repeating: " offset 1m", count: 10_000),
         ]
         for query in hostile {
-            #expect(throws: PromQLError.self, "\(query.prefix(20))") { try PromQLEngine.parse(query, options: .everything) }
+            #expect(throws: PromQLError.self, "\(query.prefix(20))") {
+                try PromQLEngine.parse(query, options: .everything)
+            }
         }
     }
 

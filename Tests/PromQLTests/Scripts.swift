@@ -2,7 +2,8 @@
 /// the end; these hold for the default, where they go at once.
 enum Scripts {
     static let all: [(name: String, text: String)] = [
-        ("windows", windows), ("rates", rates), ("overTime", overTime), ("subqueries", subqueries), ("operators", operators),
+        ("windows", windows), ("rates", rates), ("overTime", overTime), ("subqueries", subqueries),
+        ("operators", operators),
         ("aggregations", aggregations), ("names", names), ("labels", labels), ("dates", dates), ("elements", elements),
         ("histograms", histograms), ("extended", extended), ("fill", fill), ("modifiers", modifiers),
     ]

@@ -26,9 +26,11 @@ import Vectors
         for query in SpeedTests.queries {
             let started = ContinuousClock.now
             let result = try await engine.range(
-                query, start: 600_000, end: 21_600_000, step: 60_000, context: QueryContext(limits: .init(memory: 4 << 30)))
+                query, start: 600_000, end: 21_600_000, step: 60_000,
+                context: QueryContext(limits: .init(memory: 4 << 30)))
             guard case .matrix(let matrix) = result.value else { continue }
-            print("\(query): \(matrix.series.count) series, \(matrix.grid.count) steps, \(ContinuousClock.now - started)")
+            print(
+                "\(query): \(matrix.series.count) series, \(matrix.grid.count) steps, \(ContinuousClock.now - started)")
             #expect(!matrix.series.isEmpty)
         }
     }

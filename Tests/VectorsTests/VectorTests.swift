@@ -19,7 +19,8 @@ import Vectors
     static func texts(_ matrix: StepMatrix) -> [String] {
         matrix.series.map { series in
             "\(series.labels) "
-                + series.values.indices.map { series.present[$0] ? formatValue(series.values[$0]) : "_" }.joined(separator: " ")
+                + series.values.indices.map { series.present[$0] ? formatValue(series.values[$0]) : "_" }.joined(
+                    separator: " ")
         }
     }
 
@@ -62,8 +63,9 @@ import Vectors
         let joined = try binary(.add, left, apart, matching: on, annotations: &notes)
         #expect(VectorTests.texts(joined) == ["{a=\"1\"} 11 21"])
         let together = VectorTests.matrix([("a=1,b=1", [10, 10]), ("a=1,b=2", [.nan, 20])])
-        #expect(throws: VectorError.duplicateSeries(
-            group: "{a=\"1\"}", side: "right", first: "{a=\"1\", b=\"2\"}", second: "{a=\"1\", b=\"1\"}")
+        #expect(
+            throws: VectorError.duplicateSeries(
+                group: "{a=\"1\"}", side: "right", first: "{a=\"1\", b=\"2\"}", second: "{a=\"1\", b=\"1\"}")
         ) { try binary(.add, left, together, matching: on, annotations: &notes) }
         #expect(throws: VectorError.implicitManyToOne) {
             try binary(.add, together, left, matching: on, annotations: &notes)
@@ -76,7 +78,8 @@ import Vectors
         let output = try binary(.multiply, together, left, matching: many, annotations: &notes)
         #expect(VectorTests.texts(output) == ["{a=\"1\", b=\"1\"} 10 10", "{a=\"1\", b=\"2\"} _ 20"])
         let sets = VectorMatching(on: true, labels: ["a"], cardinality: .manyToMany)
-        let unless = try binary(.unless, together, VectorTests.matrix([("a=1", [.nan, 1])]), matching: sets, annotations: &notes)
+        let unless = try binary(
+            .unless, together, VectorTests.matrix([("a=1", [.nan, 1])]), matching: sets, annotations: &notes)
         #expect(VectorTests.texts(unless) == ["{a=\"1\", b=\"1\"} 10 _"])
     }
 

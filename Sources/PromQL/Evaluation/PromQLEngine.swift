@@ -64,7 +64,8 @@ package struct PromQLEngine: Sendable {
         let expression = try PromQLEngine.parse(query, options: options.parser)
         guard expression.type == .vector || expression.type == .scalar else {
             throw PromQLError.evaluation(
-                "invalid expression type \(quoteGo(expression.type.documented)) for range query, must be Scalar or instant Vector")
+                "invalid expression type \(quoteGo(expression.type.documented)) for range query, must be Scalar or instant Vector"
+            )
         }
         let grid = StepGrid(start: start, end: end, step: step)
         return try await evaluate(expression, query: query, grid: grid, isRange: true, context: context)

@@ -23,7 +23,9 @@ extension Evaluator {
             for i in 0..<grid.count {
                 let time = setting.reference(selector.at, grid.timestamp(at: i)) &- offset
                 while next < series.timestamps.count, series.timestamps[next] <= time { next += 1 }
-                while nextHistogram < series.histogramTimestamps.count, series.histogramTimestamps[nextHistogram] <= time {
+                while nextHistogram < series.histogramTimestamps.count,
+                    series.histogramTimestamps[nextHistogram] <= time
+                {
                     nextHistogram += 1
                 }
                 let floatTime = next > 0 ? series.timestamps[next - 1] : Int64.min
@@ -63,7 +65,8 @@ extension Evaluator {
         guard series.histograms.count > 1 else { return series }
         var out = series
         for i in series.histograms.indices.dropFirst() where series.histograms[i].resetHint == .unknown {
-            out.histograms[i].resetHint = series.histograms[i].isReset(after: series.histograms[i - 1]) ? .reset : .notReset
+            out.histograms[i].resetHint =
+                series.histograms[i].isReset(after: series.histograms[i - 1]) ? .reset : .notReset
         }
         return out
     }
@@ -175,6 +178,7 @@ extension Evaluator {
             }
         }
         return RangeSource(
-            series: series, range: inner.range, offset: inner.offset, at: subquery.at, rangeExtension: nil, setting: setting)
+            series: series, range: inner.range, offset: inner.offset, at: subquery.at, rangeExtension: nil,
+            setting: setting)
     }
 }

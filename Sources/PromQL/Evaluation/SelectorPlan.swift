@@ -65,7 +65,8 @@ struct SelectorPlan {
                 fetches.append(
                     Fetch(
                         key: SelectorPlan.key(infoAt: expression.range), matchers: InfoFunction.nameMatchers(call),
-                        first: try InfoFunction.time(of: call.arguments[0], at: start, setting) &- setting.lookback &+ 1,
+                        first: try InfoFunction.time(of: call.arguments[0], at: start, setting) &- setting.lookback
+                            &+ 1,
                         last: try InfoFunction.time(of: call.arguments[0], at: end, setting)))
             }
         case .aggregate(let aggregation):

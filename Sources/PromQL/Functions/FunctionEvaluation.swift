@@ -15,12 +15,13 @@ extension Evaluator {
         case "time": return .scalar(seconds(of: grid))
         case "pi": return .scalar([Double](repeating: .pi, count: grid.count))
         case "start", "end", "step", "range":
-            let milliseconds = switch name {
-            case "start": setting.start
-            case "end": setting.end
-            case "step": setting.step
-            default: setting.end &- setting.start
-            }
+            let milliseconds =
+                switch name {
+                case "start": setting.start
+                case "end": setting.end
+                case "step": setting.step
+                default: setting.end &- setting.start
+                }
             return .scalar([Double](repeating: Double(milliseconds) / 1000, count: grid.count))
         case "min_of", "max_of":
             let a = try scalar(arguments[0], grid)
@@ -36,7 +37,8 @@ extension Evaluator {
         case "absent", "absent_over_time": return .vector(try absent(call, grid))
         case "timestamp": return .vector(try timestamp(arguments[0], grid))
         case "round", "clamp", "clamp_min", "clamp_max": return .vector(try bounded(call, grid))
-        case "sort", "sort_desc", "sort_by_label", "sort_by_label_desc": return .vector(try sorted(call, expression, grid))
+        case "sort", "sort_desc", "sort_by_label", "sort_by_label_desc":
+            return .vector(try sorted(call, expression, grid))
         case "label_replace":
             return .vector(
                 try labelReplace(
@@ -53,7 +55,9 @@ extension Evaluator {
         }
     }
 
-    private mutating func evaluate(_ function: RangeFunction, _ call: FunctionCall, _ grid: StepGrid) throws -> StepMatrix {
+    private mutating func evaluate(_ function: RangeFunction, _ call: FunctionCall, _ grid: StepGrid) throws
+        -> StepMatrix
+    {
         var parameters: [[Double]] = []
         var argument = call.arguments[0]
         for written in call.arguments {
@@ -66,18 +70,20 @@ extension Evaluator {
         }
         if function == .doubleExponentialSmoothing {
             if let bad = parameters[0].first(where: { !($0 >= 0 && $0 <= 1) }) {
-                throw PromQLError.evaluation("invalid smoothing factor. Expected: 0 <= sf <= 1, got: \(formatGeneral(bad))")
+                throw PromQLError.evaluation(
+                    "invalid smoothing factor. Expected: 0 <= sf <= 1, got: \(formatGeneral(bad))")
             }
             if let bad = parameters[1].first(where: { !($0 >= 0 && $0 <= 1) }) {
                 throw PromQLError.evaluation("invalid trend factor. Expected: 0 <= tf <= 1, got: \(formatGeneral(bad))")
             }
         }
         if case .matrix(let selector, _) = argument.unwrapped.node, let kind = selector.rangeExtension {
-            let fits = switch function {
-            case .rate, .increase, .delta: true
-            case .resets, .changes: kind == .anchored
-            default: false
-            }
+            let fits =
+                switch function {
+                case .rate, .increase, .delta: true
+                case .resets, .changes: kind == .anchored
+                default: false
+                }
             guard fits else {
                 throw PromQLError.evaluation(
                     "\(kind.rawValue) modifier can only be used with: "
@@ -92,7 +98,9 @@ extension Evaluator {
         (0..<grid.count).map { Double(grid.timestamp(at: $0)) / 1000 }
     }
 
-    private mutating func map(_ function: ElementFunction, _ argument: Expression, _ grid: StepGrid) throws -> StepMatrix {
+    private mutating func map(_ function: ElementFunction, _ argument: Expression, _ grid: StepGrid) throws
+        -> StepMatrix
+    {
         var matrix = try vector(argument, grid)
         let apply = function.function
         for at in matrix.series.indices {
@@ -219,7 +227,8 @@ extension Evaluator {
         return try settled(matrix)
     }
 
-    private mutating func sorted(_ call: FunctionCall, _ expression: Expression, _ grid: StepGrid) throws -> StepMatrix {
+    private mutating func sorted(_ call: FunctionCall, _ expression: Expression, _ grid: StepGrid) throws -> StepMatrix
+    {
         var matrix = try vector(call.arguments[0], grid)
         let name = call.function.name
         if setting.isRange {
@@ -227,7 +236,8 @@ extension Evaluator {
                 for at in matrix.series.indices { removeHistograms(&matrix.series[at]) }
             }
             var found = Annotations()
-            found.warn("PromQL warning: \(name) is ineffective for range queries since results are always ordered by labels")
+            found.warn(
+                "PromQL warning: \(name) is ineffective for range queries since results are always ordered by labels")
             note(found, at: expression.range)
             return matrix
         }

@@ -17,7 +17,8 @@ package struct FunctionSignature: Sendable {
         ) {
             for name in names.split(separator: " ").map(String.init) {
                 table[name] = FunctionSignature(
-                    name: name, arguments: arguments, variadic: variadic, returns: returns, isExperimental: experimental)
+                    name: name, arguments: arguments, variadic: variadic, returns: returns, isExperimental: experimental
+                )
             }
         }
         add(
@@ -45,7 +46,8 @@ package struct FunctionSignature: Sendable {
         add("start end range step", [], .scalar, experimental: true)
         add("min_of max_of", [.scalar, .scalar], .scalar, experimental: true)
         add(
-            "mad_over_time ts_of_first_over_time ts_of_last_over_time ts_of_min_over_time ts_of_max_over_time", [.matrix],
+            "mad_over_time ts_of_first_over_time ts_of_last_over_time ts_of_min_over_time ts_of_max_over_time",
+            [.matrix],
             experimental: true)
         add("double_exponential_smoothing", [.matrix, .scalar, .scalar], experimental: true)
         add("sort_by_label sort_by_label_desc", [.vector, .string], variadic: -1, experimental: true)

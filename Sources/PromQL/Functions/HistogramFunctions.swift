@@ -55,7 +55,11 @@ extension Evaluator {
         var aboutRank = Annotations()
         var aboutInput = Annotations()
         for sentence in found.warnings {
-            if sentence.hasPrefix("PromQL warning: quantile") { aboutRank.warn(sentence) } else { aboutInput.warn(sentence) }
+            if sentence.hasPrefix("PromQL warning: quantile") {
+                aboutRank.warn(sentence)
+            } else {
+                aboutInput.warn(sentence)
+            }
         }
         for sentence in found.infos { aboutInput.inform(sentence) }
         note(aboutRank, at: rankRange)

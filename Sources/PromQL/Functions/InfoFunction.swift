@@ -36,7 +36,9 @@ enum InfoFunction {
             return try self.time(of: side, at: time, setting)
         case .aggregate(let aggregation): return try self.time(of: aggregation.inner, at: time, setting)
         case .call(let call):
-            guard let inner = call.arguments.first(where: { $0.type == .vector || $0.type == .matrix }) else { return time }
+            guard let inner = call.arguments.first(where: { $0.type == .vector || $0.type == .matrix }) else {
+                return time
+            }
             return try self.time(of: inner, at: time, setting)
         case .number, .string: return time
         }
@@ -57,7 +59,9 @@ extension Evaluator {
         let names = InfoFunction.nameMatchers(call)
         let nameTests = try names.map { try CompiledMatcher($0) }
         // Only positive conditions make a base series an info series.
-        let positive = try names.filter { $0.operation == .equal || $0.operation == .regex }.map { try CompiledMatcher($0) }
+        let positive = try names.filter { $0.operation == .equal || $0.operation == .regex }.map {
+            try CompiledMatcher($0)
+        }
         let data = try InfoFunction.matchers(call).filter { $0.name != "__name__" }.map { try CompiledMatcher($0) }
         let times = try (0..<grid.count).map {
             try InfoFunction.time(of: call.arguments[0], at: grid.timestamp(at: $0), setting)

@@ -133,8 +133,9 @@ struct RangeKernel {
         }
         if !window.histograms.isEmpty {
             let all = Array(series.histograms[window.histograms])
-            guard let sum = HistogramSum.combine(
-                all, mean: isMean, operationName: "aggregation", metricName: name, &found)
+            guard
+                let sum = HistogramSum.combine(
+                    all, mean: isMean, operationName: "aggregation", metricName: name, &found)
             else { return .nothing }
             return .histogram(sum)
         }
@@ -153,9 +154,11 @@ struct RangeKernel {
         if window.histograms.isEmpty { return true }
         if window.floats.isEmpty { return false }
         if first {
-            return series.timestamps[window.floats.lowerBound] < series.histogramTimestamps[window.histograms.lowerBound]
+            return series.timestamps[window.floats.lowerBound]
+                < series.histogramTimestamps[window.histograms.lowerBound]
         }
-        return series.timestamps[window.floats.upperBound - 1] > series.histogramTimestamps[window.histograms.upperBound - 1]
+        return series.timestamps[window.floats.upperBound - 1]
+            > series.histogramTimestamps[window.histograms.upperBound - 1]
     }
 
     private func edge(_ series: RangeSeries, _ window: RangeWindow) -> WindowResult {
@@ -191,7 +194,8 @@ struct RangeKernel {
         var previousFloat: Double?
         var previousHistogram: NativeHistogram?
         while i < window.floats.upperBound || j < window.histograms.upperBound {
-            let takesFloat = j >= window.histograms.upperBound
+            let takesFloat =
+                j >= window.histograms.upperBound
                 || (i < window.floats.upperBound && series.timestamps[i] < series.histogramTimestamps[j])
             if takesFloat {
                 let value = series.values[i]
@@ -203,7 +207,8 @@ struct RangeKernel {
                 let histogram = series.histograms[j]
                 if previousFloat != nil { events += 1 }
                 if let previousHistogram {
-                    let changed = function == .resets
+                    let changed =
+                        function == .resets
                         ? histogram.isReset(after: previousHistogram) : !histogram.hasSameContent(as: previousHistogram)
                     if changed { events += 1 }
                 }

@@ -95,9 +95,12 @@ extension Evaluator {
             }
             return
         }
-        if name.hasSuffix("_total") || name.hasSuffix("_sum") || name.hasSuffix("_count") || name.hasSuffix("_bucket") { return }
+        if name.hasSuffix("_total") || name.hasSuffix("_sum") || name.hasSuffix("_count") || name.hasSuffix("_bucket") {
+            return
+        }
         found.inform(
-            "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quoteGo(name))")
+            "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quoteGo(name))"
+        )
     }
 }
 
@@ -118,9 +121,13 @@ struct WindowCursor {
         high = max(high, low)
         while high < series.timestamps.count, series.timestamps[high] <= last { high += 1 }
         if !series.histograms.isEmpty {
-            while histogramLow < series.histograms.count, series.histogramTimestamps[histogramLow] <= start { histogramLow += 1 }
+            while histogramLow < series.histograms.count, series.histogramTimestamps[histogramLow] <= start {
+                histogramLow += 1
+            }
             histogramHigh = max(histogramHigh, histogramLow)
-            while histogramHigh < series.histograms.count, series.histogramTimestamps[histogramHigh] <= end { histogramHigh += 1 }
+            while histogramHigh < series.histograms.count, series.histogramTimestamps[histogramHigh] <= end {
+                histogramHigh += 1
+            }
         }
         return RangeWindow(floats: low..<high, histograms: histogramLow..<histogramHigh, start: start, end: end)
     }

@@ -8,7 +8,8 @@ extension RangeKernel {
     /// series plausibly reaches so far.
     func extrapolatedRate(_ series: RangeSeries, _ window: RangeWindow, _ found: inout Annotations) -> WindowResult {
         if !window.floats.isEmpty, !window.histograms.isEmpty {
-            found.warn(AnnotationText.mixedFloatsAndHistograms + " metric name " + quoteGo(series.labels.metricName ?? ""))
+            found.warn(
+                AnnotationText.mixedFloatsAndHistograms + " metric name " + quoteGo(series.labels.metricName ?? ""))
             return .nothing
         }
         if window.histograms.count > 1 { return histogramRate(series, window, &found) }
@@ -46,7 +47,8 @@ extension RangeKernel {
         return factor
     }
 
-    private func histogramRate(_ series: RangeSeries, _ window: RangeWindow, _ found: inout Annotations) -> WindowResult {
+    private func histogramRate(_ series: RangeSeries, _ window: RangeWindow, _ found: inout Annotations) -> WindowResult
+    {
         let low = window.histograms.lowerBound
         let high = window.histograms.upperBound - 1
         guard var difference = histogramDifference(series, low, high, &found) else { return .nothing }
@@ -107,7 +109,8 @@ extension RangeKernel {
         var times: [Int64] = []
         var picked: [Int] = []
         for _ in 0..<2 {
-            let takesFloat = j < window.histograms.lowerBound
+            let takesFloat =
+                j < window.histograms.lowerBound
                 || (i >= window.floats.lowerBound && series.timestamps[i] > series.histogramTimestamps[j])
             kinds.append(takesFloat)
             picked.append(takesFloat ? i : j)
@@ -153,7 +156,8 @@ extension RangeKernel {
     func extendedRate(_ series: RangeSeries, _ window: RangeWindow, _ found: inout Annotations) -> WindowResult {
         guard !window.floats.isEmpty else { return .nothing }
         if !window.histograms.isEmpty {
-            found.warn(AnnotationText.mixedFloatsAndHistograms + " metric name " + quoteGo(series.labels.metricName ?? ""))
+            found.warn(
+                AnnotationText.mixedFloatsAndHistograms + " metric name " + quoteGo(series.labels.metricName ?? ""))
             return .nothing
         }
         let smoothed = source.rangeExtension == .smoothed

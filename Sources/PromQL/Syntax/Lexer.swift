@@ -193,7 +193,9 @@ struct Lexer {
             let here = bytes[at]
             let signed = here == UInt8(ascii: "+") || here == UInt8(ascii: "-")
             let before = at > start ? bytes[at - 1] | 0x20 : 0
-            let isHex = bytes[start] == UInt8(ascii: "0") && start + 1 < bytes.count && bytes[start + 1] | 0x20 == UInt8(ascii: "x")
+            let isHex =
+                bytes[start] == UInt8(ascii: "0") && start + 1 < bytes.count
+                && bytes[start + 1] | 0x20 == UInt8(ascii: "x")
             if isLetter(here) || isDigit(here) || here == UInt8(ascii: ".")
                 || (signed && before == UInt8(ascii: "e") && !isHex && (isDigit(byte(1))))
             {

@@ -15,10 +15,12 @@ package enum NumberSyntax {
             let digits = String(decoding: clean, as: UTF8.self)
             return Int64(digits, radix: 8).map(Double.init) ?? Double(digits)
         }
-        guard clean.allSatisfy({
-            isDigit($0) || $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: "+")
-                || $0 == UInt8(ascii: "-")
-        }) else { return nil }
+        guard
+            clean.allSatisfy({
+                isDigit($0) || $0 == UInt8(ascii: ".") || $0 | 0x20 == UInt8(ascii: "e") || $0 == UInt8(ascii: "+")
+                    || $0 == UInt8(ascii: "-")
+            })
+        else { return nil }
         if clean.last == UInt8(ascii: ".") { clean.append(UInt8(ascii: "0")) }
         if let point = clean.firstIndex(of: UInt8(ascii: ".")), point + 1 < clean.count,
             clean[point + 1] | 0x20 == UInt8(ascii: "e")
@@ -30,7 +32,8 @@ package enum NumberSyntax {
     }
 
     private static let units: [(name: String, milliseconds: Int64)] = [
-        ("ms", 1), ("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000),
+        ("ms", 1), ("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000),
+        ("s", 1000),
     ]
     private static let order = ["y", "w", "d", "h", "m", "s", "ms"]
 

@@ -10,7 +10,8 @@ package struct ParserOptions: Hashable, Sendable {
     /// `fill(…)` behind binary operators.
     package var fillModifiers: Bool
 
-    package init(experimentalFunctions: Bool = false, extendedRangeSelectors: Bool = false, fillModifiers: Bool = false) {
+    package init(experimentalFunctions: Bool = false, extendedRangeSelectors: Bool = false, fillModifiers: Bool = false)
+    {
         self.experimentalFunctions = experimentalFunctions
         self.extendedRangeSelectors = extendedRangeSelectors
         self.fillModifiers = fillModifiers
@@ -198,7 +199,9 @@ struct Parser {
             case .identifier, .keyword: labels.append(String(current.text))
             case .number(let value) where value.isInfinite || value.isNaN: labels.append(String(current.text))
             case .string(let text):
-                guard isValidLabelName(text) else { throw error("invalid label name for grouping: \(quoteGo(text))", at: current.range) }
+                guard isValidLabelName(text) else {
+                    throw error("invalid label name for grouping: \(quoteGo(text))", at: current.range)
+                }
                 labels.append(text)
             case .metricIdentifier:
                 throw error("invalid label name for grouping: \(quoteGo(String(current.text)))", at: current.range)

@@ -19,7 +19,9 @@ extension Parser {
                 .subquery(Subquery(inner: inner, range: range, step: step)), inner.range.start, previousEnd,
                 children: inner.depth)
         }
-        guard case .rightBracket = current.kind else { throw unexpected("subquery or range", expected: "\":\" or \"]\"") }
+        guard case .rightBracket = current.kind else {
+            throw unexpected("subquery or range", expected: "\":\" or \"]\"")
+        }
         advance()
         guard case .vector(let selector) = inner.node else {
             throw error("ranges only allowed for vector selectors", at: open)
@@ -98,7 +100,8 @@ extension Parser {
         if accept(.op(.subtract)) { sign = -1 } else { _ = accept(.op(.add)) }
         guard let seconds = literalNumber() else { throw unexpected("@", expected: "timestamp") }
         guard seconds.isFinite, seconds < 9.2e15 else {
-            throw error("timestamp out of bounds for @ modifier: \(formatGeneral(sign * seconds))", at: expression.range)
+            throw error(
+                "timestamp out of bounds for @ modifier: \(formatGeneral(sign * seconds))", at: expression.range)
         }
         return .time(Int64((sign * seconds * 1000).rounded()))
     }
@@ -113,7 +116,9 @@ extension Parser {
         result.range.end = previousEnd
         switch expression.node {
         case .vector(var selector):
-            if kind == .anchored { throw error("anchored modifier can only be used with range vectors", at: expression.range) }
+            if kind == .anchored {
+                throw error("anchored modifier can only be used with range vectors", at: expression.range)
+            }
             try checkExtension(selector, kind, expression)
             selector.rangeExtension = kind
             result.node = .vector(selector)
@@ -133,7 +138,8 @@ extension Parser {
         _ selector: VectorSelector, _ kind: RangeExtension, _ expression: Expression
     ) throws(PromQLError) {
         guard let existing = selector.rangeExtension else { return }
-        let message = existing == kind
+        let message =
+            existing == kind
             ? "\(kind.rawValue) modifier may not be set multiple times"
             : "anchored and smoothed modifiers cannot be used together"
         throw error(message, at: expression.range)
@@ -180,14 +186,17 @@ extension Parser {
         if current.kind == .op(.add) || current.kind == .op(.subtract) {
             let negative = current.kind == .op(.subtract)
             advance()
-            let inner = powers
+            let inner =
+                powers
                 ? try durationExpression(context, expected, 3) : try durationPrimary(context, expected)
             return negative ? .negated(inner) : inner
         }
         return try durationPrimary(context, expected)
     }
 
-    private mutating func durationPrimary(_ context: String, _ expected: String) throws(PromQLError) -> DurationExpression {
+    private mutating func durationPrimary(_ context: String, _ expected: String) throws(PromQLError)
+        -> DurationExpression
+    {
         switch current.kind {
         case .number(let value):
             advance()

@@ -61,7 +61,11 @@ package struct StringSyntax {
         case UInt8(ascii: "x"): return code(digits: 2, radix: 16, &out)
         case UInt8(ascii: "u"): return code(digits: 4, radix: 16, &out)
         case UInt8(ascii: "U"): return code(digits: 8, radix: 16, &out)
-        default: return Problem(message: "unknown escape sequence U+00\(String(byte, radix: 16, uppercase: true)) '\(Character(UnicodeScalar(byte)))'")
+        default:
+            return Problem(
+                message:
+                    "unknown escape sequence U+00\(String(byte, radix: 16, uppercase: true)) '\(Character(UnicodeScalar(byte)))'"
+            )
         }
         return nil
     }
@@ -72,7 +76,9 @@ package struct StringSyntax {
         else { return Problem(message: "illegal character in escape sequence") }
         at += digits
         if digits <= 3 {
-            guard let byte = UInt8(exactly: value) else { return Problem(message: "escape sequence is an invalid Unicode code point") }
+            guard let byte = UInt8(exactly: value) else {
+                return Problem(message: "escape sequence is an invalid Unicode code point")
+            }
             out.append(byte)
             return nil
         }

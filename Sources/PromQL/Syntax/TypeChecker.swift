@@ -49,7 +49,8 @@ struct TypeChecker {
         try check(expression)
         guard expression.type == type else {
             throw fail(
-                "expected type \(type.documented) in \(context), got \(expression.type.documented)", at: expression.range)
+                "expected type \(type.documented) in \(context), got \(expression.type.documented)",
+                at: expression.range)
         }
     }
 
@@ -57,7 +58,8 @@ struct TypeChecker {
         if let name = selector.name {
             if let other = selector.matchers.first(where: { $0.name == "__name__" }) {
                 throw fail(
-                    "metric name must not be set twice: \(quoteGo(name)) or \(quoteGo(other.value))", at: selector.range)
+                    "metric name must not be set twice: \(quoteGo(name)) or \(quoteGo(other.value))", at: selector.range
+                )
             }
             return
         }
@@ -136,7 +138,8 @@ struct TypeChecker {
         } else {
             let least = wanted - 1
             guard got >= least else {
-                throw fail("expected at least \(least) argument(s) in call to \(name), got \(got)", at: expression.range)
+                throw fail(
+                    "expected at least \(least) argument(s) in call to \(name), got \(got)", at: expression.range)
             }
             guard function.variadic < 0 || got <= least + function.variadic else {
                 throw fail(

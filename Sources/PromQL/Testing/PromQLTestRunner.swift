@@ -27,7 +27,8 @@ package enum PromQLTestRunner {
         for command in script.commands {
             switch command {
             case .clear: storage = TestStorage()
-            case .load(let step, let customBuckets, let series): storage.load(series, step: step, customBuckets: customBuckets)
+            case .load(let step, let customBuckets, let series):
+                storage.load(series, step: step, customBuckets: customBuckets)
             case .evaluate(let evaluation):
                 report.evaluations += 1
                 if let reason = await failure(evaluation, storage, names) {
@@ -64,7 +65,9 @@ package enum PromQLTestRunner {
             return unmatched.map { "expected failure \($0.message ?? $0.pattern ?? ""), got: \(error)" }
         }
         if !failing.isEmpty { return "expected a failure, got an answer" }
-        if let text = TestComparison.difference(result, evaluation.expectations) ?? difference(result, evaluation) { return text }
+        if let text = TestComparison.difference(result, evaluation.expectations) ?? difference(result, evaluation) {
+            return text
+        }
         return evaluation.step == nil ? await variantFailure(evaluation, engine) : nil
     }
 
@@ -77,7 +80,9 @@ package enum PromQLTestRunner {
                 do {
                     let result = try await engine.instant(pinned, at: moment, context: QueryContext())
                     if case .samples = result.value { continue }
-                    if let text = difference(result, evaluation, at: moment) { return "\(pinned) at \(moment): \(text)" }
+                    if let text = difference(result, evaluation, at: moment) {
+                        return "\(pinned) at \(moment): \(text)"
+                    }
                 } catch { return "\(pinned) at \(moment): \(error)" }
             }
         }

@@ -27,7 +27,11 @@ struct SeriesNotation {
         scan: while end < bytes.count {
             let byte = bytes[end]
             if quote != 0 {
-                if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "`") { end += 1 } else if byte == quote { quote = 0 }
+                if byte == UInt8(ascii: "\\"), quote != UInt8(ascii: "`") {
+                    end += 1
+                } else if byte == quote {
+                    quote = 0
+                }
             } else {
                 switch byte {
                 case UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "`"): quote = byte
@@ -57,7 +61,9 @@ struct SeriesNotation {
 
     static func labels(_ metric: String) throws -> LabelSet {
         var parser = Parser(metric, options: .everything)
-        guard case .vector(let selector) = try parser.whole().node else { throw Problem(description: "no metric: \(metric)") }
+        guard case .vector(let selector) = try parser.whole().node else {
+            throw Problem(description: "no metric: \(metric)")
+        }
         return LabelSet(selector.allMatchers.map { Label($0.name, $0.value) })
     }
 }
@@ -70,7 +76,8 @@ private struct ItemReader {
     init(bytes: [UInt8]) { self.bytes = bytes }
 
     private func problem(_ text: String) -> SeriesNotation.Problem {
-        SeriesNotation.Problem(description: "\(text) at byte \(at + 1) of the values: \(String(decoding: bytes, as: UTF8.self))")
+        SeriesNotation.Problem(
+            description: "\(text) at byte \(at + 1) of the values: \(String(decoding: bytes, as: UTF8.self))")
     }
 
     mutating func read() throws -> [SeriesNotation.Item] {
@@ -93,12 +100,16 @@ private struct ItemReader {
         } else {
             let first = try number()
             var increment = 0.0
-            if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { increment = try number() }
+            if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") {
+                increment = try number()
+            }
             guard let count = try times() else {
                 items.append(.float(first))
                 return
             }
-            for i in 0...count { items.append(.float(i == 0 || increment == 0 ? first : first + Double(i) * increment)) }
+            for i in 0...count {
+                items.append(.float(i == 0 || increment == 0 ? first : first + Double(i) * increment))
+            }
         }
     }
 
@@ -135,7 +146,8 @@ private struct ItemReader {
         let start = at + 1
         at = start
         while at < bytes.count, isDigit(bytes[at]) { at += 1 }
-        guard let count = Int(String(decoding: bytes[start..<at], as: UTF8.self)), count < ItemReader.maximumItems else {
+        guard let count = Int(String(decoding: bytes[start..<at], as: UTF8.self)), count < ItemReader.maximumItems
+        else {
             throw problem("bad repetition")
         }
         return count
@@ -146,8 +158,12 @@ private struct ItemReader {
         if at < bytes.count, bytes[at] == UInt8(ascii: "+") || bytes[at] == UInt8(ascii: "-") { at += 1 }
         while at < bytes.count {
             let byte = bytes[at]
-            if isSpace(byte) || byte == UInt8(ascii: "x") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") { break }
-            if byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-"), bytes[at - 1] | 0x20 != UInt8(ascii: "e") { break }
+            if isSpace(byte) || byte == UInt8(ascii: "x") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}") {
+                break
+            }
+            if byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-"), bytes[at - 1] | 0x20 != UInt8(ascii: "e") {
+                break
+            }
             at += 1
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)

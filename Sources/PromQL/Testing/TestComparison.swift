@@ -17,7 +17,11 @@ enum TestComparison {
             var out = Points(labels: series.labels)
             for i in 0..<series.count where series.present[i] {
                 let time = matrix.grid.timestamp(at: i)
-                if let histogram = series.histogram(at: i) { out.histograms[time] = histogram } else { out.floats[time] = series.values[i] }
+                if let histogram = series.histogram(at: i) {
+                    out.histograms[time] = histogram
+                } else {
+                    out.floats[time] = series.values[i]
+                }
             }
             return out
         }
@@ -47,11 +51,14 @@ enum TestComparison {
             }
             if let text = difference(rest.remove(at: at), series, start, step) { return "\(series.labels): \(text)" }
         }
-        if let extra = rest.first { return "unexpected series \(extra.labels): \(extra.floats) \(extra.histograms.mapValues(\.compactText))" }
+        if let extra = rest.first {
+            return "unexpected series \(extra.labels): \(extra.floats) \(extra.histograms.mapValues(\.compactText))"
+        }
         return nil
     }
 
-    private static func difference(_ got: Points, _ expected: SeriesNotation, _ start: Int64, _ step: Int64) -> String? {
+    private static func difference(_ got: Points, _ expected: SeriesNotation, _ start: Int64, _ step: Int64) -> String?
+    {
         var seen = 0
         for (i, item) in expected.items.enumerated() {
             let time = start &+ Int64(i) &* step
@@ -68,9 +75,12 @@ enum TestComparison {
             case .histogram(let wanted, let hintWritten):
                 seen += 1
                 guard let value = got.histograms[time] else {
-                    return "at \(time): expected \(wanted.compactText), got \(got.floats[time].map { "\($0)" } ?? "nothing")"
+                    return
+                        "at \(time): expected \(wanted.compactText), got \(got.floats[time].map { "\($0)" } ?? "nothing")"
                 }
-                if !same(value, wanted) { return "at \(time): expected \(wanted.compactText), got \(value.compactText)" }
+                if !same(value, wanted) {
+                    return "at \(time): expected \(wanted.compactText), got \(value.compactText)"
+                }
                 if hintWritten, value.resetHint != wanted.resetHint {
                     return "at \(time): expected hint \(wanted.resetHint), got \(value.resetHint)"
                 }
@@ -93,7 +103,9 @@ enum TestComparison {
 
     private static func same(_ a: NativeHistogram, _ b: NativeHistogram) -> Bool {
         let (left, right) = (a.compacted(), b.compacted())
-        func close(_ a: [Double], _ b: [Double]) -> Bool { a.count == b.count && zip(a, b).allSatisfy { almostEqual($0, $1) } }
+        func close(_ a: [Double], _ b: [Double]) -> Bool {
+            a.count == b.count && zip(a, b).allSatisfy { almostEqual($0, $1) }
+        }
         return left.schema == right.schema && almostEqual(left.zeroThreshold, right.zeroThreshold)
             && almostEqual(left.zeroCount, right.zeroCount) && almostEqual(left.count, right.count)
             && almostEqual(left.sum, right.sum) && left.positiveSpans == right.positiveSpans
@@ -108,7 +120,9 @@ enum TestComparison {
             (.info, .noInfo, result.infos),
         ] {
             let wanted = expectations.filter { $0.kind == kind }
-            if expectations.contains(where: { $0.kind == none }), !sentences.isEmpty { return "unexpected \(kind): \(sentences)" }
+            if expectations.contains(where: { $0.kind == none }), !sentences.isEmpty {
+                return "unexpected \(kind): \(sentences)"
+            }
             if wanted.isEmpty { continue }
             if sentences.isEmpty { return "expected \(kind), got none" }
             for one in wanted where !sentences.contains(where: { matches($0, one) }) {

@@ -3,7 +3,12 @@ internal import Telemetry
 /// A script in promqltest's format, as Prometheus tests itself with.
 struct TestScript {
     struct Expectation {
-        enum Kind: String { case fail, warn, info, ordered, noWarn = "no_warn", noInfo = "no_info", string, range }
+        enum Kind: String {
+            case fail, warn, info, ordered
+            case noWarn = "no_warn"
+            case noInfo = "no_info"
+            case string, range
+        }
         var kind: Kind
         /// The message, exactly.
         var message: String?
@@ -79,7 +84,9 @@ struct TestScript {
         at += 1
         var series: [SeriesNotation] = []
         while at < lines.count, !lines[at].isEmpty {
-            do { series.append(try SeriesNotation(lines[at])) } catch { throw Problem(line: at + 1, message: "\(error)") }
+            do { series.append(try SeriesNotation(lines[at])) } catch {
+                throw Problem(line: at + 1, message: "\(error)")
+            }
             at += 1
         }
         commands.append(.load(step: step, customBuckets: customBuckets, series))

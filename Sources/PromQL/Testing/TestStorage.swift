@@ -15,7 +15,8 @@ struct TestStorage {
                 case .float(let value):
                     reader.add(one.labels, time, value)
                     lastHistograms[one.labels] = nil
-                case .histogram(let histogram, let hintWritten): add(one.labels, time, histogram, detectsResets: !hintWritten)
+                case .histogram(let histogram, let hintWritten):
+                    add(one.labels, time, histogram, detectsResets: !hintWritten)
                 }
             }
         }
@@ -59,7 +60,9 @@ struct TestStorage {
             }
         }
         func float(_ items: [SeriesNotation.Item], _ i: Int) -> Double? {
-            guard i < items.count, case .float(let value) = items[i], !SpecialValue.isStaleMarker(value) else { return nil }
+            guard i < items.count, case .float(let value) = items[i], !SpecialValue.isStaleMarker(value) else {
+                return nil
+            }
             return value
         }
         for (base, part) in parts {

@@ -4,7 +4,8 @@ internal import Vectors
 enum TestVariants {
     /// Functions whose result depends on the time of evaluation, whatever their arguments are pinned to.
     private static let timeDependent: Set<String> = [
-        "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year", "predict_linear",
+        "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
+        "predict_linear",
         "time", "timestamp", "start", "end", "step", "range", "start_timestamp",
     ]
 

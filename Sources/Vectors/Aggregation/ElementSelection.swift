@@ -2,7 +2,8 @@ internal import Telemetry
 
 /// `topk`, `bottomk`, `limitk`, `limit_ratio`: elements keep their labels.
 func selectElements(
-    _ operation: AggregationOperator, _ groups: AggregationGroups, _ parameter: AggregationParameter, _ input: StepMatrix,
+    _ operation: AggregationOperator, _ groups: AggregationGroups, _ parameter: AggregationParameter,
+    _ input: StepMatrix,
     _ annotations: inout Annotations
 ) throws(VectorError) -> StepMatrix {
     var output = input
@@ -15,7 +16,8 @@ func selectElements(
         if operation == .limitRatio {
             let ratio = try checkedRatio(raw, &annotations)
             for members in groups.members {
-                for member in members where input.series[member].present[step]
+                for member in members
+                where input.series[member].present[step]
                     && LimitRatio.keeps(input.series[member].labels, ratio: ratio)
                 { output.series[member].present[step] = true }
             }

@@ -33,7 +33,8 @@ func countValues(_ groups: AggregationGroups, label: String, _ input: StepMatrix
 }
 
 func quantile(
-    _ groups: AggregationGroups, _ parameter: AggregationParameter, _ input: StepMatrix, _ annotations: inout Annotations
+    _ groups: AggregationGroups, _ parameter: AggregationParameter, _ input: StepMatrix,
+    _ annotations: inout Annotations
 ) -> StepMatrix {
     var output = StepMatrix(grid: input.grid)
     for group in groups.members.indices {

@@ -21,7 +21,8 @@ extension StepSeries {
 extension LabelSet {
     /// Without the name, and without the type and unit that belong to it.
     package var droppingMetricIdentity: LabelSet {
-        guard valueRange(of: "__name__") != nil || valueRange(of: "__type__") != nil || valueRange(of: "__unit__") != nil
+        guard
+            valueRange(of: "__name__") != nil || valueRange(of: "__type__") != nil || valueRange(of: "__unit__") != nil
         else { return self }
         return filter { $0 != "__name__" && $0 != "__type__" && $0 != "__unit__" }
     }

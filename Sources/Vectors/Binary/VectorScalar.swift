@@ -36,8 +36,10 @@ private func applyFloats(
     let count = min(scalar.count, series.count)
     if filters {
         for i in 0..<count where series.present[i] {
-            let result = scalarOnLeft
-                ? applyScalar(operation, scalar[i], series.values[i]) : applyScalar(operation, series.values[i], scalar[i])
+            let result =
+                scalarOnLeft
+                ? applyScalar(operation, scalar[i], series.values[i])
+                : applyScalar(operation, series.values[i], scalar[i])
             if result != 1 { series.present[i] = false }
         }
     } else if scalarOnLeft {

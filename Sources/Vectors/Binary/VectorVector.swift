@@ -146,9 +146,11 @@ private struct VectorJoin {
             for i in 0..<count where series.present[i] {
                 let partner = oneAt[i]
                 guard partner >= 0 || fillOne != nil else { continue }
-                guard let result = combine(
-                    series.element(at: i), partner >= 0 ? one.series[Int(partner)].element(at: i) : .float(fillOne ?? 0),
-                    &annotations)
+                guard
+                    let result = combine(
+                        series.element(at: i),
+                        partner >= 0 ? one.series[Int(partner)].element(at: i) : .float(fillOne ?? 0),
+                        &annotations)
                 else { continue }
                 if partner != lastOne {
                     slot = self.slot(series, partner >= 0 ? one.series[Int(partner)].labels : group.signature)

@@ -120,7 +120,8 @@ extension NativeHistogram {
         for bucket in walk() {
             let open = bucket.isZero || bucket.upper <= 0 && !hasCustomBuckets ? "[" : "("
             let close = bucket.isZero || bucket.upper > 0 || hasCustomBuckets ? "]" : ")"
-            out += ", \(open)\(formatGeneral(bucket.lower)),\(formatGeneral(bucket.upper))\(close):\(formatGeneral(bucket.count))"
+            out +=
+                ", \(open)\(formatGeneral(bucket.lower)),\(formatGeneral(bucket.upper))\(close):\(formatGeneral(bucket.count))"
         }
         return out + "}"
     }
@@ -162,7 +163,9 @@ package enum HistogramSum {
             compensation.add(histogram.sum)
             count.add(histogram.count)
         }
-        if histograms.contains(where: { $0.resetHint == .reset }), histograms.contains(where: { $0.resetHint == .notReset }) {
+        if histograms.contains(where: { $0.resetHint == .reset }),
+            histograms.contains(where: { $0.resetHint == .notReset })
+        {
             annotations.warn(AnnotationText.counterResetCollision(operationName))
         }
         if histograms.count > 1 {

@@ -38,7 +38,8 @@ extension NativeHistogram {
         if sum.isNaN {
             annotations.inform(
                 AnnotationText.named(
-                    "PromQL info: input to histogram_quantile has NaN observations, result is skewed higher", metricName))
+                    "PromQL info: input to histogram_quantile has NaN observations, result is skewed higher", metricName
+                ))
         }
         wanted = forward ? wanted - (seen - bucket.count) : seen - wanted
         let fraction = wanted / bucket.count

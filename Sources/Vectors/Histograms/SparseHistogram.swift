@@ -50,7 +50,9 @@ struct SparseHistogram: Equatable {
             var out: [Bucket] = []
             for bucket in buckets {
                 let index = ((bucket.index - 1) >> shift) + 1
-                if out.last?.index == index { out[out.count - 1].count += bucket.count } else {
+                if out.last?.index == index {
+                    out[out.count - 1].count += bucket.count
+                } else {
                     out.append(Bucket(index: index, count: bucket.count))
                 }
             }
@@ -97,7 +99,9 @@ struct SparseHistogram: Equatable {
         for bucket in positive {
             let upper = bucket.index < customValues.count && bucket.index >= 0 ? customValues[bucket.index] : .infinity
             let index = shared.firstIndex { $0 >= upper } ?? shared.count
-            if out.last?.index == index { out[out.count - 1].count += bucket.count } else {
+            if out.last?.index == index {
+                out[out.count - 1].count += bucket.count
+            } else {
                 out.append(Bucket(index: index, count: bucket.count))
             }
         }
@@ -107,14 +111,16 @@ struct SparseHistogram: Equatable {
 
     /// b^index of the standard schemas; the last finite bound is the largest double.
     func bound(_ index: Int) -> Double {
-        let exponent = schema >= 0 ? Double(index) / Double(1 << min(schema, 20)) : Double(index) * Double(1 << min(-schema, 20))
+        let exponent =
+            schema >= 0 ? Double(index) / Double(1 << min(schema, 20)) : Double(index) * Double(1 << min(-schema, 20))
         if exponent == 1024 { return .greatestFiniteMagnitude }
         return Elementary.exp2(exponent)
     }
 
     func limits(positive index: Int) -> (lower: Double, upper: Double) {
         guard isCustom else { return (bound(index - 1), bound(index)) }
-        let lower = index <= 0 ? -Double.infinity : (index - 1 < customValues.count ? customValues[index - 1] : .infinity)
+        let lower =
+            index <= 0 ? -Double.infinity : (index - 1 < customValues.count ? customValues[index - 1] : .infinity)
         return (lower, index >= 0 && index < customValues.count ? customValues[index] : .infinity)
     }
 
@@ -135,7 +141,8 @@ struct SparseHistogram: Equatable {
         for bucket in buckets where bucket.count != 0 {
             if spans.isEmpty || bucket.index != next {
                 spans.append(
-                    NativeHistogram.Span(offset: Int32(truncatingIfNeeded: bucket.index - (spans.isEmpty ? 0 : next)), length: 0))
+                    NativeHistogram.Span(
+                        offset: Int32(truncatingIfNeeded: bucket.index - (spans.isEmpty ? 0 : next)), length: 0))
             }
             spans[spans.count - 1].length += 1
             counts.append(bucket.count)

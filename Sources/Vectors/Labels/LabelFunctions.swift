@@ -1,5 +1,5 @@
-internal import Telemetry
 internal import Patterns
+internal import Telemetry
 
 /// `label_replace`: where the expression matches the whole source value, the destination becomes the expanded template;
 /// an empty result deletes the label, no match leaves the series as it is.

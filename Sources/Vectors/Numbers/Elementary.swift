@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #elseif canImport(Darwin)
-import Darwin
+    import Darwin
 #endif
 
 /// The C library's elementary functions, in the one place that imports it.
@@ -19,7 +19,6 @@ package enum Elementary {
         guard x.isFinite, x != 0 else { return (x, 0) }
         return (x.significand / 2 * (x < 0 ? -1 : 1), Int(x.exponent) + 1)
     }
-
 
     package static let sine: @Sendable (Double) -> Double = { sin($0) }
     package static let cosine: @Sendable (Double) -> Double = { cos($0) }

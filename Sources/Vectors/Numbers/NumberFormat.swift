@@ -37,7 +37,8 @@ private func formatNumber(_ value: Double, exponent: Bool) -> String {
     if point >= digits.count {
         return sign + String(decoding: digits, as: UTF8.self) + String(repeating: "0", count: point - digits.count)
     }
-    return sign + String(decoding: digits[..<point], as: UTF8.self) + "." + String(decoding: digits[point...], as: UTF8.self)
+    return sign + String(decoding: digits[..<point], as: UTF8.self) + "."
+        + String(decoding: digits[point...], as: UTF8.self)
 }
 
 /// Significant digits without zeros at either end, and where the point stands among them. `value` is finite and positive.

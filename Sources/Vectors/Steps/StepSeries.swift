@@ -13,7 +13,8 @@ package struct StepSeries: Sendable {
     package var dropsName: Bool
 
     package init(
-        labels: LabelSet, values: [Double], present: [Bool], histograms: [NativeHistogram?]? = nil, dropsName: Bool = false
+        labels: LabelSet, values: [Double], present: [Bool], histograms: [NativeHistogram?]? = nil,
+        dropsName: Bool = false
     ) {
         self.labels = labels
         self.values = values
@@ -25,14 +26,16 @@ package struct StepSeries: Sendable {
     /// Absent at all of `count` points.
     package init(labels: LabelSet, count: Int, dropsName: Bool = false) {
         self.init(
-            labels: labels, values: [Double](repeating: 0, count: count), present: [Bool](repeating: false, count: count),
+            labels: labels, values: [Double](repeating: 0, count: count),
+            present: [Bool](repeating: false, count: count),
             dropsName: dropsName)
     }
 
     /// The same value at every point.
     package init(labels: LabelSet, constant value: Double, count: Int) {
         self.init(
-            labels: labels, values: [Double](repeating: value, count: count), present: [Bool](repeating: true, count: count))
+            labels: labels, values: [Double](repeating: value, count: count),
+            present: [Bool](repeating: true, count: count))
     }
 
     package var count: Int { values.count }
