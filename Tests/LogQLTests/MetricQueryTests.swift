@@ -122,6 +122,9 @@ import Vectors
         let fine: [(String, String)] = [
             (#"sum by (level) (count_over_time({app="web"} | json | __error__="" [2m]))"#, #"{level="error"} 1; {level="info"} 1"#),
             (#"sum(sum_over_time({app="api"} | logfmt | unwrap duration(took) | __error__="" [2m]))"#, "{} 2.12"),
+            (#"sum by (app_extracted, user_id) (count_over_time({app="web"} | json | __error__="" [2m]))"#,
+                #"{app_extracted="inner", user_id="u1"} 1; {user_id="u2"} 1"#),
+            (#"sum by (trace_id) (count_over_time({app="web"} | size="10" [2m]))"#, #"{trace_id="abc"} 1"#),
             // Nobody looks at the labels of json: it does not run.
             (#"sum(count_over_time({app="web"} | json [2m]))"#, "{} 3"),
         ]

@@ -52,6 +52,8 @@ import Testing
         (#"{{ lt 1 2 }} {{ le 2 2 }} {{ gt 1 2 }} {{ ge "b" "a" }} {{ ne 1 2 }}"#, "true true false true true"),
         (#"{{ printf "%.0f %.1f %.3f" 2.5 0.25 1e21 }}"#, "2 0.2 1000000000000000000000.000"),
         ("{{ div 1 0 }}", "TemplateFormatErr"),
+        ("{{ range 9999 }}{{ range 9999 }}{{ if .gone }}x{{ end }}{{ end }}{{ end }}", "TemplateFormatErr"),
+        (#"{{ date "2006" (toDate "2006" "never") }}"#, "1677"),
         ("{{ b64dec \"!\" }}", "TemplateFormatErr"),
         ("{{ repeat 100000000 .name }}", "TemplateFormatErr"),
     ]

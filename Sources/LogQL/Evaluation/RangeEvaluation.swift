@@ -13,6 +13,7 @@ struct RangeEvaluation {
     private var unwrapFilters: [LabelTest] = []
     private var unwrapName = 0
     private let preserveName: Int
+    private let wanted: NameSet?
     private var keys: SeriesKeys
     private let store: Store
 
@@ -34,6 +35,7 @@ struct RangeEvaluation {
         self.context = context
         windows = WindowPlan(
             start: start, step: step, count: grid.count, range: request.range.range, offset: request.range.offset)
+        if let needed = request.neededLabels { wanted = NameSet(needed, &record.names) } else { wanted = nil }
         pipeline = try LogPipeline(request.stages, names: &record.names, wanted: request.neededLabels)
         keys = SeriesKeys(request.grouping, removed: request.removed, names: &record.names)
         preserveName = record.names.id("__preserve_error__")
@@ -66,7 +68,7 @@ struct RangeEvaluation {
 
     private mutating func add(_ batch: EventBatch) throws {
         try context.check()
-        var rows = RowSource(batch, names: &record.names)
+        var rows = RowSource(batch, names: &record.names, wanted: wanted)
         var segment = -1
         var added = 0
         for row in 0..<rows.count {
@@ -133,7 +135,10 @@ struct RangeEvaluation {
             }
             summaries[series].add(value, at: time, segment: segment)
         case .values:
-            if series == values.count { values.append([]) }
+            if series == values.count {
+                try context.charge(memory: 256)
+                values.append([])
+            }
             values[series].append((Int32(truncatingIfNeeded: segment), value))
         }
     }

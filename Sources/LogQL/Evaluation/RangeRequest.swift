@@ -49,6 +49,9 @@ struct RangeRequest {
             needed.insert(unwrap.label)
             for filter in unwrap.filters { needed.formUnion(filter.names) }
         }
+        // A clash may have renamed what is asked for, and errors may be preserved.
+        for name in needed where name.hasSuffix("_extracted") { needed.insert(String(name.dropLast(10))) }
+        needed.insert("__preserve_error__")
         return needed
     }
 

@@ -25,7 +25,7 @@ struct LogPipeline {
     }
 
     /// Names of labels that somebody will look at; nil if it can be any. Others need not be taken out of the line.
-    private let wanted: Set<Int>?
+    private let wanted: NameSet?
     private var steps: [Step] = []
     private var lineTests: [LineTest] = []
     private var labelTests: [LabelTest] = []
@@ -36,7 +36,7 @@ struct LogPipeline {
     private var prefilters = 0
 
     init(_ stages: [Stage], names: inout ByteTable, wanted: Set<String>? = nil) throws(LogQLError) {
-        self.wanted = wanted.map { names_ in Set(names_.map { name in names.id(name) }) }
+        self.wanted = wanted.map { NameSet($0, &names) }
         for stage in stages { steps.append(try compile(stage, &names)) }
         prefilters = stages.prefix { if case .lineFilter = $0 { true } else { false } }.count
     }

@@ -21,12 +21,14 @@ struct RowSource {
     private var groups: [Group?]
     private var scratch: [UInt8] = []
 
-    init(_ batch: EventBatch, names: inout ByteTable) {
+    /// - Parameter wanted: the structured metadata that somebody will look at; nil for all.
+    init(_ batch: EventBatch, names: inout ByteTable, wanted: NameSet? = nil) {
         self.batch = batch
         lines = batch.column(EventColumnName.line)
         groups = [Group?](repeating: nil, count: batch.groups.count)
         for column in batch.columns where column.name != EventColumnName.line {
-            metadata.append(Metadata(column: column, name: names.id(LabelName.sanitised(column.name))))
+            let name = names.id(LabelName.sanitised(column.name))
+            if wanted?.contains(name) ?? true { metadata.append(Metadata(column: column, name: name)) }
         }
         // Of two columns that read alike (`a.b`, `a_b`) the later wins: the one spelled as the query spells it, whatever
         // the order in which a store hands them over.

@@ -23,7 +23,7 @@ struct ScanPlanner {
         let filters = ScanPlanner.earlyFilters(logs.stages)
         let names = Set(filters.flatMap { $0.equalityNames })
         var spelling: Spelling?
-        if !names.isEmpty || needed?.contains(where: { $0.utf8.contains(95) }) ?? false {
+        if !names.isEmpty || needed?.contains(where: { !$0.hasPrefix("__") && $0.utf8.contains(95) }) ?? false {
             spelling = try await Spelling(reader, logs.matchers, range, context)
         }
         if let spelling {

@@ -48,7 +48,7 @@ enum GoTime {
 
     static func format(_ nanoseconds: Int64, layout: String) -> String {
         let seconds = floorDivide(nanoseconds, 1_000_000_000)
-        let fraction = nanoseconds - seconds * 1_000_000_000
+        let fraction = nanoseconds &- seconds &* 1_000_000_000
         let day = floorDivide(seconds, 86_400)
         let clock = seconds - day * 86_400
         let date = civil(day)

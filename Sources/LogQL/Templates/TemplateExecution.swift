@@ -26,7 +26,11 @@ private struct TemplateRun<Subject: TemplateSubject> {
     /// Guards against `repeat`-like growth inside loops.
     private static var maximumOutput: Int { 16 << 20 }
 
+    /// And against loops within loops.
+    private static var maximumSteps: Int { 200_000 }
+
     let subject: Subject
+    private var steps = 0
     private var variables: [(name: String, value: TemplateValue)] = []
 
     private enum Flow { case goOn, breakLoop, continueLoop }
@@ -43,6 +47,8 @@ private struct TemplateRun<Subject: TemplateSubject> {
         let scope = variables.count
         defer { variables.removeLast(variables.count - scope) }
         for node in nodes {
+            steps += 1
+            guard steps < Self.maximumSteps else { throw TemplateError("the template takes too many steps") }
             guard out.count < Self.maximumOutput else { throw TemplateError("the output is larger than 16 MiB") }
             switch node {
             case .text(let bytes): out.append(contentsOf: bytes)
@@ -78,7 +84,7 @@ private struct TemplateRun<Subject: TemplateSubject> {
         switch subject {
         case .list(let list): elements = list.enumerated().map { (.int(Int64($0.offset)), $0.element) }
         case .map(let entries): elements = entries.map { (.string($0.key), $0.value) }
-        case .int(let count) where count <= 10_000: elements = (0..<max(0, count)).map { (.int($0), .int($0)) }
+        case .int(let count) where count <= 10_000 && steps < Self.maximumSteps: elements = (0..<max(0, count)).map { (.int($0), .int($0)) }
         case .none: break
         default: throw TemplateError("range can't iterate over \(subject.text)")
         }
@@ -87,6 +93,7 @@ private struct TemplateRun<Subject: TemplateSubject> {
             let scope = variables.count
             if let key { variables.append((key, element.key)) }
             if let value { variables.append((value, element.value)) }
+            steps += 1
             let flow = try flow(body, element.value, &out)
             variables.removeLast(variables.count - scope)
             if flow == .breakLoop { return }

@@ -58,7 +58,7 @@ extension TemplateFunction {
 
     private func callPattern(_ texts: [String]) throws(TemplateError) -> TemplateValue {
         let expression: RegularExpression
-        do { expression = try RegularExpression(texts[0]) } catch {
+        do { expression = try PatternCache.expression(texts[0]) } catch {
             throw TemplateError("error calling \(rawValue): error parsing regexp: \(error)")
         }
         let text = Array(texts[1].utf8)

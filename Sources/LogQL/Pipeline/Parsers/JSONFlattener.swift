@@ -2,10 +2,10 @@
 struct JSONFlattener {
     private var prefix: [UInt8] = []
     private var text: [UInt8] = []
-    private var wanted: Set<Int>?
+    private var wanted: NameSet?
 
     /// False where the line is no JSON object; what was read up to there stays.
-    mutating func parse(_ line: ArraySlice<UInt8>, wanted: Set<Int>?, into record: inout Record) -> Bool {
+    mutating func parse(_ line: ArraySlice<UInt8>, wanted: NameSet?, into record: inout Record) -> Bool {
         self.wanted = wanted
         var scanner = JSONScanner(line)
         scanner.skipSpace()
