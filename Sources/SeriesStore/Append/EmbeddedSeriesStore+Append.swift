@@ -14,6 +14,9 @@ extension EmbeddedSeriesStore {
         var hashes: [UInt64] = []
         /// One look at the clock for the whole batch.
         var now: Int64 = 0
+        /// Per series of the batch: its slot in its shard, -1 where no sample needs it. Good until the gate is left, because
+        /// only who is alone in the gate moves series.
+        var slots: [Int] = []
         /// Series of the batch whose definition this record carries.
         var defined: [Int] = []
     }
@@ -43,7 +46,7 @@ extension EmbeddedSeriesStore {
         admission.record.generation = generation
         guard !admission.record.isEmpty else { return admission.outcome }
         _ = try await journal.append(admission.record.encoded())
-        store(batch, &admission, generation: generation)
+        store(&admission, generation: generation)
         if let id { batchIDs.withLock { $0.insert(id) } }
         return admission.outcome
     }
@@ -88,6 +91,7 @@ extension EmbeddedSeriesStore {
                 }
             }
         }
+        admission.slots = slots
         for sample in batch.exemplars where Int(sample.series) < batch.series.count {
             admission.record.exemplars.append((batch.series[Int(sample.series)], sample.exemplar))
         }
@@ -202,9 +206,10 @@ extension EmbeddedSeriesStore {
 
     // MARK: Memory
 
-    private func store(_ batch: SeriesBatch, _ admission: inout Admission, generation: Int) {
+    private func store(_ admission: inout Admission, generation: Int) {
         let record = admission.record
         let hashes = admission.hashes
+        let slots = admission.slots
         noteWindows(record)
         var outcome = admission.outcome
         var sample = 0
@@ -219,33 +224,23 @@ extension EmbeddedSeriesStore {
             guard sample > firstSample || histogram > firstHistogram else { continue }
             shards[shard].state.withLock { head in
                 for i in firstSample..<sample {
-                    let slot = slot(again: admission.seriesOfSample[i], batch, hashes, &head)
+                    let slot = slots[Int(admission.seriesOfSample[i])]
                     let verdict = head.series[slot].insert(timestamp: record.timestamps[i], value: record.values[i])
                     count(verdict, record.timestamps[i], head.series[slot].labels, &outcome)
                 }
                 for i in firstHistogram..<histogram {
                     let (_, timestamp, bytes) = record.histograms[i]
-                    let slot = slot(again: admission.seriesOfHistogram[i], batch, hashes, &head)
+                    let slot = slots[Int(admission.seriesOfHistogram[i])]
                     let verdict = head.series[slot].insert(timestamp: timestamp, histogram: bytes)
                     count(verdict, timestamp, head.series[slot].labels, &outcome)
                 }
                 for series in admission.defined where shardIndex(hashes[series]) == shard {
-                    let slot = slot(again: UInt32(series), batch, hashes, &head)
-                    head.series[slot].definedIn = generation
+                    head.series[slots[series]].definedIn = generation
                 }
             }
         }
         remember(exemplars: record.exemplars, metadata: record.metadata)
         admission.outcome = outcome
-    }
-
-    /// The head may not drop a series between admission and here (both are inside the gate), so it is there.
-    private func slot(again series: UInt32, _ batch: SeriesBatch, _ hashes: [UInt64], _ head: inout HeadShard) -> Int {
-        let labels = batch.series[Int(series)]
-        let hash = hashes[Int(series)]
-        if let slot = head.slot(of: labels, hash: hash) { return slot }
-        seriesCount.add(1, ordering: .relaxed)
-        return head.add(labels, hash: hash, id: nextID.add(1, ordering: .relaxed).newValue)
     }
 
     private func count(_ verdict: Insertion, _ timestamp: Int64, _ labels: LabelSet, _ outcome: inout AppendOutcome) {
