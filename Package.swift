@@ -37,10 +37,12 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
 
 let argumentParser: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let asyncHTTPClient: Target.Dependency = .product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
 let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
 let grpcTransport: Target.Dependency = .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
@@ -57,6 +59,8 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -85,35 +89,41 @@ let package = Package(
         room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
         room("EventStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
         room("Vectors", ["Telemetry", "Patterns"]),
+        room("Endpoints", ["Telemetry", "Patterns", "YAMLReading", crypto], strict: false),
         // Floor 3
         room("PromQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
         room("LogQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
-        room("TraceQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
+        room("TraceQL", ["Telemetry", "Patterns", "Storage"]),
         room("Wire", ["Telemetry", "Codecs"]),
         // Floor 4
         room(
             "Scraping",
-            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", asyncHTTPClient, logging, nioCore, nioHTTP1],
+            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore, nioHTTP1],
             strict: false),
         room(
             "Alerting",
-            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", asyncHTTPClient, logging, nioCore, nioHTTP1],
+            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore, nioHTTP1],
             strict: false),
         // Floor 5
         room(
             "Server",
             [
                 "Telemetry", "Codecs", "Patterns", "Storage", "SeriesStore", "EventStore", "Vectors", "PromQL",
-                "LogQL", "TraceQL", "Wire", "YAMLReading", "Scraping", "Alerting", hummingbird, grpc, grpcTransport, lifecycle,
-                logging, metrics, nioCore, nioHTTP1, asyncHTTPClient,
+                "LogQL", "TraceQL", "Wire", "YAMLReading", "Endpoints", "Scraping", "Alerting",
+                "ServiceInstrumentation", hummingbird, grpc, grpcTransport, lifecycle,
+                logging, metrics, nioCore, nioHTTP1, asyncHTTPClient, httpTypes,
             ], strict: false),
         // Floor 6
         .executableTarget(
             name: "needletail",
-            dependencies: ["Server", "Shop", "Telemetry", argumentParser, asyncHTTPClient, lifecycle, logging, nioCore],
+            dependencies: [
+                "Server", "Shop", "Alerting", "PromQL", "TraceQL", "Wire", "Storage", "YAMLReading", "Telemetry", argumentParser,
+                asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioHTTP1,
+            ],
             swiftSettings: houseSettings),
         // Beside
-        room("OTLPMessages", [protobuf], strict: false),
+        .target(
+            name: "OTLPMessages", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: houseSettings),
         room("ServiceInstrumentation", ["OTLPMessages", protobuf, asyncHTTPClient, logging, metrics, nioCore], strict: false),
         room(
             "Shop",
@@ -131,7 +141,7 @@ let package = Package(
         tests("Vectors", ["Telemetry"]),
         tests("PromQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
         tests("LogQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
-        tests("TraceQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
+        tests("TraceQL", ["Telemetry", "Storage", "Patterns"]),
         tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
         tests("Scraping", ["Telemetry", "Storage", "Wire"]),
         tests("Alerting", ["Telemetry", "Storage"]),

@@ -2,10 +2,13 @@
 package struct CodecError: Error, Hashable, Sendable, CustomStringConvertible {
     package var offset: Int
     package var reason: String
+    /// The bytes may be well formed but decode to more than the caller allows: HTTP's 413 and not its 400.
+    package var isOverLimit: Bool
 
-    package init(_ offset: Int, _ reason: String) {
+    package init(_ offset: Int, _ reason: String, isOverLimit: Bool = false) {
         self.offset = offset
         self.reason = reason
+        self.isOverLimit = isOverLimit
     }
 
     package var description: String { "cannot decode at byte \(offset): \(reason)" }

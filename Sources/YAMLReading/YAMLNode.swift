@@ -53,6 +53,9 @@ package struct YAMLNode {
         YAMLError(file: file, line: line, column: column, message: path.isEmpty ? message : "\(path): \(message)")
     }
 
+    /// The node written as YAML again; equal texts mean equal settings.
+    package var text: String { (try? Yams.serialize(node: node)) ?? "" }
+
     package var isNull: Bool { node.null != nil && scalarIsPlain }
     package var isList: Bool { node.sequence != nil }
     package var isMapping: Bool { node.mapping != nil }

@@ -1,6 +1,58 @@
 import ArgumentParser
+import Foundation
 
 @main
 struct Needletail: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "needletail", abstract: "Metrics, logs, traces and alerts in one program.")
+    static let configuration = CommandConfiguration(
+        commandName: "needletail",
+        abstract: "Metrics, logs, traces and alerts in one program.",
+        discussion: """
+            Exit status: 0 when it worked, 1 when a query or the server failed (the reason is on standard error), \
+            2 when the command line is wrong.
+            """,
+        version: versionText,
+        subcommands: [
+            ServeCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self, TracesCommand.self,
+            TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self,
+        ])
+
+    static func main() async {
+        do {
+            var command = try parseAsRoot()
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            finish(with: error)
+        }
+    }
+
+    /// Usage errors end with 2 and all other failures with 1, where the argument parser would say 64.
+    private static func finish(with error: any Error) -> Never {
+        let code = exitCode(for: error)
+        if let quiet = error as? SilentFailure { exit(quiet.code) }
+        if code == .success {
+            print(fullMessage(for: error))
+            exit(0)
+        }
+        if code == .validationFailure {
+            Terminal.complain(fullMessage(for: error))
+            exit(2)
+        }
+        Terminal.complain("needletail: \(error)")
+        exit(1)
+    }
+}
+
+/// Ends the process with a status when everything was already said.
+struct SilentFailure: Error {
+    var code: Int32
+}
+
+/// A failure in one sentence.
+struct CommandFailure: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
 }

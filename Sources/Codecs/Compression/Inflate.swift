@@ -50,7 +50,7 @@ package enum Inflate {
             if status < 0 { throw CodecError(offset &+ consumed, "\(name) data is damaged") }
             offset += consumed
             guard produced <= limit - result.count else {
-                throw CodecError(offset, "\(name) data expands to more than \(limit) bytes")
+                throw CodecError(offset, "\(name) data expands to more than \(limit) bytes", isOverLimit: true)
             }
             result.append(contentsOf: buffer[..<produced])
             if status == 1 {

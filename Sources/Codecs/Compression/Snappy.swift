@@ -6,7 +6,7 @@ package enum Snappy {
         let size = try reader.readVarint()
         guard size <= UInt64(UInt32.max) else { throw CodecError(0, "snappy size \(size) is over 32 bits") }
         guard size <= UInt64(max(limit, 0)) else {
-            throw CodecError(0, "snappy data expands to \(size) bytes, the limit is \(limit)")
+            throw CodecError(0, "snappy data expands to \(size) bytes, the limit is \(limit)", isOverLimit: true)
         }
         // Three bytes of input make at most 64 of output, so a short body can't claim gigabytes.
         guard size / 22 <= UInt64(reader.remaining) else {

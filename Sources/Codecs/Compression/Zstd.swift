@@ -24,7 +24,7 @@ package enum Zstd {
             if status < 0 { throw CodecError(offset, "zstd data is damaged") }
             offset += consumed
             guard produced <= limit - result.count else {
-                throw CodecError(offset, "zstd data expands to more than \(limit) bytes")
+                throw CodecError(offset, "zstd data expands to more than \(limit) bytes", isOverLimit: true)
             }
             result.append(contentsOf: buffer[..<produced])
             if status == 1, offset == bytes.count { return result }

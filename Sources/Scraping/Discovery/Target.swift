@@ -1,0 +1,112 @@
+import Endpoints
+import Telemetry
+import YAMLReading
+
+/// Something to scrape, after target relabelling.
+package struct Target: Sendable, Hashable {
+    /// Labels that every series of the target gets.
+    package var labels: LabelSet
+    /// Labels before relabelling, for the targets page.
+    package var discoveredLabels: LabelSet
+    package var url: String
+    package var interval: Int64
+    package var timeout: Int64
+
+    package init(labels: LabelSet, discoveredLabels: LabelSet, url: String, interval: Int64, timeout: Int64) {
+        self.labels = labels
+        self.discoveredLabels = discoveredLabels
+        self.url = url
+        self.interval = interval
+        self.timeout = timeout
+    }
+
+    /// Makes the targets of a configuration. Those that relabelling dropped come back apart, with their discovered labels.
+    package static func resolve(
+        _ configuration: ScrapeConfiguration, groups: [TargetGroup]
+    ) -> (active: [Target], dropped: [LabelSet], problems: [String]) {
+        var active: [Target] = []
+        var dropped: [LabelSet] = []
+        var problems: [String] = []
+        var seen: Set<Target> = []
+        for group in groups {
+            for address in group.targets {
+                var labels = group.labels.labels
+                labels.append(Label("__address__", address))
+                func fallback(_ name: String, _ value: String) {
+                    if group.labels[name] == nil { labels.append(Label(name, value)) }
+                }
+                fallback("job", configuration.jobName)
+                fallback("__scheme__", configuration.scheme)
+                fallback("__metrics_path__", configuration.metricsPath)
+                fallback("__scrape_interval__", text(configuration.interval))
+                fallback("__scrape_timeout__", text(configuration.timeout))
+                for (name, values) in configuration.parameters {
+                    if let first = values.first { fallback("__param_\(name)", first) }
+                }
+                let discovered = LabelSet(labels)
+                guard let relabelled = configuration.relabelRules.apply(discovered),
+                    let final = relabelled["__address__"], !final.isEmpty
+                else {
+                    dropped.append(discovered)
+                    continue
+                }
+                var kept = relabelled.filter { !$0.hasPrefix("__") }
+                if kept["instance"] == nil { kept = kept.setting("instance", to: final) }
+                let interval = relabelled["__scrape_interval__"].flatMap(milliseconds) ?? 0
+                let timeout = relabelled["__scrape_timeout__"].flatMap(milliseconds) ?? 0
+                guard interval > 0, timeout > 0, timeout <= interval else {
+                    problems.append("target \(final) of job \(configuration.jobName): scrape interval and timeout after relabelling must be durations, the timeout not the longer one")
+                    continue
+                }
+                let target = Target(
+                    labels: kept, discoveredLabels: discovered,
+                    url: url(of: relabelled, address: final, configuration), interval: interval, timeout: timeout)
+                if seen.insert(target).inserted { active.append(target) }
+            }
+        }
+        if configuration.targetLimit > 0 && active.count > configuration.targetLimit {
+            problems.append("job \(configuration.jobName) has \(active.count) targets, over its target_limit of \(configuration.targetLimit)")
+        }
+        return (active, dropped, problems)
+    }
+
+    private static func url(of labels: LabelSet, address: String, _ configuration: ScrapeConfiguration) -> String {
+        var query: [String] = []
+        var first: Set<String> = []
+        labels.forEach { name, value in
+            if name.hasPrefix("__param_") {
+                let key = String(name.dropFirst("__param_".count))
+                first.insert(key)
+                query.append("\(escape(key))=\(escape(value))")
+            }
+        }
+        for (name, values) in configuration.parameters {
+            for value in values.dropFirst(first.contains(name) ? 1 : 0) { query.append("\(escape(name))=\(escape(value))") }
+        }
+        let path = labels["__metrics_path__"] ?? "/metrics"
+        let scheme = labels["__scheme__"] ?? "http"
+        return "\(scheme)://\(address)\(path)" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
+    }
+
+    private static func escape(_ text: String) -> String {
+        var out = ""
+        for byte in text.utf8 {
+            let isPlain = (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || [45, 46, 95, 126].contains(byte)
+            if isPlain {
+                out.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return out
+    }
+
+    /// A place inside the interval that stays the same over restarts, so that targets do not all answer at once.
+    package var offset: Int64 {
+        let hash = LabelSet(labels.labels + [Label("__url__", url)]).stableHash
+        return Int64(hash % UInt64(max(1, interval)))
+    }
+}
+
+private func text(_ milliseconds: Int64) -> String { PrometheusDuration.format(milliseconds) }
+private func milliseconds(_ text: String) -> Int64? { PrometheusDuration.parse(text) }

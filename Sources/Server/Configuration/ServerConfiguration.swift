@@ -1,0 +1,144 @@
+import Alerting
+import Foundation
+import Scraping
+import Telemetry
+import YAMLReading
+
+/// The configuration file: a `prometheus.yml` as it is, plus sections of our own (`route`, `receivers`, `templates`,
+/// `inhibit_rules` and `time_intervals` in Alertmanager's form, `retention`).
+package struct ServerConfiguration: Sendable {
+    package var scrapeDefaults = ScrapeDefaults()
+    /// Milliseconds.
+    package var evaluationInterval: Int64 = 60_000
+    package var externalLabels = LabelSet.empty
+    package var scrapes: [ScrapeConfiguration] = []
+    /// Patterns relative to ``folder``.
+    package var ruleFiles: [String] = []
+    package var alerting = AlertingConfiguration()
+    /// Days are kept in milliseconds; nil is the default of the table.
+    package var retention = Retention()
+    /// The folder of the file, to which other paths are relative.
+    package var folder = "."
+    /// The file as read, for `/api/v1/status/config`.
+    package var text = ""
+    /// Sections that were read but do nothing here yet.
+    package var warnings: [String] = []
+
+    package struct Retention: Sendable, Hashable {
+        package var metrics: Int64 = 15 * 86_400_000
+        package var logs: Int64 = 15 * 86_400_000
+        package var traces: Int64 = 15 * 86_400_000
+        package init() {}
+    }
+
+    package init() {}
+
+    package static func load(path: String) throws -> ServerConfiguration {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw YAMLError(file: path, message: "cannot be read: \(FileManager.default.fileExists(atPath: path) ? "\(error)" : "there is no such file")")
+        }
+        var folder = (path as NSString).deletingLastPathComponent
+        if folder.isEmpty { folder = "." }
+        return try read(text, file: path, folder: folder)
+    }
+
+    package static func read(_ text: String, file: String, folder: String = ".") throws(YAMLError) -> ServerConfiguration {
+        var configuration = ServerConfiguration()
+        configuration.folder = folder
+        configuration.text = text
+        guard let root = try YAMLNode.read(text, file: file) else { return configuration }
+        let keys = try root.mapping(
+            [
+                "global", "runtime", "scrape_configs", "scrape_config_files", "rule_files", "alerting", "remote_write",
+                "remote_read", "otlp", "storage", "tracing", "retention",
+            ] + AlertingConfiguration.notificationKeys)
+        try configuration.readGlobal(keys["global"])
+        try configuration.readScrapes(keys["scrape_configs"])
+        configuration.ruleFiles = try keys["rule_files"]?.strings() ?? []
+        configuration.alerting = try AlertingConfiguration.read(keys, file: file)
+        try configuration.readRetention(keys)
+        for section in ["remote_write", "remote_read", "scrape_config_files", "tracing", "otlp"] {
+            guard let node = keys[section], !(node.isList && (try node.list().isEmpty)) else { continue }
+            configuration.warnings.append("\(file):\(node.line ?? 0): section \(section) is not acted on yet")
+        }
+        return configuration
+    }
+
+    private mutating func readGlobal(_ node: YAMLNode?) throws(YAMLError) {
+        guard let node else { return }
+        let keys = try node.mapping([
+            "scrape_interval", "scrape_timeout", "scrape_protocols", "evaluation_interval", "rule_query_offset",
+            "external_labels", "query_log_file", "scrape_failure_log_file", "body_size_limit", "sample_limit", "label_limit",
+            "label_name_length_limit", "label_value_length_limit", "target_limit", "keep_dropped_targets",
+            "metric_name_validation_scheme", "metric_name_escaping_scheme", "scrape_native_histograms",
+            "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms", "extra_scrape_metrics",
+        ])
+        if let interval = try keys["scrape_interval"]?.duration(), interval > 0 { scrapeDefaults.interval = interval }
+        if let timeout = try keys["scrape_timeout"]?.duration(), timeout > 0 {
+            scrapeDefaults.timeout = timeout
+            if timeout > scrapeDefaults.interval {
+                throw (keys["scrape_timeout"] ?? node).error("global scrape timeout greater than scrape interval")
+            }
+        }
+        scrapeDefaults.timeout = min(scrapeDefaults.timeout, scrapeDefaults.interval)
+        if let interval = try keys["evaluation_interval"]?.duration(), interval > 0 { evaluationInterval = interval }
+        if let labels = try keys["external_labels"]?.stringMapping() {
+            externalLabels = LabelSet(labels.mapValues(ServerConfiguration.expandingVariables))
+        }
+    }
+
+    /// `${NAME}` and `$NAME` from the environment, `$$` for a dollar: in external labels only, as Prometheus does.
+    private static func expandingVariables(_ text: String) -> String {
+        var out = ""
+        var rest = Substring(text)
+        while let dollar = rest.firstIndex(of: "$") {
+            out += rest[..<dollar]
+            rest = rest[rest.index(after: dollar)...]
+            if rest.first == "$" {
+                out += "$"
+                rest.removeFirst()
+            } else if rest.first == "{", let close = rest.firstIndex(of: "}") {
+                out += ProcessInfo.processInfo.environment[String(rest.dropFirst()[..<close])] ?? ""
+                rest = rest[rest.index(after: close)...]
+            } else {
+                let name = rest.prefix { $0.isLetter || $0.isNumber || $0 == "_" }
+                out += name.isEmpty ? "$" : ProcessInfo.processInfo.environment[String(name)] ?? ""
+                rest = rest.dropFirst(name.count)
+            }
+        }
+        return out + rest
+    }
+
+    private mutating func readScrapes(_ node: YAMLNode?) throws(YAMLError) {
+        var names: Set<String> = []
+        for entry in try node?.list() ?? [] {
+            let scrape = try ScrapeConfiguration.read(entry, defaults: scrapeDefaults)
+            if !names.insert(scrape.jobName).inserted {
+                throw entry.error("found multiple scrape configs with job name \"\(scrape.jobName)\"")
+            }
+            scrapes.append(scrape)
+        }
+    }
+
+    private mutating func readRetention(_ keys: [String: YAMLNode]) throws(YAMLError) {
+        if let storage = try keys["storage"]?.mapping(["tsdb", "exemplars"]),
+            let tsdb = try storage["tsdb"]?.mapping([
+                "out_of_order_time_window", "retention", "chunk_encoding", "stale_series_compaction_threshold",
+            ]), let kept = try tsdb["retention"]?.mapping(["time", "size", "percentage"]), let time = kept["time"]
+        {
+            retention.metrics = try time.duration()
+        }
+        if let own = try keys["retention"]?.mapping(["metrics", "logs", "traces"]) {
+            if let node = own["metrics"] { retention.metrics = try positive(node) }
+            if let node = own["logs"] { retention.logs = try positive(node) }
+            if let node = own["traces"] { retention.traces = try positive(node) }
+        }
+    }
+
+    private func positive(_ node: YAMLNode) throws(YAMLError) -> Int64 {
+        let time = try node.duration()
+        guard time > 0 else { throw node.error("must be longer than nothing") }
+        return time
+    }
+}

@@ -1,0 +1,54 @@
+import Glibc
+import Telemetry
+import YAMLReading
+
+/// Times as the peers' clients write them.
+package enum TimeParameters {
+    /// Prometheus: unix seconds with a fraction, or RFC 3339. Milliseconds since 1970.
+    package static func milliseconds(_ text: String, name: String) throws -> Int64 {
+        if let seconds = Double(text) {
+            guard seconds.isFinite, abs(seconds) < 9e15 else {
+                throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid timestamp")
+            }
+            return Int64((seconds * 1000).rounded())
+        }
+        if let nanoseconds = RFC3339.parse(text) { return nanoseconds / 1_000_000 }
+        throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid timestamp")
+    }
+
+    /// Loki: whole numbers of up to 10 digits are seconds and longer ones nanoseconds, else seconds with a fraction, or
+    /// RFC 3339. Nanoseconds since 1970.
+    package static func nanoseconds(_ text: String, name: String) throws -> Int64 {
+        if let number = Int64(text) {
+            if text.count <= 10 { return number * 1_000_000_000 }
+            return number
+        }
+        if let seconds = Double(text), seconds.isFinite, abs(seconds) < 9e9 {
+            let whole = seconds.rounded(.down)
+            return Int64(whole) * 1_000_000_000 + Int64((seconds - whole) * 1_000_000_000)
+        }
+        if let nanoseconds = RFC3339.parse(text) { return nanoseconds }
+        throw HTTPFailure(400, "cannot parse \"\(text)\" to a valid timestamp in parameter \"\(name)\": write unix seconds, nanoseconds or RFC 3339")
+    }
+
+    /// A Prometheus step or timeout: seconds as a number, or a duration. Milliseconds.
+    package static func duration(_ text: String, name: String) throws -> Int64 {
+        if let seconds = Double(text) {
+            let milliseconds = seconds * 1000
+            guard milliseconds.isFinite, abs(milliseconds) < 9e18 else {
+                throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid duration. It overflows int64")
+            }
+            return Int64(milliseconds)
+        }
+        if let milliseconds = PrometheusDuration.parse(text) { return milliseconds }
+        throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid duration")
+    }
+
+    package static var nowNanoseconds: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    package static var nowMilliseconds: Int64 { nowNanoseconds / 1_000_000 }
+}

@@ -1,0 +1,147 @@
+import Alerting
+import Foundation
+import ServiceInstrumentation
+import Storage
+import Synchronization
+import Telemetry
+import Wire
+
+/// From decoded bodies to the stores: one way in for every protocol, with one family of counters.
+package struct IngestGateway: Sendable {
+    package enum Encoding: Sendable { case protobuf, json }
+
+    /// What the sender is told.
+    package struct Outcome: Sendable {
+        package var accepted = 0
+        package var rejected = 0
+        /// One sentence about the first part that was refused.
+        package var message: String?
+    }
+
+    private let series: any SeriesStorage
+    private let events: any EventStorage
+    private let metrics: SelfMetrics
+    private let deltas: DeltaState
+
+    init(series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics) {
+        self.series = series
+        self.events = events
+        self.metrics = metrics
+        deltas = DeltaState()
+    }
+
+    /// One OTLP export. Throws ``IngestFailure`` where nothing at all was stored.
+    func ingest(_ signal: IngestSignal, _ body: [UInt8], encoding: Encoding, transport: String) async throws -> Outcome {
+        let kind = "otlp_\(transport)"
+        do {
+            switch signal {
+            case .traces:
+                let decoded = try encoding == .json ? OTLPTraces.decode(json: body) : OTLPTraces.decode(protobuf: body)
+                return try await store(
+                    decoded.batch, in: .spans, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage)
+            case .logs:
+                let now = TimeParameters.nowNanoseconds
+                let decoded =
+                    try encoding == .json ? OTLPLogs.decode(json: body, now: now) : OTLPLogs.decode(protobuf: body, now: now)
+                return try await store(
+                    decoded.batch, in: .logs, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage)
+            case .metrics:
+                let decoded = try deltas.decode(body, encoding: encoding)
+                return try await store(decoded.batch, kind, rejected: decoded.rejected, decoded.rejectionMessage)
+            }
+        } catch {
+            throw refuse(error, signal, kind)
+        }
+    }
+
+    /// Prometheus remote write 1.0, after snappy.
+    func remoteWrite(_ body: [UInt8]) async throws -> Outcome {
+        do {
+            let decoded = try RemoteWrite.decode(body)
+            // Prometheus skips series with broken labels and says 204; what it cannot store it refuses.
+            if decoded.skippedSeries > 0 { reject(.metrics, "remote_write", "invalid_labels", decoded.skippedSeries) }
+            return try await store(
+                decoded.batch, "remote_write", rejected: decoded.rejectedHistograms,
+                decoded.rejectedHistograms > 0 ? decoded.message : nil)
+        } catch {
+            throw refuse(error, .metrics, "remote_write")
+        }
+    }
+
+    /// A Loki push that was decoded already.
+    func push(_ decoded: LokiPushResult) async throws -> Outcome {
+        do {
+            return try await store(
+                decoded.batch, in: .logs, signal: .logs, "loki", rejected: decoded.rejections.reduce(0) { $0 + $1.entries },
+                decoded.rejections.isEmpty ? nil : decoded.message)
+        } catch {
+            throw refuse(error, .logs, "loki")
+        }
+    }
+
+    private func store(
+        _ batch: EventBatch, in table: EventTable, signal: IngestSignal, _ kind: String, rejected: Int, _ sentence: String?
+    ) async throws -> Outcome {
+        var outcome = Outcome(accepted: batch.rowCount, rejected: rejected, message: sentence)
+        if batch.rowCount > 0 {
+            let stored = try await events.append(batch, to: table, id: nil)
+            outcome.accepted = stored.accepted
+            outcome.rejected += stored.rejectedCount
+            outcome.message = outcome.message ?? stored.firstRejection
+            count(stored, signal, kind)
+        }
+        if rejected > 0 { reject(signal, kind, "invalid", rejected) }
+        return outcome
+    }
+
+    private func store(_ batch: SeriesBatch, _ kind: String, rejected: Int, _ sentence: String?) async throws -> Outcome {
+        var outcome = Outcome(accepted: 0, rejected: rejected, message: sentence)
+        if !batch.isEmpty {
+            let stored = try await series.append(batch, id: nil)
+            outcome.accepted = stored.accepted
+            outcome.rejected += stored.rejectedCount
+            outcome.message = outcome.message ?? stored.firstRejection
+            count(stored, .metrics, kind)
+        }
+        if rejected > 0 { reject(.metrics, kind, "invalid", rejected) }
+        return outcome
+    }
+
+    private func count(_ stored: AppendOutcome, _ signal: IngestSignal, _ kind: String) {
+        metrics.ingested.increment(by: Double(stored.accepted), ["signal": signal.rawValue, "protocol": kind])
+        for (reason, count) in stored.rejected { reject(signal, kind, reason.rawValue, count) }
+    }
+
+    private func reject(_ signal: IngestSignal, _ kind: String, _ reason: String, _ count: Int) {
+        metrics.rejected.increment(by: Double(count), ["signal": signal.rawValue, "protocol": kind, "reason": reason])
+    }
+
+    func refuse(_ error: any Error, _ signal: IngestSignal, _ kind: String) -> IngestFailure {
+        let failure: IngestFailure
+        let reason: String
+        switch error {
+        case let error as WireError:
+            failure = .badData(error.description)
+            reason = "bad_data"
+        default:
+            failure = IngestFailure(storing: error)
+            if case .overloaded = failure { reason = "overloaded" } else { reason = "internal" }
+        }
+        metrics.requestsRefused.increment(["signal": signal.rawValue, "protocol": kind, "reason": reason])
+        return failure
+    }
+}
+
+/// The running totals of delta metrics, shared by every connection.
+final class DeltaState: Sendable {
+    private let accumulator = Mutex(DeltaAccumulator())
+
+    func decode(_ body: [UInt8], encoding: IngestGateway.Encoding) throws -> OTLPMetricsResult {
+        let now = TimeParameters.nowMilliseconds
+        return try accumulator.withLock { deltas in
+            try encoding == .json
+                ? OTLPMetrics.decode(json: body, now: now, deltas: &deltas)
+                : OTLPMetrics.decode(protobuf: body, now: now, deltas: &deltas)
+        }
+    }
+}

@@ -1,0 +1,347 @@
+import LogQL
+import Storage
+import Telemetry
+import Vectors
+import Wire
+
+/// Loki's query API at `/loki/api/v1`.
+struct LokiAPI {
+    let process: ServerProcess
+    /// Loki's `max_entries_limit_per_query`.
+    private static let maximumLimit = 5_000
+
+    private static let errors: Routes.ErrorShaper = { error in
+        switch error {
+        case let failure as HTTPFailure: return .text(failure.message, status: failure.status)
+        case let error as LogQLError: return .text(error.description, status: 400)
+        case let error as VectorError: return .text(error.description, status: 400)
+        case let error as StorageError:
+            switch error {
+            case .cancelled: return .text(error.description, status: 499)
+            case .timedOut: return .text(error.description, status: 504)
+            case .memoryBudgetExceeded, .tooManySamples: return .text(error.description, status: 422)
+            case .badMatcher: return .text(error.description, status: 400)
+            case .overloaded, .diskFull: return .text(error.description, status: 503)
+            default: return .text(error.description, status: 500)
+            }
+        case is CancellationError: return .text("the query was cancelled", status: 499)
+        default: return .text("\(error)", status: 500)
+        }
+    }
+
+    func register(on routes: Routes) {
+        func on(_ methods: [HTTPCall.Method], _ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
+            routes.on(methods, "/loki/api/v1\(path)", errors: LokiAPI.errors, handler: handler)
+        }
+        on([.get, .post], "/query") { try await query($0) }
+        on([.get, .post], "/query_range") { try await queryRange($0) }
+        on([.get, .post], "/labels") { try await labels($0) }
+        on([.get, .post], "/label") { try await labels($0) }
+        on([.get, .post], "/label/{name}/values") { try await labelValues($0) }
+        on([.get, .post], "/series") { try await series($0) }
+        on([.get, .post], "/index/stats") { try await stats($0) }
+        on([.get, .post], "/format_query") { call in formatQuery(call) }
+        on([.get], "/status/buildinfo") { _ in
+            var json = JSONWriter()
+            json.beginObject()
+            for (name, value) in [
+                ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""), ("buildUser", ""),
+                ("buildDate", ""), ("goVersion", ""),
+            ] { json.field(name, value) }
+            json.endObject()
+            return .json(json.takeBytes())
+        }
+    }
+
+    private var engine: LogQLEngine { LogQLEngine(reader: process.events) }
+
+    // MARK: Parameters
+
+    private func queryText(_ call: HTTPCall) throws -> String {
+        guard let text = call.parameters["query"] else { throw HTTPFailure(400, "parse error : syntax error: unexpected $end: parameter query is missing or empty") }
+        return text
+    }
+
+    /// `start`, `end` and `since`, with the last hour where they are missing. Nanoseconds.
+    private func times(_ call: HTTPCall) throws -> (start: Int64, end: Int64) {
+        let end = try call.parameters["end"].map { try TimeParameters.nanoseconds($0, name: "end") } ?? TimeParameters.nowNanoseconds
+        if let start = call.parameters["start"] { return (try TimeParameters.nanoseconds(start, name: "start"), end) }
+        var since: Int64 = 3_600_000_000_000
+        if let text = call.parameters["since"] {
+            guard let nanoseconds = GoDuration.nanoseconds(text) else {
+                throw HTTPFailure(400, "could not parse 'since' parameter: \"\(text)\" is not a duration")
+            }
+            since = nanoseconds
+        }
+        return (end.subtractingReportingOverflow(since).partialValue, end)
+    }
+
+    private func limit(_ call: HTTPCall) throws -> Int {
+        guard let text = call.parameters["limit"] else { return 100 }
+        guard let limit = Int(text), limit > 0 else { throw HTTPFailure(400, "limit must be a positive value") }
+        guard limit <= LokiAPI.maximumLimit else {
+            throw HTTPFailure(400, "max entries limit per query exceeded, limit > max_entries_limit_per_query (\(limit) > \(LokiAPI.maximumLimit))")
+        }
+        return limit
+    }
+
+    private func direction(_ call: HTTPCall) throws -> LogDirection {
+        switch call.parameters["direction"]?.lowercased() {
+        case nil, "backward": return .backward
+        case "forward": return .forward
+        case let other?: throw HTTPFailure(400, "invalid direction '\(other)'")
+        }
+    }
+
+    private func isCategorised(_ call: HTTPCall) -> Bool {
+        call.headers["x-loki-response-encoding-flags"]?.contains("categorize-labels") == true
+    }
+
+    /// Seconds as a number, or a duration; nanoseconds.
+    private func step(_ call: HTTPCall, _ times: (start: Int64, end: Int64)) throws -> Int64 {
+        guard let text = call.parameters["step"] else {
+            // Loki's default: 250 steps, at least a second each.
+            let seconds = max(1, (times.end - times.start) / 1_000_000_000 / 250)
+            return seconds * 1_000_000_000
+        }
+        if let seconds = Double(text) {
+            guard seconds > 0 else {
+                throw HTTPFailure(400, "zero or negative query resolution step widths are not accepted. Try a positive integer")
+            }
+            guard seconds < 9e9 else { throw HTTPFailure(400, "step \(text) is too long") }
+            return max(1_000_000, Int64(seconds * 1000) * 1_000_000)
+        }
+        guard let nanoseconds = GoDuration.nanoseconds(text), nanoseconds > 0 else {
+            throw HTTPFailure(400, "cannot parse \"\(text)\" to a valid duration")
+        }
+        return max(1_000_000, nanoseconds / 1_000_000 * 1_000_000)
+    }
+
+    // MARK: Queries
+
+    private func query(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let text = try queryText(call)
+        let time = try call.parameters["time"].map { try TimeParameters.nanoseconds($0, name: "time") } ?? TimeParameters.nowNanoseconds
+        let context = process.queryContext()
+        let started = ContinuousClock.now
+        let result = try await engine.instant(text, at: time, context: context)
+        process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
+        return answer(context, started, warnings: []) { json in
+            switch result {
+            case .matrix(let matrix):
+                json.field("resultType", "vector")
+                json.key("result")
+                json.vector(matrix, time: time / 1_000_000)
+            case .scalar(let value):
+                json.field("resultType", "scalar")
+                json.key("result")
+                json.beginArray()
+                json.seconds(time / 1_000_000)
+                json.string(formatValue(value))
+                json.endArray()
+            }
+        }
+    }
+
+    private func queryRange(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let text = try queryText(call)
+        let times = try times(call)
+        guard times.end >= times.start else { throw HTTPFailure(400, "end timestamp must not be before or equal to start time") }
+        let context = process.queryContext()
+        let started = ContinuousClock.now
+        switch try LogQLEngine.parse(text) {
+        case .log(let expression):
+            let result = try await engine.logs(
+                expression, range: TimeRange(start: times.start, end: times.end), limit: limit(call), direction: direction(call),
+                context: context)
+            process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
+            let categorised = isCategorised(call)
+            return answer(context, started, warnings: result.warnings, entries: result.entries.count) { json in
+                json.field("resultType", "streams")
+                json.key("result")
+                streams(result, categorised: categorised, &json)
+                if categorised {
+                    json.key("encodingFlags")
+                    json.strings(["categorize-labels"])
+                }
+            }
+        case .metric(let metric):
+            let step = try step(call, times)
+            if (times.end - times.start) / step > 11_000 {
+                throw HTTPFailure(400, "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter")
+            }
+            let result = try await engine.range(metric, start: times.start, end: times.end, step: step, context: context)
+            process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
+            return answer(context, started, warnings: []) { json in
+                json.field("resultType", "matrix")
+                json.key("result")
+                switch result {
+                case .matrix(let matrix): json.matrix(matrix)
+                case .scalar(let value):
+                    let count = Int((times.end - times.start) / step) + 1
+                    let grid = StepGrid(start: times.start / 1_000_000, end: times.end / 1_000_000, step: step / 1_000_000)
+                    json.matrix(StepMatrix(grid: grid, series: [StepSeries(labels: .empty, constant: value, count: min(count, grid.count))]))
+                }
+            }
+        }
+    }
+
+    private func streams(_ result: LogResult, categorised: Bool, _ json: inout JSONWriter) {
+        json.beginArray()
+        for stream in result.streams(categorised: categorised) {
+            json.beginObject()
+            json.key("stream")
+            json.labels(stream.labels)
+            json.key("values")
+            json.beginArray()
+            for index in stream.entries {
+                let entry = result.entries[index]
+                json.beginArray()
+                json.quotedInteger(entry.timestamp)
+                json.string(entry.line)
+                if categorised {
+                    json.beginObject()
+                    if !entry.structuredMetadata.isEmpty {
+                        json.key("structuredMetadata")
+                        json.labels(entry.structuredMetadata)
+                    }
+                    if !entry.parsed.isEmpty {
+                        json.key("parsed")
+                        json.labels(entry.parsed)
+                    }
+                    json.endObject()
+                }
+                json.endArray()
+            }
+            json.endArray()
+            json.endObject()
+        }
+        json.endArray()
+    }
+
+    private func answer(
+        _ context: QueryContext, _ started: ContinuousClock.Instant, warnings: [String], entries: Int = 0,
+        _ body: (inout JSONWriter) -> Void
+    ) -> HTTPAnswer {
+        let statistics = context.statistics
+        let elapsed = ContinuousClock.now - started
+        let seconds = max(1e-6, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
+        var json = JSONWriter()
+        json.beginObject()
+        json.field("status", "success")
+        json.key("data")
+        json.beginObject()
+        body(&json)
+        json.key("stats")
+        json.beginObject()
+        json.key("summary")
+        json.beginObject()
+        let numbers: [(String, Int)] = [
+            ("bytesProcessedPerSecond", Int(Double(statistics.bytesRead) / seconds)),
+            ("linesProcessedPerSecond", Int(Double(statistics.rowsScanned) / seconds)),
+            ("totalBytesProcessed", statistics.bytesRead), ("totalLinesProcessed", statistics.rowsScanned),
+            ("totalEntriesReturned", entries),
+        ]
+        for (name, number) in numbers {
+            json.key(name)
+            json.integer(number)
+        }
+        json.key("execTime")
+        json.double(seconds)
+        json.endObject()
+        json.endObject()
+        json.endObject()
+        let all = warnings + context.warnings
+        if !all.isEmpty {
+            json.key("warnings")
+            json.strings(all)
+        }
+        json.endObject()
+        return .json(json.takeBytes())
+    }
+
+    // MARK: Names
+
+    private func catalogQuery(_ call: HTTPCall) throws -> EventCatalogQuery {
+        let times = try times(call)
+        let matchers = try call.parameters["query"].map { try LogQLEngine.parseSelector($0) } ?? []
+        return EventCatalogQuery(table: .logs, range: TimeRange(start: times.start, end: times.end), matchers: matchers)
+    }
+
+    /// Loki leaves `data` out where there is nothing.
+    private func names(_ names: [String]) -> HTTPAnswer {
+        var json = JSONWriter()
+        json.beginObject()
+        json.field("status", "success")
+        if !names.isEmpty {
+            json.key("data")
+            json.strings(names)
+        }
+        json.endObject()
+        return .json(json.takeBytes())
+    }
+
+    private func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
+        names(try await process.events.labelNames(catalogQuery(call), context: process.queryContext()))
+    }
+
+    private func labelValues(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let name = call.pathParameters["name"] ?? ""
+        return names(try await process.events.labelValues(name, catalogQuery(call), context: process.queryContext()))
+    }
+
+    private func series(_ call: HTTPCall) async throws -> HTTPAnswer {
+        let times = try times(call)
+        let range = TimeRange(start: times.start, end: times.end)
+        let selectors = call.parameters.values("match[]") + call.parameters.values("match")
+        guard !selectors.isEmpty else { throw HTTPFailure(400, "0 matcher groups supplied: give match[]") }
+        var found: Set<LabelSet> = []
+        for selector in selectors {
+            let query = EventCatalogQuery(table: .logs, range: range, matchers: try LogQLEngine.parseSelector(selector))
+            for stream in try await process.events.streams(query, context: process.queryContext()) { found.insert(stream.labels) }
+        }
+        var json = JSONWriter()
+        json.beginObject()
+        json.field("status", "success")
+        json.key("data")
+        json.beginArray()
+        for labels in found.sorted() { json.labels(labels) }
+        json.endArray()
+        json.endObject()
+        return .json(json.takeBytes())
+    }
+
+    private func stats(_ call: HTTPCall) async throws -> HTTPAnswer {
+        _ = try queryText(call)
+        let streams = try await process.events.streams(catalogQuery(call), context: process.queryContext())
+        let health = await process.events.health(of: .logs)
+        var json = JSONWriter()
+        json.beginObject()
+        for (name, number) in [
+            ("streams", streams.count), ("chunks", health.parts), ("bytes", streams.reduce(0) { $0 + $1.bytes }),
+            ("entries", streams.reduce(0) { $0 + $1.rows }),
+        ] {
+            json.key(name)
+            json.integer(number)
+        }
+        json.endObject()
+        return .json(json.takeBytes())
+    }
+
+    private func formatQuery(_ call: HTTPCall) -> HTTPAnswer {
+        var json = JSONWriter()
+        json.beginObject()
+        do {
+            let text = try LogQLEngine.format(call.parameters["query"] ?? "")
+            json.field("status", "success")
+            json.field("data", text)
+            json.endObject()
+            return .json(json.takeBytes())
+        } catch {
+            json.field("status", "invalid-query")
+            json.field("error", error.description)
+            json.endObject()
+            return .json(json.takeBytes(), status: 400)
+        }
+    }
+}

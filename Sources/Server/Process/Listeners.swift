@@ -1,0 +1,114 @@
+import GRPCCore
+import GRPCNIOTransportHTTP2
+import Hummingbird
+import Logging
+import NIOCore
+import ServiceLifecycle
+import Storage
+import UnixSignals
+
+extension ServerProcess {
+    /// Runs the collector until SIGTERM, SIGINT or cancellation: drains, seals, returns.
+    ///
+    /// `onReady` is told the main address once it answers.
+    package func run(
+        handlingSignals: Bool = true, alongside others: [any Service] = [],
+        onReady: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
+    ) async throws {
+        let obstacles = [(options.listen, "--listen"), (options.otlpHTTP, "--otlp-http"), (options.otlpGRPC, "--otlp-grpc")]
+        for (address, flag) in obstacles {
+            if let obstacle = address.obstacle(flag: flag) {
+                await close()
+                throw obstacle
+            }
+        }
+        var quiet = logger
+        quiet.logLevel = max(.notice, logger.logLevel)
+        let routes = allRoutes()
+        let responder = routes.router.buildResponder()
+        let main = Application(
+            responder: responder,
+            configuration: .init(address: .hostname(options.listen.host, port: options.listen.port), serverName: "needletail"),
+            onServerRunning: { [self] channel in
+                let port = channel.localAddress?.port ?? options.listen.port
+                let address = ListenAddress(host: options.listen.host, port: port)
+                do { try didStartListening(at: address) } catch { logger.error("\(error)") }
+                await onReady(address)
+            }, logger: quiet)
+        let otlp = Application(
+            responder: responder,
+            configuration: .init(address: .hostname(options.otlpHTTP.host, port: options.otlpHTTP.port), serverName: "needletail"),
+            logger: quiet)
+        // Shut down in reverse: first nothing new comes in, at last the stores close.
+        var services: [any Service] = [
+            Room("stores") { [self] in
+                try? await gracefulShutdown()
+                await close()
+            },
+            Room("maintenance", untilShutdown: { [self] in await maintain() }),
+            Room("notifications", untilShutdown: { [self] in await dispatcher.run() }),
+            Room("rules", untilShutdown: { [self] in await rules.run() }),
+            Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),
+            GRPCListener(process: self),
+            otlp, main,
+        ]
+        services += others
+        if handlingSignals { services.append(Room("reload on SIGHUP", untilShutdown: { [self] in await reloadOnSignal() })) }
+        var configuration = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
+            gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: quiet)
+        configuration.maximumGracefulShutdownDuration = .seconds(30)
+        try await ServiceGroup(configuration: configuration).run()
+    }
+
+    private func reloadOnSignal() async {
+        for await _ in await UnixSignalsSequence(trapping: .sighup) { try? reload() }
+    }
+}
+
+/// A part of the process with its life.
+struct Room: Service, CustomStringConvertible {
+    let description: String
+    private let body: @Sendable () async throws -> Void
+
+    init(_ name: String, body: @escaping @Sendable () async throws -> Void) {
+        description = name
+        self.body = body
+    }
+
+    /// Cancelled when the process begins to stop.
+    init(_ name: String, untilShutdown body: @escaping @Sendable () async -> Void) {
+        description = name
+        self.body = { await cancelWhenGracefulShutdown { await body() } }
+    }
+
+    func run() async throws { try await body() }
+}
+
+/// OTLP over gRPC.
+private struct GRPCListener: Service {
+    let process: ServerProcess
+
+    func run() async throws {
+        let address = process.options.otlpGRPC
+        var config = HTTP2ServerTransport.Posix.Config.defaults
+        // The default window of 64 KiB holds throughput to a sixth (measured).
+        config.http2.targetWindowSize = 8 << 20
+        config.http2.maxFrameSize = 1 << 20
+        config.rpc.maxRequestPayloadSize = process.options.bodyLimit
+        config.compression.enabledAlgorithms = [.gzip, .deflate]
+        config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+        config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
+        let transport = HTTP2ServerTransport.Posix(
+            address: address.host.contains(":") ? .ipv6(host: address.host, port: address.port) : .ipv4(host: resolved(address.host), port: address.port),
+            transportSecurity: .plaintext, config: config)
+        let server = GRPCServer(transport: transport, services: [OTLPGRPCService(gateway: process.gateway)])
+        try await withGracefulShutdownHandler {
+            try await server.serve()
+        } onGracefulShutdown: {
+            server.beginGracefulShutdown()
+        }
+    }
+
+    private func resolved(_ host: String) -> String { host == "localhost" ? "127.0.0.1" : host }
+}

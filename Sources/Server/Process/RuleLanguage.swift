@@ -1,0 +1,65 @@
+import Alerting
+import Foundation
+import PromQL
+import Scraping
+import Storage
+import Telemetry
+import YAMLReading
+
+/// Rules ask in PromQL.
+struct RuleLanguage: RuleQuerying {
+    let engine: PromQLEngine
+    let options: ServeOptions
+
+    func check(_ expression: String) throws { _ = try PromQLEngine.parse(expression) }
+
+    func instant(_ expression: String, at time: Int64) async throws -> [RuleSample] {
+        let context = QueryContext(
+            limits: .init(
+                memory: options.queryMemory, samples: options.queryMaxSamples,
+                deadline: .now + .milliseconds(options.queryTimeout)))
+        let result = try await QueryExecutor.run { try await engine.instant(expression, at: time, context: context) }
+        switch result.value {
+        case .vector(let matrix):
+            return matrix.series.compactMap { series in
+                guard series.present.first == true, series.histogram(at: 0) == nil, let value = series.values.first else { return nil }
+                return RuleSample(labels: series.labels, value: value)
+            }
+        case .scalar(let value): return [RuleSample(labels: .empty, value: value)]
+        case .matrix, .string, .samples: throw RuleLanguageError.notAVector
+        }
+    }
+}
+
+enum RuleLanguageError: Error, CustomStringConvertible {
+    case notAVector
+    var description: String { "rule result is not a vector or scalar" }
+}
+
+/// All rule files of a configuration.
+package enum RuleFiles {
+    /// Throws every error of every file at once.
+    package static func load(_ patterns: [String], folder: String, language: any RuleQuerying) throws -> [RuleGroup] {
+        var groups: [RuleGroup] = []
+        var errors: [YAMLError] = []
+        for pattern in patterns {
+            for path in FileDiscovery.paths(pattern, relativeTo: folder) {
+                do {
+                    let text = try String(contentsOfFile: path, encoding: .utf8)
+                    let (found, wrong) = RuleFile.read(text, file: path, language: language)
+                    groups += found
+                    errors += wrong
+                } catch {
+                    errors.append(YAMLError(file: path, message: "cannot be read: \(error)"))
+                }
+            }
+        }
+        guard errors.isEmpty else { throw RuleFileErrors(errors: errors) }
+        return groups
+    }
+}
+
+package struct RuleFileErrors: Error, CustomStringConvertible {
+    package var errors: [YAMLError]
+    package var description: String { errors.map(\.description).joined(separator: "\n") }
+}

@@ -1,0 +1,237 @@
+import Alerting
+import AsyncHTTPClient
+import EventStore
+import Foundation
+import Logging
+import NIOCore
+import PromQL
+import Scraping
+import SeriesStore
+import ServiceInstrumentation
+import Storage
+import Synchronization
+import Telemetry
+import YAMLReading
+
+/// One collector: the stores, what fills them, what watches them and what asks them.
+package final class ServerProcess: Sendable {
+    package let options: ServeOptions
+    package let logger: Logger
+    package let folder: DataFolder
+    package let series: EmbeddedSeriesStore
+    package let events: EmbeddedEventStore
+    package let metrics: SelfMetrics
+    package let gateway: IngestGateway
+    package let scrapes: ScrapeManager
+    package let rules: RuleManager
+    package let dispatcher: Dispatcher
+    package let startTime = TimeParameters.nowMilliseconds
+    let client: HTTPClient
+    private let alertmanagers: AlertmanagerClient
+    private let state: Mutex<State>
+
+    private struct State {
+        var configuration: ServerConfiguration
+        var isReady = false
+        var listen: ListenAddress
+        var reloadFailure: String?
+        var lastReload = TimeParameters.nowMilliseconds
+    }
+
+    /// Opens the data folder and replays its journals; listens to nothing yet.
+    package init(options: ServeOptions, logger: Logger) async throws {
+        self.options = options
+        self.logger = logger
+        let configuration = try ServerProcess.loadConfiguration(options)
+        state = Mutex(State(configuration: configuration, listen: options.listen))
+        folder = try DataFolder(opening: options.dataFolder)
+        metrics = SelfMetrics()
+        do {
+            var journal = JournalOptions()
+            if options.syncAlways { journal.sync = .always }
+            var seriesOptions = SeriesStoreOptions()
+            seriesOptions.retention = configuration.retention.metrics
+            seriesOptions.journal = journal
+            series = try EmbeddedSeriesStore.open(folder: folder, options: seriesOptions)
+            var eventOptions = EventStoreOptions()
+            eventOptions.journal = journal
+            events = try EmbeddedEventStore(opening: folder, options: eventOptions)
+        } catch {
+            try? folder.close()
+            throw error
+        }
+        gateway = IngestGateway(series: series, events: events, metrics: metrics)
+        var clientConfiguration = HTTPClient.Configuration()
+        clientConfiguration.decompression = .enabled(limit: .size(512 << 20))
+        clientConfiguration.timeout.connect = .seconds(10)
+        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: clientConfiguration)
+        scrapes = ScrapeManager(store: series, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+        let documents = CatalogDocuments(folder.catalog)
+        dispatcher = try Dispatcher(
+            documents: documents, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+        alertmanagers = AlertmanagerClient(client: client, logger: logger)
+        let dispatcher = dispatcher
+        let alertmanagers = alertmanagers
+        rules = RuleManager(
+            language: RuleLanguage(engine: PromQLEngine(reader: series), options: options), store: series, documents: documents,
+            logger: logger, now: { TimeParameters.nowMilliseconds },
+            send: { alerts in
+                dispatcher.receive(alerts)
+                await alertmanagers.send(alerts, to: dispatcher.configuration)
+            })
+        try apply(configuration)
+        registerStoreMetrics()
+    }
+
+    private static func loadConfiguration(_ options: ServeOptions) throws -> ServerConfiguration {
+        if let built = options.builtConfiguration { return built }
+        guard let file = options.configurationFile else { return ServerConfiguration() }
+        return try ServerConfiguration.load(path: file)
+    }
+
+    package var configuration: ServerConfiguration { state.withLock { $0.configuration } }
+    package var isReady: Bool { state.withLock { $0.isReady } }
+    package var lastReload: (time: Int64, failure: String?) { state.withLock { ($0.lastReload, $0.reloadFailure) } }
+
+    package var externalURL: String {
+        options.externalURL ?? "http://\(state.withLock { $0.listen })"
+    }
+
+    /// The main listener is up at this address (its port was perhaps 0 before).
+    func didStartListening(at address: ListenAddress) throws {
+        let configuration = state.withLock { state in
+            state.listen = address
+            state.isReady = true
+            return state.configuration
+        }
+        try apply(configuration)
+    }
+
+    func willStop() { state.withLock { $0.isReady = false } }
+
+    /// Reads the configuration and the rule files again. Where anything is wrong, the old ones stay and the error is thrown.
+    package func reload() throws {
+        do {
+            let configuration = try ServerProcess.loadConfiguration(options)
+            try apply(configuration)
+            state.withLock {
+                $0.configuration = configuration
+                $0.reloadFailure = nil
+                $0.lastReload = TimeParameters.nowMilliseconds
+            }
+            logger.info("configuration loaded")
+        } catch {
+            state.withLock { $0.reloadFailure = "\(error)" }
+            metrics.reloadSuccessful.set(0)
+            logger.error("the configuration was not reloaded; the old one stays", metadata: ["error": "\(error)"])
+            throw error
+        }
+    }
+
+    private func apply(_ configuration: ServerConfiguration) throws {
+        let language = RuleLanguage(engine: PromQLEngine(reader: series), options: options)
+        let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: language)
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        var scrapeConfigurations = configuration.scrapes
+        if options.selfScrapeInterval > 0, !scrapeConfigurations.contains(where: { $0.jobName == "needletail" }) {
+            scrapeConfigurations.append(selfScrape())
+        }
+        var settings = RuleManager.Settings()
+        settings.defaultInterval = configuration.evaluationInterval
+        settings.resendDelay = min(60_000, max(1000, configuration.evaluationInterval * 4))
+        settings.surroundings = TemplateSurroundings(externalLabels: configuration.externalLabels, externalURL: externalURL)
+        rules.reload(groups, settings: settings)
+        dispatcher.reload(configuration.alerting, externalURL: externalURL)
+        if isReady { scrapes.reload(scrapeConfigurations, baseFolder: configuration.folder) }
+        metrics.reloadSuccessful.set(1)
+        metrics.reloadTime.set(Double(TimeParameters.nowMilliseconds) / 1000)
+    }
+
+    private func selfScrape() -> ScrapeConfiguration {
+        var own = ScrapeConfiguration(jobName: "needletail")
+        own.interval = options.selfScrapeInterval
+        own.timeout = min(10_000, options.selfScrapeInterval)
+        let listen = state.withLock { $0.listen }
+        let host = listen.host == "0.0.0.0" ? "127.0.0.1" : listen.host == "::" ? "::1" : listen.host
+        own.staticGroups = [
+            TargetGroup(targets: ["\(ListenAddress(host: host, port: listen.port))"], labels: .empty, source: "needletail")
+        ]
+        own.source = "\(listen)"
+        return own
+    }
+
+    /// A context for one query, with the process' limits. `timeout` in milliseconds can only shorten.
+    package func queryContext(timeout: Int64? = nil) -> QueryContext {
+        let limit = min(timeout ?? options.queryTimeout, options.queryTimeout)
+        return QueryContext(
+            limits: .init(
+                memory: options.queryMemory, samples: options.queryMaxSamples, deadline: .now + .milliseconds(max(1, limit))))
+    }
+
+    /// Seals, merges and drops in the background until cancelled.
+    func maintain() async {
+        var lastRetention: Int64 = 0
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(5))
+            if Task.isCancelled { return }
+            let now = TimeParameters.nowMilliseconds
+            let due = now - lastRetention > 600_000
+            if due { lastRetention = now }
+            let retention = configuration.retention
+            await withTaskExecutorPreference(QueryExecutor.background) {
+                do {
+                    try await series.maintain(now: now)
+                    try await events.maintain(now: now)
+                    if due {
+                        try await series.retain(after: now - retention.metrics)
+                        try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)
+                        try await events.retain(.spans, after: (now - retention.traces) * 1_000_000)
+                    }
+                } catch {
+                    logger.warning("background work failed and will be tried again", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// Seals what is in memory and lets go of the folder.
+    func close() async {
+        do {
+            try await series.close()
+            try await events.close()
+            try folder.close()
+        } catch {
+            logger.error("closing the data folder failed; the journal has everything", metadata: ["error": "\(error)"])
+        }
+        try? await client.shutdown()
+    }
+
+    private func registerStoreMetrics() {
+        let registry = metrics.registry
+        let scrapes = scrapes
+        let dispatcher = dispatcher
+        let up = registry.gauge("needletail_targets", help: "Scrape targets by health.")
+        let delivered = registry.counter("needletail_notifications_delivered_total", help: "Notifications that a receiver took.")
+        let failed = registry.counter("needletail_notification_attempts_failed_total", help: "Attempts that a receiver did not take.")
+        registry.onCollect {
+            var counts: [String: Double] = ["up": 0, "down": 0, "unknown": 0]
+            for target in scrapes.targets { counts[target.health.rawValue, default: 0] += 1 }
+            for (health, count) in counts { up.set(count, ["health": health]) }
+            let statistics = dispatcher.statistics
+            delivered.set(Double(statistics.delivered))
+            failed.set(Double(statistics.failedAttempts))
+        }
+    }
+}
+
+/// The catalog's documents for alert state, silences and the notification log.
+struct CatalogDocuments: DocumentStore {
+    let catalog: Catalog
+    init(_ catalog: Catalog) { self.catalog = catalog }
+
+    func documents(kind: String) throws -> [String: String] {
+        Dictionary(try catalog.documents(kind: kind).map { ($0.key, $0.body) }) { $1 }
+    }
+    func put(kind: String, key: String, body: String) throws { try catalog.putDocument(kind: kind, key: key, body: body) }
+    func delete(kind: String, key: String) throws { try catalog.deleteDocument(kind: kind, key: key) }
+}

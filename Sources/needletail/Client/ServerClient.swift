@@ -1,0 +1,69 @@
+import ArgumentParser
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+/// Where the server is.
+struct ServerOptions: ParsableArguments {
+    @Option(name: .long, help: "Address of the server; NEEDLETAIL_URL where it is not given.")
+    var url: String?
+
+    var client: ServerClient {
+        get throws {
+            let text = url ?? ProcessInfo.processInfo.environment["NEEDLETAIL_URL"] ?? "http://127.0.0.1:9090"
+            guard let parsed = URL(string: text), parsed.scheme == "http" || parsed.scheme == "https", parsed.host != nil else {
+                throw ValidationError("\"\(text)\" is not an address such as http://127.0.0.1:9090")
+            }
+            return ServerClient(base: text.hasSuffix("/") ? String(text.dropLast()) : text)
+        }
+    }
+}
+
+/// Asks a server and turns every refusal into its sentence.
+struct ServerClient: Sendable {
+    let base: String
+
+    func get(_ path: String, _ parameters: [(String, String?)] = [], accept: String? = nil) async throws -> Data {
+        var components = URLComponents()
+        components.queryItems = parameters.compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) } }
+        // A plus sign means a space to form readers, so it must be escaped too.
+        let query = (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
+        var request = HTTPClientRequest(url: base + path + (query.isEmpty ? "" : "?" + query))
+        request.headers.add(name: "User-Agent", value: "needletail/\(versionText)")
+        if let accept { request.headers.add(name: "Accept", value: accept) }
+        let response: HTTPClientResponse
+        let body: ByteBuffer
+        do {
+            response = try await HTTPClient.shared.execute(request, timeout: .minutes(3))
+            body = try await response.body.collect(upTo: 1 << 30)
+        } catch {
+            throw CommandFailure("cannot reach \(base): \(ServerClient.reason(error)); is `needletail serve` running? Say where with --url")
+        }
+        let data = Data(buffer: body)
+        guard (200..<300).contains(response.status.code) else {
+            throw CommandFailure("the server answered \(response.status.code): \(ServerClient.sentence(in: data))")
+        }
+        return data
+    }
+
+    func get<T: Decodable>(_ type: T.Type, _ path: String, _ parameters: [(String, String?)] = []) async throws -> T {
+        let data = try await get(path, parameters)
+        do { return try JSONDecoder().decode(type, from: data) } catch {
+            throw CommandFailure("the server's answer to \(path) cannot be read: \(error)")
+        }
+    }
+
+    private static func reason(_ error: any Error) -> String {
+        if let error = error as? HTTPClientError { return error.shortDescription }
+        return "\(error)"
+    }
+
+    /// The error of a JSON envelope, or the text as it is.
+    private static func sentence(in data: Data) -> String {
+        struct Envelope: Decodable { var error: String? }
+        if let envelope = try? JSONDecoder().decode(Envelope.self, from: data), let error = envelope.error { return error }
+        let text = String(decoding: data.prefix(2000), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        return text.isEmpty ? "without a reason" : text
+    }
+}

@@ -1,0 +1,180 @@
+import ArgumentParser
+import Foundation
+import Telemetry
+
+struct QueryCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "query", abstract: "Ask in PromQL.",
+        discussion: """
+            Without a time range the answer is an instant vector, now or at --at. With --since or --from it is a range: the table \
+            shows the last value, minimum, maximum and mean of each series, csv and json every point.
+            """)
+
+    @Argument(help: "The expression, for example: sum by (job) (rate(http_requests_total[5m]))")
+    var expression: String
+
+    @OptionGroup var server: ServerOptions
+    @OptionGroup var window: TimeWindow
+    @OptionGroup var output: OutputOptions
+
+    @Option(help: "Time of an instant query: RFC 3339, unix seconds, or now-1h.")
+    var at: String?
+
+    @Option(help: "Step of a range query: 15s, 1m.")
+    var step: String?
+
+    @Option(help: "Show at most so many series.")
+    var limit: Int?
+
+    func validate() throws {
+        if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
+        if at != nil && window.isGiven { throw ValidationError("--at asks for one moment; leave out --since, --from and --to") }
+        if let step { _ = try TimeWindow.duration(step) }
+        if let at { _ = try TimeWindow.time(at, now: 0) }
+    }
+
+    func run() async throws {
+        let client = try server.client
+        let data: Data
+        if window.isGiven {
+            let (start, end) = try window.range(default: 3_600_000)
+            let seconds = try step.map(TimeWindow.duration).map { Double($0) / 1000 } ?? max(1, (Double(end - start) / 250_000).rounded())
+            data = try await client.get(
+                "/api/v1/query_range",
+                [
+                    ("query", expression), ("start", "\(Double(start) / 1000)"), ("end", "\(Double(end) / 1000)"),
+                    ("step", "\(seconds)"), ("limit", limit.map(String.init)),
+                ])
+        } else {
+            let time = try at.map { try TimeWindow.time($0, now: Int64(Date().timeIntervalSince1970 * 1000)) }
+            data = try await client.get(
+                "/api/v1/query",
+                [("query", expression), ("time", time.map { "\(Double($0) / 1000)" }), ("limit", limit.map(String.init))])
+        }
+        if output.output == .json { return Terminal.json(data) }
+        try MetricAnswer.print(data, as: output.output)
+    }
+}
+
+/// An answer in Prometheus' shape, printed. LogQL's metric queries give the same.
+enum MetricAnswer {
+    struct Envelope: Decodable {
+        struct Body: Decodable {
+            var resultType: String
+            var result: Result
+        }
+        struct Series: Decodable {
+            var metric: [String: String]
+            var value: Point?
+            var values: [Point]?
+            var histogram: HistogramPoint?
+        }
+        struct Point: Decodable {
+            var time: Double
+            var value: String
+            init(from decoder: any Decoder) throws {
+                var list = try decoder.unkeyedContainer()
+                time = try list.decode(Double.self)
+                value = try list.decode(String.self)
+            }
+        }
+        struct HistogramPoint: Decodable {
+            struct Body: Decodable {
+                var count: String
+                var sum: String
+            }
+            var time: Double
+            var body: Body
+            init(from decoder: any Decoder) throws {
+                var list = try decoder.unkeyedContainer()
+                time = try list.decode(Double.self)
+                body = try list.decode(Body.self)
+            }
+        }
+        enum Result: Decodable {
+            case series([Series])
+            case point(Point)
+            init(from decoder: any Decoder) throws {
+                let container = try decoder.singleValueContainer()
+                if let point = try? container.decode(Point.self) { self = .point(point) } else {
+                    self = .series(try container.decode([Series].self))
+                }
+            }
+        }
+        var data: Body
+        var warnings: [String]?
+        var infos: [String]?
+    }
+
+    static func print(_ data: Data, as format: OutputFormat) throws {
+        let answer: Envelope
+        do { answer = try JSONDecoder().decode(Envelope.self, from: data) } catch {
+            throw CommandFailure("the server's answer cannot be read: \(error)")
+        }
+        for sentence in (answer.warnings ?? []) + (answer.infos ?? []) { Terminal.complain(sentence) }
+        switch answer.data.result {
+        case .point(let point): Terminal.line(point.value)
+        case .series(let series):
+            if answer.data.resultType == "matrix" { printMatrix(series, format) } else { printVector(series, format) }
+        }
+    }
+
+    private static func printVector(_ series: [Envelope.Series], _ format: OutputFormat) {
+        if format == .raw {
+            for one in series { Terminal.line("\(LabelSet(one.metric)) \(text(one))") }
+            return
+        }
+        if format == .csv {
+            let names = Array(Set(series.flatMap(\.metric.keys))).sorted()
+            Terminal.line((names + ["time", "value"]).map(Table.quoted).joined(separator: ","))
+            for one in series {
+                let time = one.value?.time ?? one.histogram?.time ?? 0
+                Terminal.line((names.map { one.metric[$0] ?? "" } + [number(time), text(one)]).map(Table.quoted).joined(separator: ","))
+            }
+            return
+        }
+        var table = Table("SERIES", "VALUE", numeric: [1])
+        table.rows = series.map { [LabelSet($0.metric).description, text($0)] }
+        if table.rows.isEmpty { Terminal.complain("no series") } else { table.print() }
+    }
+
+    private static func text(_ series: Envelope.Series) -> String {
+        if let histogram = series.histogram { return "histogram count \(histogram.body.count) sum \(histogram.body.sum)" }
+        return series.value?.value ?? ""
+    }
+
+    private static func printMatrix(_ series: [Envelope.Series], _ format: OutputFormat) {
+        switch format {
+        case .csv:
+            Terminal.line("series,time,value")
+            for one in series {
+                let name = LabelSet(one.metric).description
+                for point in one.values ?? [] { Terminal.line("\(Table.quoted(name)),\(number(point.time)),\(point.value)") }
+            }
+        case .raw:
+            for one in series {
+                for point in one.values ?? [] { Terminal.line("\(LabelSet(one.metric)) \(point.value) \(number(point.time))") }
+            }
+        default:
+            var table = Table("SERIES", "POINTS", "LAST", "MIN", "MAX", "MEAN", numeric: [1, 2, 3, 4, 5])
+            for one in series {
+                let points = one.values ?? []
+                let values = points.compactMap { Double($0.value) }.filter { !$0.isNaN }
+                let mean = values.isEmpty ? Double.nan : values.reduce(0, +) / Double(values.count)
+                table.rows.append([
+                    LabelSet(one.metric).description, "\(points.count)", points.last?.value ?? "", values.min().map(short) ?? "",
+                    values.max().map(short) ?? "", short(mean),
+                ])
+            }
+            if table.rows.isEmpty { Terminal.complain("no series") } else { table.print() }
+        }
+    }
+
+    private static func short(_ value: Double) -> String {
+        value.isNaN ? "NaN" : value == value.rounded() && value.magnitude < 1e15 ? "\(Int64(value))" : String(format: "%.4g", value)
+    }
+
+    private static func number(_ time: Double) -> String {
+        time == time.rounded() ? "\(Int64(time))" : String(format: "%.3f", time)
+    }
+}

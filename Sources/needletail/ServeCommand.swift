@@ -1,0 +1,92 @@
+import ArgumentParser
+import Foundation
+import Logging
+import Server
+import YAMLReading
+
+extension ListenAddress: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
+extension Logger.Level: ExpressibleByArgument {}
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Run the collector.",
+        discussion: """
+            Works without a configuration: it receives OTLP, remote write and Loki pushes, and scrapes itself. A prometheus.yml is \
+            taken as it is. SIGHUP or POST /-/reload reads the configuration again; SIGTERM drains, seals and ends.
+            """)
+
+    @Option(help: ArgumentHelp("Configuration file: a prometheus.yml, with our own sections where wanted.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Folder of all data; made when it is not there.", valueName: "dir"))
+    var dataDir = "./data"
+
+    @Option(help: ArgumentHelp("Address of every API.", valueName: "host:port"))
+    var listen = ListenAddress(host: "127.0.0.1", port: 9090)
+
+    @Option(help: ArgumentHelp("Address of OTLP over HTTP.", valueName: "host:port"))
+    var otlpHttp = ListenAddress(host: "127.0.0.1", port: 4318)
+
+    @Option(help: ArgumentHelp("Address of OTLP over gRPC.", valueName: "host:port"))
+    var otlpGrpc = ListenAddress(host: "127.0.0.1", port: 4317)
+
+    @Option(help: ArgumentHelp("Address under which people reach this server, for links in notifications.", valueName: "url"))
+    var externalUrl: String?
+
+    @Option(help: "When an acknowledged write is on the disk and not just in the kernel: 100ms (group commit) or always.")
+    var fsync = "100ms"
+
+    @Option(help: ArgumentHelp("Longest time of one query.", valueName: "duration"))
+    var queryTimeout = "2m"
+
+    @Option(help: ArgumentHelp("Most memory of one query, in MiB.", valueName: "MiB"))
+    var queryMemory = 512
+
+    @Option(help: "trace, debug, info, notice, warning, error.")
+    var logLevel = Logger.Level.info
+
+    func validate() throws {
+        guard fsync == "always" || fsync == "100ms" else { throw ValidationError("--fsync is 100ms or always") }
+        _ = try TimeWindow.duration(queryTimeout)
+        guard (1...1_000_000).contains(queryMemory) else { throw ValidationError("--query-memory must be from 1 to 1000000 MiB") }
+    }
+
+    func run() async throws {
+        var options = ServeOptions()
+        options.configurationFile = config
+        options.dataFolder = dataDir
+        options.listen = listen
+        options.otlpHTTP = otlpHttp
+        options.otlpGRPC = otlpGrpc
+        options.externalURL = externalUrl
+        options.syncAlways = fsync == "always"
+        options.queryTimeout = try TimeWindow.duration(queryTimeout)
+        options.queryMemory = queryMemory << 20
+        let logger = Logging.make(logLevel)
+        let process = try await ServerProcess(options: options, logger: logger)
+        if !listen.isLoopback {
+            logger.warning("\(listen) can be reached from other machines, and there is no authentication")
+        }
+        try await process.run { address in
+            logger.info(
+                "ready",
+                metadata: [
+                    "api": "http://\(address)", "otlp-http": "\(options.otlpHTTP)", "otlp-grpc": "\(options.otlpGRPC)",
+                    "data": "\(options.dataFolder)",
+                ])
+        }
+        logger.info("stopped")
+    }
+}
+
+/// Logs go to standard error, so that standard output is what was asked for.
+enum Logging {
+    static func make(_ level: Logger.Level) -> Logger {
+        var logger = Logger(label: "needletail") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = level
+        return logger
+    }
+}
