@@ -52,6 +52,14 @@ import Vectors
         let gone = QueryContext()
         gone.cancel()
         await #expect(throws: StorageError.self) { try await engine.instant("m", at: 0, context: gone) }
+        for query in ["1", "time()", "m", "rate(m[5m])"] {
+            await #expect(throws: StorageError.self) {
+                try await engine.range(query, start: 0, end: 1 << 60, step: 1, context: QueryContext())
+            }
+        }
+        await #expect(throws: (any Error).self) {
+            try await engine.instant("max_over_time(m[100y:1ms])", at: 0, context: QueryContext())
+        }
         await #expect(throws: PromQLError.self) {
             try await engine.range("m", start: 0, end: 10, step: 0, context: QueryContext())
         }

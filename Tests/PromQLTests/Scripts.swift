@@ -411,6 +411,13 @@ enum Scripts {
           {} 2
         eval instant at 90s c_total smoothed
           c_total 90
+        clear
+        load 1m
+          h {{schema:0 sum:0 count:0}}+{{schema:0 sum:60 count:60 buckets:[60]}}x4
+        eval instant at 4m30s increase(h[3m] anchored)
+          {} {{schema:0 sum:180 count:180 buckets:[180] counter_reset_hint:gauge}}
+        eval instant at 3m30s rate(h[2m] smoothed)
+          {} {{schema:0 sum:1 count:1 buckets:[1] counter_reset_hint:gauge}}
         """
 
     static let fill = """

@@ -78,6 +78,10 @@ package struct PromQLEngine: Sendable {
             query: query, start: grid.start, end: grid.end, step: isRange ? grid.step : 0, isRange: isRange,
             lookback: options.lookback, subqueryStep: options.subqueryStep,
             names: options.names, typeLabels: options.typeLabels)
+        // A grid by itself can be too much: a column for each scalar.
+        let (column, overflow) = grid.count.multipliedReportingOverflow(by: 16)
+        guard !overflow else { throw StorageError.memoryBudgetExceeded(limit: context.limits.memory) }
+        try context.charge(memory: column)
         do {
             let plan = try SelectorPlan(expression, grid, setting)
             let loaded = try await plan.load(from: reader, context: context)

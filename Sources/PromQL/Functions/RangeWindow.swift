@@ -59,6 +59,7 @@ extension Evaluator {
         let kernel = RangeKernel(function: function, source: source)
         for (number, series) in source.series.enumerated() {
             if number & 0xff == 0 { try context.check() }
+            try context.charge(memory: grid.count * 9)
             var out = StepSeries(labels: series.labels, count: grid.count, dropsName: series.dropsName)
             var cursor = WindowCursor()
             var sawFloats = false
@@ -121,11 +122,11 @@ struct WindowCursor {
         high = max(high, low)
         while high < series.timestamps.count, series.timestamps[high] <= last { high += 1 }
         if !series.histograms.isEmpty {
-            while histogramLow < series.histograms.count, series.histogramTimestamps[histogramLow] <= start {
+            while histogramLow < series.histograms.count, series.histogramTimestamps[histogramLow] <= first {
                 histogramLow += 1
             }
             histogramHigh = max(histogramHigh, histogramLow)
-            while histogramHigh < series.histograms.count, series.histogramTimestamps[histogramHigh] <= end {
+            while histogramHigh < series.histograms.count, series.histogramTimestamps[histogramHigh] <= last {
                 histogramHigh += 1
             }
         }

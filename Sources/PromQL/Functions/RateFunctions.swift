@@ -154,7 +154,7 @@ extension RangeKernel {
 
     /// `anchored` and `smoothed`: the difference between the values at the bounds of the window, without extrapolation.
     func extendedRate(_ series: RangeSeries, _ window: RangeWindow, _ found: inout Annotations) -> WindowResult {
-        guard !window.floats.isEmpty else { return .nothing }
+        guard !window.floats.isEmpty else { return extendedHistogramRate(series, window, &found) }
         if !window.histograms.isEmpty {
             found.warn(
                 AnnotationText.mixedFloatsAndHistograms + " metric name " + quoteGo(series.labels.metricName ?? ""))

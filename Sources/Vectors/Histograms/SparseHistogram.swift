@@ -45,7 +45,7 @@ struct SparseHistogram: Equatable {
     /// Halves the resolution until the schema is reached.
     mutating func reduce(to target: Int32) {
         guard !isCustom, target < schema else { return }
-        let shift = Int(schema - target)
+        let shift = Int(schema) - Int(target)
         func fold(_ buckets: [Bucket]) -> [Bucket] {
             var out: [Bucket] = []
             for bucket in buckets {
@@ -112,7 +112,8 @@ struct SparseHistogram: Equatable {
     /// b^index of the standard schemas; the last finite bound is the largest double.
     func bound(_ index: Int) -> Double {
         let exponent =
-            schema >= 0 ? Double(index) / Double(1 << min(schema, 20)) : Double(index) * Double(1 << min(-schema, 20))
+            schema >= 0
+            ? Double(index) / Double(1 << min(schema, 20)) : Double(index) * Double(1 << min(schema.magnitude, 20))
         if exponent == 1024 { return .greatestFiniteMagnitude }
         return Elementary.exp2(exponent)
     }
