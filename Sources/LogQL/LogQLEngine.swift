@@ -34,7 +34,8 @@ package struct LogQLEngine: Sendable {
     static func metric(_ expression: Expression) throws(LogQLError) -> MetricExpression {
         guard case .metric(let metric) = expression else {
             throw .unsupported(
-                "log queries are not supported as an instant query type, please change your query to a range query type")
+                "log queries are not supported as an instant query type, please change your query to a range query type"
+            )
         }
         return metric
     }

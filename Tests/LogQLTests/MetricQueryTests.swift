@@ -59,16 +59,25 @@ import Vectors
         (#"sort_desc(sum by (host) (count_over_time({app="m"}[30s])))"#, #"{host="b"} 2; {host="a"} 1"#),
         (#"sort(sum by (host) (count_over_time({app="m"}[30s])))"#, #"{host="a"} 1; {host="b"} 2"#),
         (#"avg(count_over_time({app="m"}[30s]))"#, "{} 1.5"),
-        (#"max by (app) (count_over_time({app="m"}[30s])) - min by (app) (count_over_time({app="m"}[30s]))"#, #"{app="m"} 1"#),
+        (
+            #"max by (app) (count_over_time({app="m"}[30s])) - min by (app) (count_over_time({app="m"}[30s]))"#,
+            #"{app="m"} 1"#
+        ),
         (#"sum by (host) (count_over_time({app="m"}[30s])) > 1"#, #"{host="b"} 2"#),
         (#"sum by (host) (count_over_time({app="m"}[30s])) > bool 1"#, #"{host="a"} 0; {host="b"} 1"#),
-        (#"2 * sum by (host) (count_over_time({app="m"}[30s])) / on (host) sum by (host) (count_over_time({app="m"}[1m]))"#,
-            #"{host="a"} 0.6666666666666666; {host="b"} 1.3333333333333333"#),
-        (#"sum by (host) (count_over_time({app="m"}[30s])) unless sum by (host) (count_over_time({host="a"}[30s]))"#,
-            #"{host="b"} 2"#),
+        (
+            #"2 * sum by (host) (count_over_time({app="m"}[30s])) / on (host) sum by (host) (count_over_time({app="m"}[1m]))"#,
+            #"{host="a"} 0.6666666666666666; {host="b"} 1.3333333333333333"#
+        ),
+        (
+            #"sum by (host) (count_over_time({app="m"}[30s])) unless sum by (host) (count_over_time({host="a"}[30s]))"#,
+            #"{host="b"} 2"#
+        ),
         (#"sum(count_over_time({app="none"}[1m])) or vector(0)"#, "{} 0"),
-        (#"label_replace(sum by (host) (count_over_time({host="a"}[30s])), "new", "x-$1", "host", "(.*)")"#,
-            #"{host="a", new="x-a"} 1"#),
+        (
+            #"label_replace(sum by (host) (count_over_time({host="a"}[30s])), "new", "x-$1", "host", "(.*)")"#,
+            #"{host="a", new="x-a"} 1"#
+        ),
     ]
 
     static func text(_ result: MetricResult) -> String {
@@ -82,7 +91,8 @@ import Vectors
     @Test func instantQueriesGiveTheKnownValues() async throws {
         for (query, expected) in MetricQueryTests.instants {
             do {
-                let result = try await MetricQueryTests.engine.instant(query, at: Fixture.seconds(120), context: QueryContext())
+                let result = try await MetricQueryTests.engine.instant(
+                    query, at: Fixture.seconds(120), context: QueryContext())
                 #expect(MetricQueryTests.text(result) == expected, "\(query)")
             } catch {
                 #expect(expected == "ERROR", "\(query): \(error)")
@@ -93,7 +103,8 @@ import Vectors
             "vector(1)+vector(1)", at: 4_000_000_000_000_000_000, context: QueryContext())
         #expect(MetricQueryTests.text(health) == "{} 2")
         let counter = try await MetricQueryTests.engine.instant(
-            #"sum by (host) (rate_counter({host="a"} | logfmt | keep host, c | unwrap c [2m]))"#, at: Fixture.seconds(120), context: QueryContext())
+            #"sum by (host) (rate_counter({host="a"} | logfmt | keep host, c | unwrap c [2m]))"#,
+            at: Fixture.seconds(120), context: QueryContext())
         // 1 5 1 4 8 10 at 10, 30 … 110 s: 4 + 1 + 3 + 4 + 2 = 14 in 100 s; to zero before the start would take 100/14 s.
         guard case .matrix(let matrix) = counter, let value = matrix.series.first?.values.first else {
             Issue.record("no counter")
@@ -115,21 +126,32 @@ import Vectors
                 let result = try await engine.instant(query, at: time, context: QueryContext())
                 Issue.record("\(query) gave \(MetricQueryTests.text(result))")
             } catch let failure as LogQLError {
-                #expect(failure.description.hasPrefix("pipeline error: '\(error)' for series: '{__error__=\"\(error)\""), "\(failure)")
-                #expect(failure.description.contains("Use a label filter to intentionally skip this error. (e.g | __error__!=\"\(error)\")"))
+                #expect(
+                    failure.description.hasPrefix("pipeline error: '\(error)' for series: '{__error__=\"\(error)\""),
+                    "\(failure)")
+                #expect(
+                    failure.description.contains(
+                        "Use a label filter to intentionally skip this error. (e.g | __error__!=\"\(error)\")"))
             }
         }
         let fine: [(String, String)] = [
-            (#"sum by (level) (count_over_time({app="web"} | json | __error__="" [2m]))"#, #"{level="error"} 1; {level="info"} 1"#),
+            (
+                #"sum by (level) (count_over_time({app="web"} | json | __error__="" [2m]))"#,
+                #"{level="error"} 1; {level="info"} 1"#
+            ),
             (#"sum(sum_over_time({app="api"} | logfmt | unwrap duration(took) | __error__="" [2m]))"#, "{} 2.12"),
-            (#"sum by (app_extracted, user_id) (count_over_time({app="web"} | json | __error__="" [2m]))"#,
-                #"{app_extracted="inner", user_id="u1"} 1; {user_id="u2"} 1"#),
+            (
+                #"sum by (app_extracted, user_id) (count_over_time({app="web"} | json | __error__="" [2m]))"#,
+                #"{app_extracted="inner", user_id="u1"} 1; {user_id="u2"} 1"#
+            ),
             (#"sum by (trace_id) (count_over_time({app="web"} | size="10" [2m]))"#, #"{trace_id="abc"} 1"#),
             // Nobody looks at the labels of json: it does not run.
             (#"sum(count_over_time({app="web"} | json [2m]))"#, "{} 3"),
         ]
         for (query, expected) in fine {
-            #expect(MetricQueryTests.text(try await engine.instant(query, at: time, context: QueryContext())) == expected, "\(query)")
+            #expect(
+                MetricQueryTests.text(try await engine.instant(query, at: time, context: QueryContext())) == expected,
+                "\(query)")
         }
         await #expect(throws: LogQLError.self) {
             _ = try await engine.instant(#"{app="web"}"#, at: time, context: QueryContext())
@@ -155,10 +177,13 @@ import Vectors
             ("first_over_time", { values, _ in values[0] }),
             ("last_over_time", { values, _ in values[values.count - 1] }),
             ("rate", { values, seconds in values.reduce(0, +) / seconds }),
-            ("stdvar_over_time", { values, _ in
-                let mean = values.reduce(0, +) / Double(values.count)
-                return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
-            }),
+            (
+                "stdvar_over_time",
+                { values, _ in
+                    let mean = values.reduce(0, +) / Double(values.count)
+                    return values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(values.count)
+                }
+            ),
             ("count_over_time", { values, _ in Double(values.count) }),
         ]
         for (range, step, offset) in [(60, 30, 0), (7, 30, 0), (30, 30, 10), (100, 7, -20), (600, 45, 0), (13, 1, 5)] {
@@ -166,7 +191,8 @@ import Vectors
                 let unwrap = name == "count_over_time" ? "" : " | logfmt | unwrap v"
                 let query = "\(name)({a=\"b\"}\(unwrap) [\(range)s] offset \(offset)s)"
                 let result = try await engine.range(
-                    query, start: 0, end: Fixture.seconds(650), step: Fixture.seconds(Double(step)), context: QueryContext())
+                    query, start: 0, end: Fixture.seconds(650), step: Fixture.seconds(Double(step)),
+                    context: QueryContext())
                 guard case .matrix(let matrix) = result else { continue }
                 for i in 0..<matrix.grid.count {
                     let end = (Int64(i * step) - Int64(offset)) * 1_000_000_000
@@ -189,10 +215,12 @@ import Vectors
         #expect(matrix.grid == StepGrid(start: 0, end: 60_000, step: 20_000))
         #expect(matrix.series.map(\.present) == [[false, true, true, true]])
         #expect(matrix.series.first?.values.dropFirst().elementsEqual([2, 2, 2]) ?? false)
-        let literal = try await engine.range("1+1", start: 0, end: Fixture.seconds(10), step: Fixture.seconds(5), context: QueryContext())
+        let literal = try await engine.range(
+            "1+1", start: 0, end: Fixture.seconds(10), step: Fixture.seconds(5), context: QueryContext())
         if case .matrix(let matrix) = literal { #expect(matrix.series.map(\.values) == [[2, 2, 2]]) }
         await #expect(throws: LogQLError.self, "more than 11,000 points") {
-            _ = try await engine.range("vector(1)", start: 0, end: Fixture.seconds(11_001), step: Fixture.seconds(1), context: QueryContext())
+            _ = try await engine.range(
+                "vector(1)", start: 0, end: Fixture.seconds(11_001), step: Fixture.seconds(1), context: QueryContext())
         }
         await #expect(throws: LogQLError.self, "a time that does not fit") {
             _ = try await engine.instant(#"rate({app="m"}[1m])"#, at: .max, context: QueryContext())

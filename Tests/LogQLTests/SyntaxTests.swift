@@ -11,31 +11,43 @@ import Testing
         (#"{a="b"} |= "x" or "y" or ip("10.0.0.0/8")"#, #"{a="b"} |= "x" or "y" or ip("10.0.0.0/8")"#),
         (#"{a="b"} |> "<_> x <_>" !> "y<_>""#, #"{a="b"} |> "<_> x <_>" !> "y<_>""#),
         ("{a=\"b\"} # comment\n | json", #"{a="b"} | json"#),
-        (#"{a="b"} | JSON x="a.b[0]", y | logfmt --strict --keep-empty z"#,
-            #"{a="b"} | json x="a.b[0]",y="y" | logfmt --strict --keep-empty z="z""#),
+        (
+            #"{a="b"} | JSON x="a.b[0]", y | logfmt --strict --keep-empty z"#,
+            #"{a="b"} | json x="a.b[0]",y="y" | logfmt --strict --keep-empty z="z""#
+        ),
         (#"{json="b"} | rate="x""#, #"{json="b"} | rate="x""#),
         (#"{a="b"} | c>=5 and d<10ms or e!=20KB"#, #"{a="b"} | ((c>=5 and d<10ms) or e!=20kB)"#),
         (#"{a="b"} | c="x", d=~"y" (e=3 or f==4)"#, #"{a="b"} | ((c="x" and d=~"y") and (e==3 or f==4))"#),
         (#"{a="b"} | addr=ip("1.2.3.4")| x>-1.5"#, #"{a="b"} | addr=ip("1.2.3.4") | x>-1.5"#),
-        (#"{a="b"} | line_format "{{.x}}" | label_format y=z,w="{{.v}}" | decolorize | unpack"#,
-            #"{a="b"} | line_format "{{.x}}" | label_format y=z,w="{{.v}}" | decolorize | unpack"#),
+        (
+            #"{a="b"} | line_format "{{.x}}" | label_format y=z,w="{{.v}}" | decolorize | unpack"#,
+            #"{a="b"} | line_format "{{.x}}" | label_format y=z,w="{{.v}}" | decolorize | unpack"#
+        ),
         (#"{a="b"} | drop x, y="z" | keep a,b=~"c""#, #"{a="b"} | drop x,y="z" | keep a,b=~"c""#),
         (#"{a="b"} | regexp "(?P<x>.)" | pattern "<x> y""#, #"{a="b"} | regexp "(?P<x>.)" | pattern "<x> y""#),
         (#"rate({a="b"}[5m])"#, #"rate({a="b"} [5m])"#),
         (#"count_over_time(({a="b"} |= "x")[90s] offset 1h)"#, #"count_over_time({a="b"} |= "x" [1m30s] offset 1h)"#),
         (#"sum by (x,y) (rate({a="b"}[1h] |= "z"))"#, #"sum by (x,y)(rate({a="b"} |= "z" [1h]))"#),
         (#"sum(rate({a="b"}[1d])) without (x)"#, #"sum without (x)(rate({a="b"} [1d]))"#),
-        (#"quantile_over_time(0.99, {a="b"} | json | unwrap duration(lat) | lat>1s [1m] offset -5m) by (x)"#,
-            #"quantile_over_time(0.99,{a="b"} | json | unwrap duration(lat) | lat>1s [1m] offset -5m) by (x)"#),
+        (
+            #"quantile_over_time(0.99, {a="b"} | json | unwrap duration(lat) | lat>1s [1m] offset -5m) by (x)"#,
+            #"quantile_over_time(0.99,{a="b"} | json | unwrap duration(lat) | lat>1s [1m] offset -5m) by (x)"#
+        ),
         (#"topk(3, sum_over_time({a="b"} | unwrap x [1m]))"#, #"topk(3,sum_over_time({a="b"} | unwrap x [1m]))"#),
         ("1 + 2 * 3 ^ 2 ^ 2", "(1 + (2 * (3 ^ (2 ^ 2))))"),
         ("vector(1)+vector(1)", "(vector(1) + vector(1))"),
-        (#"rate({a="b"}[1m]) > bool 5 and on (x) rate({a="c"}[1m])"#,
-            #"((rate({a="b"} [1m]) > bool 5) and on (x) rate({a="c"} [1m]))"#),
-        (#"rate({a="b"}[1m]) / ignoring (y) group_left (z) rate({a="c"}[1m])"#,
-            #"(rate({a="b"} [1m]) / ignoring (y) group_left (z) rate({a="c"} [1m]))"#),
-        (#"label_replace(rate({a="b"}[1m]), "d", "$1", "s", "(.*)")"#,
-            #"label_replace(rate({a="b"} [1m]),"d","$1","s","(.*)")"#),
+        (
+            #"rate({a="b"}[1m]) > bool 5 and on (x) rate({a="c"}[1m])"#,
+            #"((rate({a="b"} [1m]) > bool 5) and on (x) rate({a="c"} [1m]))"#
+        ),
+        (
+            #"rate({a="b"}[1m]) / ignoring (y) group_left (z) rate({a="c"}[1m])"#,
+            #"(rate({a="b"} [1m]) / ignoring (y) group_left (z) rate({a="c"} [1m]))"#
+        ),
+        (
+            #"label_replace(rate({a="b"}[1m]), "d", "$1", "s", "(.*)")"#,
+            #"label_replace(rate({a="b"} [1m]),"d","$1","s","(.*)")"#
+        ),
         (#"-1 - -2"#, "(-1 - -2)"),
         (#"vector(5m) + vector(1KiB)"#, "(vector(300) + vector(1024))"),
     ]
@@ -46,24 +58,43 @@ import Testing
         (#"{a="b""#, "parse error at line 1, col 7: syntax error: unexpected $end, expecting } or ,"),
         (#"{a="b"} |="#, "parse error at line 1, col 11: syntax error: unexpected $end, expecting STRING or ip"),
         (#"{a="b"} x"#, "parse error at line 1, col 9: syntax error: unexpected IDENTIFIER"),
-        ("{a=\"b\"}\n  | json | )", "parse error at line 2, col 12: syntax error: unexpected ), expecting IDENTIFIER or ("),
-        ("{}", "parse error at line 1, col 1: queries require at least one regexp or equality matcher that does not have an "
-            + "empty-compatible value. For instance, app=~\".*\" does not meet this requirement, but app=~\".+\" will"),
+        (
+            "{a=\"b\"}\n  | json | )",
+            "parse error at line 2, col 12: syntax error: unexpected ), expecting IDENTIFIER or ("
+        ),
+        (
+            "{}",
+            "parse error at line 1, col 1: queries require at least one regexp or equality matcher that does not have an "
+                + "empty-compatible value. For instance, app=~\".*\" does not meet this requirement, but app=~\".+\" will"
+        ),
         (#"{a=~".*"}"#, "parse error at line 1, col 1: queries require"),
         (#"{a="b} | json"#, "parse error at line 1, col 4: literal not terminated"),
         (#"{a=~"("}"#, "parse error at line 1, col 5: error parsing regexp: "),
         (#"rate({a="b"}[5)"#, "parse error at line 1, col 13: missing closing ']' in duration"),
         (#"rate({a="b"}[5])"#, #"parse error at line 1, col 13: not a valid duration string: "5""#),
         (#"rate({a="b"})"#, "parse error at line 1, col 14: syntax error: unexpected $end, expecting RANGE"),
-        (#"sum_over_time({a="b"}[5m])"#, "parse error at line 1, col 1: invalid aggregation sum_over_time without unwrap"),
-        (#"count_over_time({a="b"} | unwrap x [5m])"#,
-            "parse error at line 1, col 1: invalid aggregation count_over_time with unwrap"),
-        (#"count_over_time({a="b"}[5m]) by (x)"#,
-            "parse error at line 1, col 1: grouping not allowed for count_over_time aggregation"),
+        (
+            #"sum_over_time({a="b"}[5m])"#,
+            "parse error at line 1, col 1: invalid aggregation sum_over_time without unwrap"
+        ),
+        (
+            #"count_over_time({a="b"} | unwrap x [5m])"#,
+            "parse error at line 1, col 1: invalid aggregation count_over_time with unwrap"
+        ),
+        (
+            #"count_over_time({a="b"}[5m]) by (x)"#,
+            "parse error at line 1, col 1: grouping not allowed for count_over_time aggregation"
+        ),
         (#"topk(rate({a="b"}[5m]))"#, "parse error at line 1, col 6: parameter required for operation topk"),
-        (#"topk(0, rate({a="b"}[5m]))"#, "parse error at line 1, col 6: invalid parameter (must be greater than 0) topk(0, ...)"),
+        (
+            #"topk(0, rate({a="b"}[5m]))"#,
+            "parse error at line 1, col 6: invalid parameter (must be greater than 0) topk(0, ...)"
+        ),
         (#"sum(3, rate({a="b"}[5m]))"#, "parse error at line 1, col 5: unsupported parameter for operation sum"),
-        (#"1 and rate({a="b"}[5m])"#, "parse error at line 1, col 3: unexpected literal for left leg of logical/set binary operation (and): 1"),
+        (
+            #"1 and rate({a="b"}[5m])"#,
+            "parse error at line 1, col 3: unexpected literal for left leg of logical/set binary operation (and): 1"
+        ),
         (#"{a="b"} | label_format x=y,x=z"#, "multiple label name 'x' not allowed"),
         (#"{a="b"} | label_format __error__=y"#, "__error__ cannot be formatted"),
         (#"{a="b"} | line_format "{{.x""#, "parse error at line 1, col 23: invalid template: unclosed action"),
@@ -92,7 +123,8 @@ import Testing
             #expect(try LogQLEngine.parse(expected) == parsed, "the canonical form of \(query) must mean the same")
             #expect(try LogQLEngine.parse(try LogQLEngine.format(query)) == parsed, "so must the pretty form")
         }
-        let long = #"sum by (cluster)(rate({app="checkout", namespace="shop"} |= "a rather long needle" | json | status >= 500 [5m]))"#
+        let long =
+            #"sum by (cluster)(rate({app="checkout", namespace="shop"} |= "a rather long needle" | json | status >= 500 [5m]))"#
         #expect(
             try LogQLEngine.format(long) == """
                 sum by (cluster)(
@@ -115,12 +147,16 @@ import Testing
 
     @Test func noInputBreaksTheParser() {
         var random = SeededGenerator(seed: 20_261_121)
-        let pool = SyntaxTests.canonical.map { Array($0.0.utf8) } + SyntaxTests.errors.map { Array($0.0.utf8) }.filter { $0.count < 500 }
+        let pool =
+            SyntaxTests.canonical.map { Array($0.0.utf8) }
+            + SyntaxTests.errors.map { Array($0.0.utf8) }.filter { $0.count < 500 }
         var accepted = 0
         for round in 0..<6000 {
             var bytes: [UInt8]
             if round % 4 == 0 {
-                bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in
+                    UInt8.random(in: 0...255, using: &random)
+                }
             } else {
                 bytes = pool[Int.random(in: 0..<pool.count, using: &random)]
                 for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {

@@ -19,36 +19,57 @@ import Testing
         (#"{{ $o := fromJson .object }}{{ $o.k }} {{ $o.in.x }} {{ index $o "k" }}"#, "v 1.5 v"),
         ("{{ fromJson .object }}", "map[in:map[x:1.5] k:v]"),
         (#"{{ and .name .n }} {{ or .gone "d" }} {{ not .gone }}"#, "42 d true"),
-        (#"{{ printf "%-6s|%4d|%05.2f|%q|%x|%v|%%" .n (int .n) 3.14159 "q" 255 true }}"#, #"42    |  42|03.14|"q"|ff|true|%"#),
+        (
+            #"{{ printf "%-6s|%4d|%05.2f|%q|%x|%v|%%" .n (int .n) 3.14159 "q" 255 true }}"#,
+            #"42    |  42|03.14|"q"|ff|true|%"#
+        ),
         (#"{{ printf "%d" .n }}"#, "%!d(string=42)"),
         (#"{{ len .name }} {{ slice .name 0 5 }} {{ index .name 0 }}"#, "11 Alice 65"),
         (#"{{ __line__ }} {{ __line__ | len }}"#, "the line 8"),
         (#"{{ __timestamp__ | date "2006-01-02T15:04:05.000Z07:00" }}"#, "2023-11-14T22:13:20.123Z"),
-        (#"{{ __timestamp__ | unixEpoch }} {{ __timestamp__ | unixEpochMillis }} {{ unixEpochNanos __timestamp__ }}"#,
-            "1700000000 1700000000123 1700000000123456789"),
+        (
+            #"{{ __timestamp__ | unixEpoch }} {{ __timestamp__ | unixEpochMillis }} {{ unixEpochNanos __timestamp__ }}"#,
+            "1700000000 1700000000123 1700000000123456789"
+        ),
         (#"{{ date "Mon Jan _2 3:04PM 2006" (unixToTime "1700000000") }}"#, "Tue Nov 14 10:13PM 2023"),
         (#"{{ toDate "2006-01-02" "2024-02-29" | unixEpoch }}"#, "1709164800"),
         (#"{{ toDateInZone "2006-01-02 15:04" "+02:00" "2024-02-29 02:00" | unixEpoch }}"#, "1709164800"),
         (#"{{ ToUpper .name }} {{ .name | ToLower }} {{ title "ab cd" }}"#, "ALICE SMITH alice smith Ab Cd"),
         (#"{{ Replace .name "i" "I" 1 }} {{ replace "i" "I" .name }}"#, "AlIce Smith AlIce SmIth"),
-        (#"{{ Trim "xxaxx" "x" }} {{ TrimLeft "xa" "x" }} {{ TrimRight "ax" "x" }} {{ TrimPrefix "pre-a" "pre-" }} {{ TrimSuffix "a.go" ".go" }} {{ TrimSpace " b " }}"#,
-            "a a a a a b"),
+        (
+            #"{{ Trim "xxaxx" "x" }} {{ TrimLeft "xa" "x" }} {{ TrimRight "ax" "x" }} "#
+                + #"{{ TrimPrefix "pre-a" "pre-" }} {{ TrimSuffix "a.go" ".go" }} {{ TrimSpace " b " }}"#,
+            "a a a a a b"
+        ),
         (#"{{ trimAll "$" "$5$" }} {{ trimPrefix "a" "ab" }} {{ trimSuffix "b" "ab" }} {{ trim " c " }}"#, "5 b a c"),
-        (#"{{ substr 0 5 .name }} {{ trunc -5 .name }} {{ repeat 3 "ab" }} {{ contains "ice" .name }} {{ hasSuffix "th" .name }}"#,
-            "Alice Smith ababab true true"),
+        (
+            #"{{ substr 0 5 .name }} {{ trunc -5 .name }} {{ repeat 3 "ab" }} "#
+                + #"{{ contains "ice" .name }} {{ hasSuffix "th" .name }}"#,
+            "Alice Smith ababab true true"
+        ),
         (#"{{ indent 2 "a" }}{{ nindent 1 "b" }}"#, "  a\n b"),
         (#"{{ alignLeft 4 "ab" }}|{{ alignRight 4 "ab" }}|{{ alignRight 1 "ab" }}"#, "ab  |  ab|b"),
-        (#"{{ regexReplaceAll "(\\w+) (\\w+)" .name "$2 $1" }} {{ regexReplaceAllLiteral "[aeiou]" .name "$1" }}"#,
-            "Smith Alice Al$1c$1 Sm$1th"),
+        (
+            #"{{ regexReplaceAll "(\\w+) (\\w+)" .name "$2 $1" }} {{ regexReplaceAllLiteral "[aeiou]" .name "$1" }}"#,
+            "Smith Alice Al$1c$1 Sm$1th"
+        ),
         (#"{{ count "[aeiou]" .name }}"#, "3"),
-        (#"{{ urlencode "a b&c" }} {{ urldecode "a%20b+c" }} {{ b64enc "hi!" }} {{ b64dec "aGkh" }}"#, "a+b%26c a b c aGkh hi!"),
+        (
+            #"{{ urlencode "a b&c" }} {{ urldecode "a%20b+c" }} {{ b64enc "hi!" }} {{ b64dec "aGkh" }}"#,
+            "a+b%26c a b c aGkh hi!"
+        ),
         (#"{{ default "d" .gone }} {{ .n | default "d" }}"#, "d 42"),
         (#"{{ add 1 2 .n }} {{ sub 5 2 }} {{ mul 2 3 4 }} {{ div 7 2 }} {{ mod 7 2 }}"#, "45 3 24 3 1"),
         (#"{{ addf 1.5 2 }} {{ subf 5 1.5 }} {{ mulf 1.5 2 }} {{ divf 3 2 }}"#, "3.5 3.5 3 1.5"),
-        (#"{{ max 1 3 2 }} {{ min 1 3 2 }} {{ maxf 1.5 3 }} {{ minf 1.5 3 }} {{ ceil 1.2 }} {{ floor 1.8 }} {{ round 1.2345 2 }}"#,
-            "3 1 3 1.5 2 1 1.23"),
-        (#"{{ int "12" }} {{ float64 "1.5" }} {{ bytes "2KB" }} {{ duration "1m30s" }} {{ duration_seconds "500ms" }}"#,
-            "12 1.5 2000 90 0.5"),
+        (
+            #"{{ max 1 3 2 }} {{ min 1 3 2 }} {{ maxf 1.5 3 }} "#
+                + #"{{ minf 1.5 3 }} {{ ceil 1.2 }} {{ floor 1.8 }} {{ round 1.2345 2 }}"#,
+            "3 1 3 1.5 2 1 1.23"
+        ),
+        (
+            #"{{ int "12" }} {{ float64 "1.5" }} {{ bytes "2KB" }} {{ duration "1m30s" }} {{ duration_seconds "500ms" }}"#,
+            "12 1.5 2000 90 0.5"
+        ),
         (#"{{ lt 1 2 }} {{ le 2 2 }} {{ gt 1 2 }} {{ ge "b" "a" }} {{ ne 1 2 }}"#, "true true false true true"),
         (#"{{ printf "%.0f %.1f %.3f" 2.5 0.25 1e21 }}"#, "2 0.2 1000000000000000000000.000"),
         ("{{ div 1 0 }}", "TemplateFormatErr"),
@@ -59,7 +80,9 @@ import Testing
     ]
 
     @Test func templatesWriteWhatGoWrites() async throws {
-        let labels = ["name": "Alice Smith", "n": "42", "list": #"[1,"b",true]"#, "object": #"{"k":"v","in":{"x":1.5}}"#]
+        let labels = [
+            "name": "Alice Smith", "n": "42", "list": #"[1,"b",true]"#, "object": #"{"k":"v","in":{"x":1.5}}"#,
+        ]
         var row = MemoryEvents.Row(0, labels, "the line")
         row.timestamp = 1_700_000_000_123_456_789
         let engine = LogQLEngine(reader: MemoryEvents([row]))

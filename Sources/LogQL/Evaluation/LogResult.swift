@@ -57,7 +57,8 @@ extension Record {
         for field in fields where wanted(field.category) {
             labels.append(
                 Label(
-                    String(decoding: names.value(field.name), as: UTF8.self), String(decoding: value(of: field), as: UTF8.self)))
+                    String(decoding: names.value(field.name), as: UTF8.self),
+                    String(decoding: value(of: field), as: UTF8.self)))
         }
         if withError, !error.isEmpty {
             labels.append(Label("__error__", error))

@@ -16,7 +16,8 @@ extension LogQLEngine {
         try await instant(try LogQLEngine.metric(LogQLEngine.parse(query)), at: time, context: context)
     }
 
-    package func instant(_ metric: MetricExpression, at time: Int64, context: QueryContext) async throws -> MetricResult {
+    package func instant(_ metric: MetricExpression, at time: Int64, context: QueryContext) async throws -> MetricResult
+    {
         try await evaluate(metric, start: time, step: 1_000_000, count: 1, context: context)
     }
 
@@ -41,7 +42,8 @@ extension LogQLEngine {
                 "exceeded maximum resolution of \(options.maximumPoints) points per time series. "
                     + "Try increasing the value of the step parameter")
         }
-        let result = try await evaluate(metric, start: start, step: whole, count: Int(span / whole) + 1, context: context)
+        let result = try await evaluate(
+            metric, start: start, step: whole, count: Int(span / whole) + 1, context: context)
         switch result {
         case .scalar(let value):
             let points = Int(span / whole) + 1
@@ -78,9 +80,10 @@ extension LogQLEngine {
             matrix.removeEmptySeries()
             if options.maximumSeries > 0, matrix.series.count > options.maximumSeries {
                 throw LogQLError.limit(
-                    "maximum number of series (\(options.maximumSeries)) reached for a single query; consider reducing query "
-                        + "cardinality by adding more specific stream selectors, reducing the time range, or aggregating "
-                        + "results with functions like sum(), count() or topk()")
+                    "maximum number of series (\(options.maximumSeries)) reached for a single query; "
+                        + "consider reducing query cardinality by adding more specific stream selectors, "
+                        + "reducing the time range, or aggregating results "
+                        + "with functions like sum(), count() or topk()")
             }
             return .matrix(matrix)
         }
@@ -144,7 +147,8 @@ struct MetricEvaluator {
 
     private func run(_ request: RangeRequest) async throws -> StepMatrix {
         let limit: Int64 = 4_000_000_000_000_000_000
-        guard request.range.range.magnitude <= UInt64(limit) / 2, request.range.offset.magnitude <= UInt64(limit) / 2 else {
+        guard request.range.range.magnitude <= UInt64(limit) / 2, request.range.offset.magnitude <= UInt64(limit) / 2
+        else {
             throw LogQLError.unsupported("a range or offset of more than 63 years cannot be asked for")
         }
         var evaluation = try RangeEvaluation(request, grid: grid, start: start, step: step, context: context)
@@ -204,12 +208,14 @@ struct MetricEvaluator {
                 let numbers = [Double](repeating: b, count: grid.count)
                 return .matrix(
                     try binary(
-                        operation, a, scalar: numbers, scalarOnLeft: false, returnBool: returnsBool, annotations: &notes))
+                        operation, a, scalar: numbers, scalarOnLeft: false, returnBool: returnsBool, annotations: &notes
+                    ))
             case (.scalar(let a), .matrix(let b)):
                 let numbers = [Double](repeating: a, count: grid.count)
                 return .matrix(
                     try binary(
-                        operation, b, scalar: numbers, scalarOnLeft: true, returnBool: returnsBool, annotations: &notes))
+                        operation, b, scalar: numbers, scalarOnLeft: true, returnBool: returnsBool, annotations: &notes)
+                )
             case (.matrix(let a), .matrix(let b)):
                 return .matrix(
                     try binary(operation, a, b, matching: matching, returnBool: returnsBool, annotations: &notes))

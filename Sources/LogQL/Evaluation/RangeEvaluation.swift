@@ -54,7 +54,8 @@ struct RangeEvaluation {
         logs.stages = request.stages
         let planner = ScanPlanner(reader: reader, pushesDown: pushesDown)
         var plan = try await planner.plan(
-            logs, range: TimeRange(start: windows.first, end: windows.end), needed: request.neededLabels, context: context)
+            logs, range: TimeRange(start: windows.first, end: windows.end), needed: request.neededLabels,
+            context: context)
         plan.order = store == .summaries ? .oldestFirst : .any
         var state = self
         let trailer = try await reader.scan(plan, context: context) { batch in
@@ -95,7 +96,8 @@ struct RangeEvaluation {
             if let converted = RangeEvaluation.convert(text, unwrap.conversion) {
                 value = converted
             } else {
-                record.fail("SampleExtractionErr", "cannot convert \(QuotedText.quote(String(decoding: text, as: UTF8.self)))")
+                record.fail(
+                    "SampleExtractionErr", "cannot convert \(QuotedText.quote(String(decoding: text, as: UTF8.self)))")
             }
             for i in unwrapFilters.indices where !unwrapFilters[i].keeps(&record) { return nil }
         }
@@ -103,7 +105,8 @@ struct RangeEvaluation {
             let preserved = record.value(preserveName).map { $0.elementsEqual("true".utf8) } ?? false
             if !preserved {
                 throw LogQLError.pipeline(
-                    error: record.error, details: record.errorDetails, series: record.labelSet({ _ in true }, withError: true))
+                    error: record.error, details: record.errorDetails,
+                    series: record.labelSet({ _ in true }, withError: true))
             }
         }
         return value

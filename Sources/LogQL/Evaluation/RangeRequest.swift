@@ -23,10 +23,14 @@ struct RangeRequest {
     /// An aggregation over this one that can be done while samples are added up; nil where it cannot.
     ///
     /// It saves the series between: `sum by (level) (rate({…} | json [1m]))` has as many of these as there are lines.
-    init?(fusing aggregate: VectorOperator, _ outer: Grouping?, _ operation: RangeOperator, _ range: LogRange, _ inner: Grouping?) {
+    init?(
+        fusing aggregate: VectorOperator, _ outer: Grouping?, _ operation: RangeOperator, _ range: LogRange,
+        _ inner: Grouping?
+    ) {
         guard inner == nil else { return nil }
         switch (aggregate, operation) {
-        case (.sum, .count), (.sum, .rate), (.sum, .bytes), (.sum, .bytesRate), (.sum, .sum), (.min, .minimum), (.max, .maximum):
+        case (.sum, .count), (.sum, .rate), (.sum, .bytes), (.sum, .bytesRate), (.sum, .sum), (.min, .minimum),
+            (.max, .maximum):
             break
         default: return nil
         }

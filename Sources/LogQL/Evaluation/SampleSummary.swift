@@ -70,8 +70,8 @@ struct SampleSummary {
         }
     }
 
-    /// Prometheus' `rate`: the increase between the first and the last sample, stretched to the window's edges where the
-    /// samples come near them.
+    /// Prometheus' `rate`: the increase between the first and the last sample, stretched to the window's edges where
+    /// the samples come near them.
     private func extrapolatedRate(end: Int64, range: Int64) -> Double {
         guard count >= 2, lastTime > firstTime else { return 0 }
         var toStart = Double(firstTime &- (end &- range)) / 1e9

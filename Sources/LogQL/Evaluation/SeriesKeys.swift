@@ -20,7 +20,8 @@ struct SeriesKeys {
     init(_ grouping: Grouping?, removed: String?, names: inout ByteTable) {
         switch grouping {
         case .by(let wanted): selection = .only(wanted.filter { $0 != removed }.map { names.id($0) })
-        case .without(let unwanted): selection = .except(Set((unwanted + (removed.map { [$0] } ?? [])).map { names.id($0) }))
+        case .without(let unwanted):
+            selection = .except(Set((unwanted + (removed.map { [$0] } ?? [])).map { names.id($0) }))
         case .some(.none): selection = .only([])
         case nil: selection = removed.map { .except([names.id($0)]) } ?? .all
         }

@@ -53,7 +53,8 @@ struct Record {
         let base = arena.count
         arena.append(contentsOf: bytes)
         for field in more {
-            fields.append(Field(name: field.name, category: field.category, start: field.start + base, end: field.end + base))
+            fields.append(
+                Field(name: field.name, category: field.category, start: field.start + base, end: field.end + base))
         }
     }
 

@@ -30,8 +30,8 @@ struct RowSource {
             let name = names.id(LabelName.sanitised(column.name))
             if wanted?.contains(name) ?? true { metadata.append(Metadata(column: column, name: name)) }
         }
-        // Of two columns that read alike (`a.b`, `a_b`) the later wins: the one spelled as the query spells it, whatever
-        // the order in which a store hands them over.
+        // Of two columns that read alike (`a.b`, `a_b`) the later wins: the one spelled as the query spells it,
+        // whatever the order in which a store hands them over.
         metadata.sort { a, b in
             let (aIsExact, bIsExact) = (RowSource.isExact(a.column.name), RowSource.isExact(b.column.name))
             return aIsExact == bIsExact ? a.column.name < b.column.name : bIsExact

@@ -47,7 +47,10 @@ struct Lexer {
             if byte == 32 || byte == 9 || byte == 10 || byte == 13 {
                 advance()
             } else if byte == UInt8(ascii: "#") {
-                while let next = peek(), next != 10 { _ = next; advance() }
+                while let next = peek(), next != 10 {
+                    _ = next
+                    advance()
+                }
             } else {
                 return
             }
@@ -97,14 +100,20 @@ struct Lexer {
 
     private mutating func identifier() -> String {
         let start = cursor
-        while let byte = peek(), Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) { _ = byte; advance() }
+        while let byte = peek(), Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) {
+            _ = byte
+            advance()
+        }
         return String(decoding: bytes[start..<cursor], as: UTF8.self)
     }
 
     private mutating func flag() -> String {
         let start = cursor
         advance(2)
-        while let byte = peek(), Lexer.isLetter(byte) || byte == UInt8(ascii: "-") { _ = byte; advance() }
+        while let byte = peek(), Lexer.isLetter(byte) || byte == UInt8(ascii: "-") {
+            _ = byte
+            advance()
+        }
         return String(decoding: bytes[start..<cursor], as: UTF8.self)
     }
 
@@ -133,7 +142,9 @@ struct Lexer {
                 && (bytes[cursor - 1] | 32) == UInt8(ascii: "e") && cursor > begin
                 && bytes[begin..<(cursor - 1)].allSatisfy { ($0 >= 48 && $0 <= 57) || $0 == UInt8(ascii: ".") }
                 && (peek(1).map { $0 >= 48 && $0 <= 57 } ?? false)
-            guard Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") || byte >= 0x80 || isExponentSign
+            guard
+                Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") || byte >= 0x80
+                    || isExponentSign
             else { break }
             advance()
         }

@@ -1,5 +1,5 @@
-internal import Telemetry
 import Patterns
+internal import Telemetry
 internal import Vectors
 
 extension Parser {
@@ -63,7 +63,8 @@ extension Parser {
         let pattern = try string()
         _ = try regularExpression(pattern, at: position)
         try expect(")")
-        return .labelReplace(inner, destination: destination, replacement: replacement, source: source, pattern: pattern)
+        return .labelReplace(
+            inner, destination: destination, replacement: replacement, source: source, pattern: pattern)
     }
 
     mutating func rangeAggregation(_ operation: RangeOperator) throws(LogQLError) -> MetricExpression {

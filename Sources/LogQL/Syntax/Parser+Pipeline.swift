@@ -119,7 +119,9 @@ extension Parser {
             let position = current.position
             let name = try identifier()
             let expression = take("=") ? try string() : name
-            do { try check(expression) } catch { throw position.error("cannot parse expression [\(expression)]: \(error)") }
+            do { try check(expression) } catch {
+                throw position.error("cannot parse expression [\(expression)]: \(error)")
+            }
             out.append(FieldExtraction(name: name, expression: expression))
         } while take(",")
         return out

@@ -1,5 +1,5 @@
-internal import Telemetry
 import Patterns
+internal import Telemetry
 internal import Vectors
 
 /// Recursive descent over LogQL's grammar. Errors are worded as Loki's generated parser words them.
@@ -187,7 +187,8 @@ struct Parser {
             let right = try expression(minimumPrecedence: operation == .power ? level : level + 1)
             guard case .metric(let b) = right else {
                 throw position.error(
-                    "unexpected type for right leg of binary operation (\(operation.rawValue)): a log query has no numbers; "
+                    "unexpected type for right leg of binary operation (\(operation.rawValue)): "
+                        + "a log query has no numbers; "
                         + "wrap it in a range aggregation such as rate()")
             }
             left = .metric(try binary(operation, a, b, matching, returnsBool, at: position))

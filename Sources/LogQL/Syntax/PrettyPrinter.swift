@@ -17,7 +17,8 @@ private func indent(_ level: Int) -> String { String(repeating: "  ", count: lev
 extension LogExpression {
     fileprivate func pretty(_ level: Int) -> String {
         if description.utf8.count <= maximumLine { return indent(level) + description }
-        return ([indent(level) + selectorText] + stages.map { indent(level + 1) + $0.description }).joined(separator: "\n")
+        return ([indent(level) + selectorText] + stages.map { indent(level + 1) + $0.description }).joined(
+            separator: "\n")
     }
 }
 
@@ -37,7 +38,8 @@ extension MetricExpression {
         case .literal, .vector: return indent(level) + description
         case .range(let operation, let parameter, let range, let grouping):
             let head = parameter.map { indent(level + 1) + formatPlain($0) + ",\n" } ?? ""
-            return indent(level) + operation.rawValue + "(\n" + head + range.pretty(level + 1) + "\n" + indent(level) + ")"
+            return indent(level) + operation.rawValue + "(\n" + head + range.pretty(level + 1) + "\n" + indent(level)
+                + ")"
                 + MetricExpression.text(of: grouping)
         case .aggregate(let operation, let parameter, let inner, let grouping):
             let head = parameter.map { indent(level + 1) + "\($0),\n" } ?? ""
@@ -49,7 +51,8 @@ extension MetricExpression {
                 + indent(level) + ")"
         case .labelReplace(let inner, let destination, let replacement, let source, let pattern):
             let rest = [destination, replacement, source, pattern].map { indent(level + 1) + QuotedText.quote($0) }
-            return indent(level) + "label_replace(\n" + ([inner.pretty(level + 1)] + rest).joined(separator: ",\n") + "\n"
+            return indent(level) + "label_replace(\n" + ([inner.pretty(level + 1)] + rest).joined(separator: ",\n")
+                + "\n"
                 + indent(level) + ")"
         }
     }

@@ -15,7 +15,8 @@ extension LogExpression: CustomStringConvertible {
     package var description: String { ([selectorText] + stages.map(\.description)).joined(separator: " ") }
 
     package var selectorText: String {
-        "{" + matchers.map { "\($0.name)\($0.operation.rawValue)\(QuotedText.quote($0.value))" }.joined(separator: ", ") + "}"
+        "{" + matchers.map { "\($0.name)\($0.operation.rawValue)\(QuotedText.quote($0.value))" }.joined(separator: ", ")
+            + "}"
     }
 }
 
@@ -46,7 +47,8 @@ extension Stage: CustomStringConvertible {
     }
 
     private static func text(of fields: [FieldExtraction]) -> String {
-        fields.isEmpty ? "" : " " + fields.map { "\($0.name)=\(QuotedText.quote($0.expression))" }.joined(separator: ",")
+        fields.isEmpty
+            ? "" : " " + fields.map { "\($0.name)=\(QuotedText.quote($0.expression))" }.joined(separator: ",")
     }
 }
 
@@ -76,7 +78,8 @@ extension LabelFilter: CustomStringConvertible {
         case .or(let a, let b): "(\(a) or \(b))"
         case .text(let matcher): "\(matcher.name)\(matcher.operation.rawValue)\(QuotedText.quote(matcher.value))"
         case .number(let name, let comparison, let value): "\(name)\(comparison.rawValue)\(formatPlain(value))"
-        case .duration(let name, let comparison, let value): "\(name)\(comparison.rawValue)\(DurationText.format(value))"
+        case .duration(let name, let comparison, let value):
+            "\(name)\(comparison.rawValue)\(DurationText.format(value))"
         case .bytes(let name, let comparison, let value): "\(name)\(comparison.rawValue)\(ByteCountText.format(value))"
         case .ip(let name, let equal, let text): "\(name)\(equal ? "=" : "!=")ip(\(QuotedText.quote(text)))"
         }

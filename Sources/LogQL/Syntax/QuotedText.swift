@@ -50,7 +50,8 @@ enum QuotedText {
                 out.append(UInt8(truncatingIfNeeded: value))
             case UInt8(ascii: "u"), UInt8(ascii: "U"):
                 let digits = escape == UInt8(ascii: "u") ? 4 : 8
-                guard let value = number(inner, &i, digits: digits, radix: 16), let scalar = Unicode.Scalar(value) else {
+                guard let value = number(inner, &i, digits: digits, radix: 16), let scalar = Unicode.Scalar(value)
+                else {
                     return nil
                 }
                 out.append(contentsOf: String(scalar).utf8)

@@ -35,8 +35,10 @@ struct Token {
 
 enum Keywords {
     static let reserved: Set<String> = [
-        "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "or", "and", "unless", "offset", "unwrap",
-        "json", "logfmt", "regexp", "unpack", "pattern", "line_format", "label_format", "decolorize", "drop", "keep", "ip",
+        "by", "without", "on", "ignoring", "group_left", "group_right", "bool", "or", "and", "unless", "offset",
+        "unwrap",
+        "json", "logfmt", "regexp", "unpack", "pattern", "line_format", "label_format", "decolorize", "drop", "keep",
+        "ip",
         "sum", "avg", "min", "max", "count", "stddev", "stdvar", "topk", "bottomk", "sort", "sort_desc", "approx_topk",
         "label_replace", "vector", "rate", "rate_counter", "count_over_time", "bytes_rate", "bytes_over_time",
         "absent_over_time", "sum_over_time", "avg_over_time", "min_over_time", "max_over_time", "first_over_time",

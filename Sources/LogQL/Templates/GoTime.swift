@@ -8,7 +8,8 @@ enum GoTime {
 
     /// Longest first among those that share a beginning.
     private static let tokens = [
-        "January", "Jan", "Monday", "Mon", "MST", "2006", "-07:00:00", "-07:00", "-0700", "-07", "Z07:00", "Z0700", "01", "02",
+        "January", "Jan", "Monday", "Mon", "MST", "2006", "-07:00:00", "-07:00", "-0700", "-07", "Z07:00", "Z0700",
+        "01", "02",
         "03", "04", "05", "06", "002", "15", "PM", "pm", "_2", "1", "2", "3", "4", "5",
     ]
 
@@ -36,7 +37,8 @@ enum GoTime {
         let shifted = (5 * dayOfYear + 2) / 153
         let month = shifted < 10 ? shifted + 3 : shifted - 9
         return Civil(
-            year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month, day: dayOfYear - (153 * shifted + 2) / 5 + 1)
+            year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month,
+            day: dayOfYear - (153 * shifted + 2) / 5 + 1)
     }
 
     private static func padded(_ value: Int64, _ width: Int, _ fill: String = "0") -> String {
@@ -120,7 +122,8 @@ enum GoTime {
         return String(pattern.prefix(1)) + digits
     }
 
-    /// Nanoseconds; nil where `text` does not fit the layout. A text without zone is UTC, moved by `zoneOffset` seconds.
+    /// Nanoseconds; nil where `text` does not fit the layout. A text without zone is UTC, moved by `zoneOffset`
+    /// seconds.
     static func parse(_ text: String, layout: String, zoneOffset: Int64 = 0) -> Int64? {
         var input = Array(text.utf8)[...]
         var rest = Substring(layout)
@@ -173,7 +176,8 @@ enum GoTime {
                 }
             }
         }
-        guard input.isEmpty, (1...12).contains(date.month), (1...366).contains(date.day), hour < 24, minute < 60, second < 60
+        guard input.isEmpty, (1...12).contains(date.month), (1...366).contains(date.day), hour < 24, minute < 60,
+            second < 60
         else { return nil }
         if let afternoon { hour = hour % 12 + (afternoon ? 12 : 0) }
         let total = days(date) * 86_400 + hour * 3600 + minute * 60 + second - offset
@@ -212,7 +216,8 @@ enum GoTime {
     private static func takeZone(_ input: inout ArraySlice<UInt8>) -> Int64? {
         guard let sign = input.popFirst() else { return nil }
         if sign == UInt8(ascii: "Z") { return 0 }
-        guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"), let hours = takeNumber(&input, width: 2, exact: true)
+        guard sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-"),
+            let hours = takeNumber(&input, width: 2, exact: true)
         else { return nil }
         if input.first == UInt8(ascii: ":") { input = input.dropFirst() }
         let minutes = takeNumber(&input, width: 2, exact: true) ?? 0

@@ -129,7 +129,8 @@ struct TemplateActionParser {
 
     private mutating func fields() -> [String] {
         var names: [String] = []
-        while current == UInt8(ascii: "."), i + 1 < bytes.endIndex, Lexer.isLetter(bytes[i + 1]) || bytes[i + 1] >= 0x80 {
+        while current == UInt8(ascii: "."), i + 1 < bytes.endIndex, Lexer.isLetter(bytes[i + 1]) || bytes[i + 1] >= 0x80
+        {
             i += 1
             names.append(word())
         }
@@ -139,7 +140,9 @@ struct TemplateActionParser {
     private mutating func number() throws(TemplateError) -> TemplateValue {
         let start = i
         i += 1
-        while let byte = current, Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") { i += 1 }
+        while let byte = current, Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") {
+            i += 1
+        }
         let text = String(decoding: bytes[start..<i], as: UTF8.self)
         if let whole = Int64(text) { return .int(whole) }
         if text.hasPrefix("0x"), let whole = Int64(text.dropFirst(2), radix: 16) { return .int(whole) }

@@ -30,7 +30,8 @@ extension TemplateFunction {
             return .double(Double(size))
         default:
             guard let duration = DurationText.parse(arguments[0].text.utf8, calendarUnits: false) else {
-                throw TemplateError("error calling \(rawValue): time: invalid duration \(QuotedText.quote(arguments[0].text))")
+                throw TemplateError(
+                    "error calling \(rawValue): time: invalid duration \(QuotedText.quote(arguments[0].text))")
             }
             return .double(Double(duration) / 1e9)
         }

@@ -5,7 +5,9 @@ extension TemplateFunction {
         switch self {
         case .not: return .bool(!arguments[0].isTrue)
         case .eq:
-            for other in arguments.dropFirst() where try TemplateFunction.equal(arguments[0], other) { return .bool(true) }
+            for other in arguments.dropFirst() where try TemplateFunction.equal(arguments[0], other) {
+                return .bool(true)
+            }
             return .bool(false)
         case .ne: return .bool(!(try TemplateFunction.equal(arguments[0], arguments[1])))
         case .lt: return .bool(try TemplateFunction.less(arguments[0], arguments[1]))
@@ -190,11 +192,13 @@ enum GoFormat {
             case ("X", .int(let number)): return String(number, radix: 16, uppercase: true)
             case ("o", .int(let number)): return String(number, radix: 8)
             case ("b", .int(let number)): return String(number, radix: 2)
-            case ("c", .int(let number)): return UInt32(exactly: number).flatMap(Unicode.Scalar.init).map { String($0) } ?? "\u{fffd}"
+            case ("c", .int(let number)):
+                return UInt32(exactly: number).flatMap(Unicode.Scalar.init).map { String($0) } ?? "\u{fffd}"
             case ("x", .string(let text)):
                 return text.utf8.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
             case ("f", .double(let number)), ("F", .double(let number)):
-                return (flags.contains("+") && number >= 0 ? "+" : "") + FixedPoint.format(number, digits: precision ?? 6)
+                return (flags.contains("+") && number >= 0 ? "+" : "")
+                    + FixedPoint.format(number, digits: precision ?? 6)
             case ("g", .double(let number)): return formatGeneral(number)
             case ("e", .double(let number)): return formatExponent(number)
             case ("T", _): return GoFormat.kind(of: value)

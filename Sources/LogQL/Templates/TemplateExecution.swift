@@ -37,7 +37,9 @@ private struct TemplateRun<Subject: TemplateSubject> {
 
     init(subject: Subject) { self.subject = subject }
 
-    mutating func execute(_ nodes: [TemplateNode], dot: TemplateValue, into out: inout [UInt8]) throws(TemplateError) -> Bool {
+    mutating func execute(_ nodes: [TemplateNode], dot: TemplateValue, into out: inout [UInt8]) throws(TemplateError)
+        -> Bool
+    {
         try flow(nodes, dot, &out) == .goOn
     }
 
@@ -84,7 +86,8 @@ private struct TemplateRun<Subject: TemplateSubject> {
         switch subject {
         case .list(let list): elements = list.enumerated().map { (.int(Int64($0.offset)), $0.element) }
         case .map(let entries): elements = entries.map { (.string($0.key), $0.value) }
-        case .int(let count) where count <= 10_000 && steps < Self.maximumSteps: elements = (0..<max(0, count)).map { (.int($0), .int($0)) }
+        case .int(let count) where count <= 10_000 && steps < Self.maximumSteps:
+            elements = (0..<max(0, count)).map { (.int($0), .int($0)) }
         case .none: break
         default: throw TemplateError("range can't iterate over \(subject.text)")
         }
@@ -100,7 +103,9 @@ private struct TemplateRun<Subject: TemplateSubject> {
         }
     }
 
-    private mutating func evaluate(_ pipeline: TemplatePipeline, _ dot: TemplateValue) throws(TemplateError) -> TemplateValue {
+    private mutating func evaluate(_ pipeline: TemplatePipeline, _ dot: TemplateValue) throws(TemplateError)
+        -> TemplateValue
+    {
         var value: TemplateValue?
         for command in pipeline.commands { value = try evaluate(command, dot, piped: value) }
         let result = value ?? .none
@@ -132,13 +137,15 @@ private struct TemplateRun<Subject: TemplateSubject> {
         switch function {
         case .line: return .string(subject.lineText)
         case .timestamp: return .time(subject.timestamp)
-        case .index where arguments.first == .record && arguments.count == 2: return .string(subject.label(arguments[1].text))
+        case .index where arguments.first == .record && arguments.count == 2:
+            return .string(subject.label(arguments[1].text))
         default: return try function.call(arguments)
         }
     }
 
     private mutating func shortCircuit(
-        _ function: TemplateFunction, _ operands: ArraySlice<TemplateOperand>, _ dot: TemplateValue, _ piped: TemplateValue?
+        _ function: TemplateFunction, _ operands: ArraySlice<TemplateOperand>, _ dot: TemplateValue,
+        _ piped: TemplateValue?
     ) throws(TemplateError) -> TemplateValue {
         var last = TemplateValue.none
         for argument in operands {
@@ -148,7 +155,9 @@ private struct TemplateRun<Subject: TemplateSubject> {
         return piped ?? last
     }
 
-    private mutating func operand(_ operand: TemplateOperand, _ dot: TemplateValue) throws(TemplateError) -> TemplateValue {
+    private mutating func operand(_ operand: TemplateOperand, _ dot: TemplateValue) throws(TemplateError)
+        -> TemplateValue
+    {
         switch operand {
         case .literal(let value): return value
         case .field(let names): return member(names[...], of: dot)

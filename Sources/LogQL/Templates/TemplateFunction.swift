@@ -12,7 +12,8 @@ enum TemplateFunction: String, Sendable {
     case oldTrimPrefix = "TrimPrefix"
     case oldTrimSuffix = "TrimSuffix"
     case oldTrimSpace = "TrimSpace"
-    case lower, upper, title, trunc, substr, contains, hasPrefix, hasSuffix, indent, nindent, replace, `repeat`, trim, trimAll
+    case lower, upper, title, trunc, substr, contains, hasPrefix, hasSuffix, indent, nindent, replace, `repeat`, trim,
+        trimAll
     case trimPrefix, trimSuffix, alignLeft, alignRight, regexReplaceAll, regexReplaceAllLiteral, count
     case urlencode, urldecode, b64enc, b64dec, fromJson, `default`
     case int, float64, add, sub, mul, div, mod, addf, subf, mulf, divf, max, min, maxf, minf, ceil, floor, round
@@ -24,7 +25,9 @@ enum TemplateFunction: String, Sendable {
         let (least, most) = arity
         guard arguments.count >= least, arguments.count <= most else {
             throw TemplateError(
-                "wrong number of args for \(rawValue): want \(least == most ? "\(least)" : "at least \(least)") got \(arguments.count)")
+                "wrong number of args for \(rawValue): want "
+                    + (least == most ? "\(least)" : "at least \(least)") + " got \(arguments.count)"
+            )
         }
         switch self {
         case .and, .or, .not, .eq, .ne, .lt, .le, .gt, .ge, .index, .len, .slice, .print, .println, .printf, .default:
@@ -42,12 +45,14 @@ enum TemplateFunction: String, Sendable {
     private var arity: (Int, Int) {
         switch self {
         case .now: (0, 0)
-        case .not, .len, .oldLower, .oldUpper, .oldTrimSpace, .lower, .upper, .title, .trim, .urlencode, .urldecode, .b64enc,
+        case .not, .len, .oldLower, .oldUpper, .oldTrimSpace, .lower, .upper, .title, .trim, .urlencode, .urldecode,
+            .b64enc,
             .b64dec, .fromJson, .int, .float64, .ceil, .floor, .bytes, .duration, .durationSeconds, .unixEpoch,
             .unixEpochMillis, .unixEpochNanos, .unixToTime:
             (1, 1)
         case .ne, .lt, .le, .gt, .ge, .trunc, .oldTrim, .oldTrimLeft, .oldTrimRight, .oldTrimPrefix, .oldTrimSuffix,
-            .contains, .hasPrefix, .hasSuffix, .indent, .nindent, .repeat, .trimAll, .trimPrefix, .trimSuffix, .alignLeft,
+            .contains, .hasPrefix, .hasSuffix, .indent, .nindent, .repeat, .trimAll, .trimPrefix, .trimSuffix,
+            .alignLeft,
             .alignRight, .count, .sub, .div, .mod, .toDate, .date:
             (2, 2)
         case .eq: (2, 64)

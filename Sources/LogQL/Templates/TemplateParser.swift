@@ -137,7 +137,9 @@ struct TemplateParser {
             if next == "if" || next == "with" {
                 depth += 1
                 defer { depth -= 1 }
-                guard depth <= TemplateParser.maximumDepth else { throw TemplateError("the template is nested too deeply") }
+                guard depth <= TemplateParser.maximumDepth else {
+                    throw TemplateError("the template is nested too deeply")
+                }
                 otherwise = [try control(next, more.dropFirst(next.utf8.count), insideLoop: insideLoop)]
             } else {
                 guard more.isEmpty else { throw TemplateError("unexpected text after {{else}}") }

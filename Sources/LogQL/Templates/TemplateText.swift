@@ -20,7 +20,8 @@ extension TemplateFunction {
         case .oldTrimSuffix: return .string(TemplateFunction.withoutSuffix(texts[0], texts[1]))
         case .trimPrefix: return .string(TemplateFunction.withoutPrefix(texts[1], texts[0]))
         case .trimSuffix: return .string(TemplateFunction.withoutSuffix(texts[1], texts[0]))
-        case .contains: return .bool(texts[0].isEmpty || ByteSearch.find(Array(texts[0].utf8), in: Array(last.utf8)) != nil)
+        case .contains:
+            return .bool(texts[0].isEmpty || ByteSearch.find(Array(texts[0].utf8), in: Array(last.utf8)) != nil)
         case .hasPrefix: return .bool(last.utf8.starts(with: texts[0].utf8))
         case .hasSuffix: return .bool(last.utf8.reversed().starts(with: texts[0].utf8.reversed()))
         case .replace: return .string(TemplateFunction.replace(last, texts[0], texts[1], limit: -1))
@@ -42,11 +43,15 @@ extension TemplateFunction {
         case .regexReplaceAll, .regexReplaceAllLiteral, .count: return try callPattern(texts)
         case .urlencode: return .string(URLText.encode(last))
         case .urldecode:
-            guard let text = URLText.decode(last) else { throw TemplateError("error calling urldecode: invalid URL escape") }
+            guard let text = URLText.decode(last) else {
+                throw TemplateError("error calling urldecode: invalid URL escape")
+            }
             return .string(text)
         case .b64enc: return .string(Base64Text.encode(Array(last.utf8)))
         case .b64dec:
-            guard let bytes = Base64Text.decode(last) else { throw TemplateError("error calling b64dec: illegal base64 data") }
+            guard let bytes = Base64Text.decode(last) else {
+                throw TemplateError("error calling b64dec: illegal base64 data")
+            }
             return .string(String(decoding: bytes, as: UTF8.self))
         default:  // fromJson
             guard let value = JSONTemplateValue.parse(Array(last.utf8)) else {
@@ -105,7 +110,8 @@ extension TemplateFunction {
     }
 
     private static func withoutPrefix(_ text: String, _ prefix: String) -> String {
-        text.utf8.starts(with: prefix.utf8) ? String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : text
+        text.utf8.starts(with: prefix.utf8)
+            ? String(decoding: text.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : text
     }
 
     private static func withoutSuffix(_ text: String, _ suffix: String) -> String {

@@ -22,7 +22,8 @@ enum URLText {
             if byte == UInt8(ascii: "+") {
                 out.append(32)
             } else if byte == UInt8(ascii: "%") {
-                guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) else {
+                guard rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+                else {
                     return nil
                 }
                 out.append(value)

@@ -52,10 +52,12 @@ struct MemoryEvents: EventReader {
         case .compare(let column, .equal, let wanted): return value(row, column) == wanted
         case .compare: return false
         case .isAny(let column, let wanted): return value(row, column).map(wanted.contains) ?? false
-        case .contains(let column, let bytes): return text(value(row, column)).map { ByteSearch.find(bytes, in: $0) != nil } ?? false
+        case .contains(let column, let bytes):
+            return text(value(row, column)).map { ByteSearch.find(bytes, in: $0) != nil } ?? false
         case .matches(let column, let pattern, let anchored):
             let expression = try expression(pattern)
-            return text(value(row, column)).map { anchored ? expression.matchesWhole($0) : expression.isFound(in: $0) } ?? false
+            return text(value(row, column)).map { anchored ? expression.matchesWhole($0) : expression.isFound(in: $0) }
+                ?? false
         }
     }
 
@@ -64,7 +66,8 @@ struct MemoryEvents: EventReader {
     ) async throws -> ScanTrailer {
         let matchers = try plan.matchers.map { try CompiledMatcher($0) }
         var found: [(sequence: Int, row: Row)] = []
-        for (sequence, row) in rows.enumerated() where plan.range.contains(row.timestamp) && matchers.matches(row.group.labels) {
+        for (sequence, row) in rows.enumerated()
+        where plan.range.contains(row.timestamp) && matchers.matches(row.group.labels) {
             if try MemoryEvents.holds(plan.predicate, row) { found.append((sequence, row)) }
         }
         found.sort { ($0.row.timestamp, $0.sequence) < ($1.row.timestamp, $1.sequence) }
@@ -108,7 +111,8 @@ struct MemoryEvents: EventReader {
         Set(try selected(query).flatMap { ($0.fields + $0.group.shared).map(\.key) }).sorted()
     }
 
-    func fieldValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) async throws -> [AttributeValue] { [] }
+    func fieldValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) async throws -> [AttributeValue]
+    { [] }
 }
 
 extension MemoryEvents.Row {

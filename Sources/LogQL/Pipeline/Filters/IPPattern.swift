@@ -23,7 +23,8 @@ struct IPPattern: Sendable, Hashable {
         } else if let dash = bytes.firstIndex(of: UInt8(ascii: "-")) {
             let first = bytes[..<dash].filter { $0 != 32 }
             let second = bytes[(dash + 1)...].filter { $0 != 32 }
-            guard let low = IPPattern.address(first[...]), let high = IPPattern.address(second[...]), low.count == high.count,
+            guard let low = IPPattern.address(first[...]), let high = IPPattern.address(second[...]),
+                low.count == high.count,
                 !high.lexicographicallyPrecedes(low)
             else { return nil }
             self.init(low, high)
@@ -56,7 +57,9 @@ struct IPPattern: Sendable, Hashable {
             while i < line.endIndex, isPart(line[i]) { i += 1 }
             var run = line[start..<i]
             // A sentence's end or a port is no part of the address.
-            while let last = run.last, last == UInt8(ascii: ".") || last == UInt8(ascii: ":"), !run.suffix(2).elementsEqual("::".utf8) {
+            while let last = run.last, last == UInt8(ascii: ".") || last == UInt8(ascii: ":"),
+                !run.suffix(2).elementsEqual("::".utf8)
+            {
                 run.removeLast()
             }
             if run.count >= 3, matches(run) { return true }
@@ -77,7 +80,8 @@ struct IPPattern: Sendable, Hashable {
     private static func v4(_ text: ArraySlice<UInt8>) -> [UInt8]? {
         var out: [UInt8] = []
         for part in text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-            guard !part.isEmpty, part.count <= 3, part.allSatisfy({ $0 >= 48 && $0 <= 57 }), part.count == 1 || part.first != 48
+            guard !part.isEmpty, part.count <= 3, part.allSatisfy({ $0 >= 48 && $0 <= 57 }),
+                part.count == 1 || part.first != 48
             else { return nil }
             guard out.count < 4, let value = UInt8(String(decoding: part, as: UTF8.self)) else { return nil }
             out.append(value)

@@ -102,7 +102,9 @@ struct LabelTest {
         case failure(String)
     }
 
-    private static func quote(_ value: ArraySlice<UInt8>) -> String { QuotedText.quote(String(decoding: value, as: UTF8.self)) }
+    private static func quote(_ value: ArraySlice<UInt8>) -> String {
+        QuotedText.quote(String(decoding: value, as: UTF8.self))
+    }
 
     /// Only text conditions drop a line that already has an error, so that the reader sees it.
     private func compare(_ name: Int, _ record: inout Record, _ body: (ArraySlice<UInt8>) -> Outcome) -> Bool {

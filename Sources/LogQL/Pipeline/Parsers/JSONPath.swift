@@ -21,7 +21,9 @@ struct JSONPath: Sendable, Hashable {
         while let first = rest.first {
             switch first {
             case UInt8(ascii: "["):
-                guard let close = rest.firstIndex(of: UInt8(ascii: "]")) else { throw PatternSyntaxError("missing closing ]") }
+                guard let close = rest.firstIndex(of: UInt8(ascii: "]")) else {
+                    throw PatternSyntaxError("missing closing ]")
+                }
                 let inner = rest[rest.index(after: rest.startIndex)..<close]
                 if inner.first == UInt8(ascii: "\"") {
                     guard let end = rest.dropFirst(2).firstIndex(of: UInt8(ascii: "\"")), end + 1 < rest.endIndex,
@@ -31,7 +33,8 @@ struct JSONPath: Sendable, Hashable {
                     rest = rest[(end + 2)...]
                 } else {
                     guard let index = Int(String(decoding: inner, as: UTF8.self)), index >= 0 else {
-                        throw PatternSyntaxError("unexpected \(QuotedText.quote(String(decoding: inner, as: UTF8.self))) in brackets")
+                        throw PatternSyntaxError(
+                            "unexpected \(QuotedText.quote(String(decoding: inner, as: UTF8.self))) in brackets")
                     }
                     steps.append(.index(index))
                     rest = rest[(close + 1)...]
@@ -53,7 +56,8 @@ struct JSONPath: Sendable, Hashable {
         self.steps = steps
     }
 
-    /// Appends what stands at the path: the text of a string, the raw JSON of anything else. False where there is nothing.
+    /// Appends what stands at the path: the text of a string, the raw JSON of anything else. False where there is
+    /// nothing.
     func extract(_ line: ArraySlice<UInt8>, into out: inout [UInt8]) -> Bool {
         var place = line.startIndex..<line.endIndex
         for step in steps {

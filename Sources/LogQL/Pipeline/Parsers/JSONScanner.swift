@@ -148,7 +148,8 @@ struct JSONScanner {
             case UInt8(ascii: "u"):
                 var scalar = unit(inner, at: i)
                 i = min(inner.endIndex, i + 4)
-                if let high = scalar, high >= 0xd800, high < 0xdc00, i + 1 < inner.endIndex, inner[i] == UInt8(ascii: "\\"),
+                if let high = scalar, high >= 0xd800, high < 0xdc00, i + 1 < inner.endIndex,
+                    inner[i] == UInt8(ascii: "\\"),
                     inner[i + 1] == UInt8(ascii: "u"), let low = unit(inner, at: i + 2), low >= 0xdc00, low < 0xe000
                 {
                     scalar = 0x10000 + (high - 0xd800) << 10 + (low - 0xdc00)
