@@ -42,31 +42,31 @@ import Testing
         }
 
         for size in [1, 1, 7, 300, 2, 500] { try await add(size) }
-        try await compare("in memory", 40)
+        try await compare("in memory", 13)
         try await store.seal()
-        try await compare("sealed", 60)
+        try await compare("sealed", 20)
         for size in [2500, 3, 40] { try await add(size) }
-        try await compare("sealed and in memory", 30)
+        try await compare("sealed and in memory", 10)
         for size in [20, 200, 300] {
             try await store.seal()
             try await add(size)
         }
         try await store.seal()
-        try await compare("in several parts", 30)
+        try await compare("in several parts", 10)
         let before = await store.health(of: table).parts
         try await store.maintain(now: 0)
         #expect(await store.health(of: table).parts < before)
-        try await compare("merged", 40)
+        try await compare("merged", 13)
         try await add(50)
-        try await compare("merged and in memory", 10)
+        try await compare("merged and in memory", 8)
         store = try EmbeddedEventStore(
             opening: DataFolder(simulated: "/data", fileSystem: files, catalog: catalog), options: options)
-        try await compare("opened again", 30)
+        try await compare("opened again", 10)
         try await add(10)
         try await store.close()
         store = try EmbeddedEventStore(
             opening: DataFolder(simulated: "/data", fileSystem: files, catalog: catalog), options: options)
-        try await compare("closed and opened again", 20)
+        try await compare("closed and opened again", 8)
         try await compareNames(store, model, table)
         #expect(await store.health(of: table).problems == [])
         #expect(await store.health(of: table).rows == model.count)

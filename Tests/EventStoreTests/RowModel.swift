@@ -63,10 +63,16 @@ struct ModelRow: Hashable {
     static func holds(_ text: [UInt8], _ needle: String) -> Bool { holds(text, Array(needle.utf8)) }
 
     static func holds(_ text: [UInt8], _ needle: [UInt8]) -> Bool {
-        needle.isEmpty || text.withUnsafeBytes { text in
-            needle.withUnsafeBytes { needle in
-                memmem(text.baseAddress, text.count, needle.baseAddress, needle.count) != nil
+        guard let first = needle.first else { return true }
+        return text.withUnsafeBytes { text in
+            var at = 0
+            while text.count - at >= needle.count, let base = text.baseAddress {
+                guard let found = memchr(base + at, Int32(first), text.count - at - needle.count + 1) else { return false }
+                at = UnsafeRawPointer(found) - base
+                if memcmp(found, needle, needle.count) == 0 { return true }
+                at += 1
             }
+            return false
         }
     }
 
