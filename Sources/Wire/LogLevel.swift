@@ -89,7 +89,8 @@ package enum LogLevel: String, Sendable, CaseIterable {
     private static func isKey(_ word: ArraySlice<UInt8>) -> Bool {
         guard word.count == 3 || word.count == 5 || word.count == 8 || word.count == 12 else { return false }
         let lower = word.lazy.map { $0 | 0x20 }
-        return lower.elementsEqual("level".utf8) || lower.elementsEqual("lvl".utf8) || lower.elementsEqual("severity".utf8)
+        return lower.elementsEqual("level".utf8) || lower.elementsEqual("lvl".utf8)
+            || lower.elementsEqual("severity".utf8)
     }
 
     private static func firstWord(_ line: ArraySlice<UInt8>) -> LogLevel? {

@@ -1,6 +1,7 @@
 /// Why bytes from outside could not be read, and where.
 package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// `offset` counts bytes from the start of the message; `path` holds the field numbers from the outermost message inwards.
+    /// `offset` counts bytes from the start of the message; `path` holds the field numbers from the outermost
+    /// message inwards.
     case protobuf(ProtobufFault, offset: Int, path: [Int])
     /// `offset` counts bytes from 0; `line` and `column` from 1, the column in bytes.
     case json(String, offset: Int, line: Int, column: Int)

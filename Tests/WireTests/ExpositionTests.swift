@@ -23,13 +23,14 @@ import Testing
             """
         let good = text.replacingOccurrences(of: "other{le=\"1\"} 0x", with: "other{le=\"1\"} +Inf")
         let result = try ExpositionParser.parse(Array(good.utf8), format: .text004, defaultTimestamp: 0)
-        #expect(result.samples.map(\.labels) == [
-            LabelSet(["__name__": "a_total", "b": "x\"y\n"]), LabelSet(["__name__": "spaced", "d": "1"]),
-            // Only lines after a TYPE that has bounds are respelled.
-            LabelSet(["__name__": "h_bucket", "le": "1.0"]), LabelSet(["__name__": "h_bucket", "le": "+Inf"]),
-            LabelSet(["__name__": "utf8.name", "key with space": "v"]), LabelSet(["__name__": "only.name"]),
-            LabelSet(["__name__": "other", "le": "1.0"]),
-        ])
+        #expect(
+            result.samples.map(\.labels) == [
+                LabelSet(["__name__": "a_total", "b": "x\"y\n"]), LabelSet(["__name__": "spaced", "d": "1"]),
+                // Only lines after a TYPE that has bounds are respelled.
+                LabelSet(["__name__": "h_bucket", "le": "1.0"]), LabelSet(["__name__": "h_bucket", "le": "+Inf"]),
+                LabelSet(["__name__": "utf8.name", "key with space": "v"]), LabelSet(["__name__": "only.name"]),
+                LabelSet(["__name__": "other", "le": "1.0"]),
+            ])
         #expect(result.samples.map(\.timestamp) == [1_700_000_000_123, nil, nil, nil, nil, nil, nil])
         #expect(result.samples[1].value == 0.004 && result.samples[4].value.bitPattern == SpecialValue.ordinaryNaNBits)
         #expect(result.metadata.first == MetricMetadata(name: "a_total", kind: .counter, help: "with \\ and \n"))
@@ -49,9 +50,12 @@ import Testing
                 try ExpositionParser.parse(Array(bad.utf8), format: .text004, defaultTimestamp: 0)
             }
         }
-        #expect(throws: WireError.self) { try ExpositionParser.parse(Array("a 1\n".utf8), format: .openMetrics1, defaultTimestamp: 0) }
+        #expect(throws: WireError.self) {
+            try ExpositionParser.parse(Array("a 1\n".utf8), format: .openMetrics1, defaultTimestamp: 0)
+        }
         let types: [(String?, ExpositionFormat?)] = [
-            ("text/plain; version=0.0.4; charset=utf-8", .text004), ("text/plain", .text004), (nil, nil), ("text/html", nil),
+            ("text/plain; version=0.0.4; charset=utf-8", .text004), ("text/plain", .text004), (nil, nil),
+            ("text/html", nil),
             ("application/openmetrics-text; version=1.0.0; charset=utf-8", .openMetrics1),
         ]
         for (type, format) in types { #expect(ExpositionFormat.negotiate(contentType: type) == format) }
@@ -63,7 +67,10 @@ import Testing
         writer.sample("a_total", [Label("b", "x\"y\n\\")], 1e21)
         writer.sample("g", [], -.infinity, timestamp: 12)
         let result = try ExpositionParser.parse(writer.bytes, format: .text004, defaultTimestamp: 0)
-        #expect(result.samples.map(\.labels) == [LabelSet(["__name__": "a_total", "b": "x\"y\n\\"]), LabelSet(["__name__": "g"])])
+        #expect(
+            result.samples.map(\.labels) == [
+                LabelSet(["__name__": "a_total", "b": "x\"y\n\\"]), LabelSet(["__name__": "g"]),
+            ])
         #expect(result.samples.map(\.value) == [1e21, -.infinity] && result.samples[1].timestamp == 12)
         #expect(result.metadata == [MetricMetadata(name: "a_total", kind: .counter, help: "with \\ and \n")])
     }
@@ -73,11 +80,15 @@ import Testing
             (1, "1", "1", "1.0", "1"), (0.1, "0.1", "0.1", "0.1", "0.1"), (1e6, "1000000", "1e+06", "1e+06", "1000000"),
             (123_456_789, "123456789", "1.23456789e+08", "1.23456789e+08", "123456789"),
             (1e21, "1000000000000000000000", "1e+21", "1e+21", "1e+21"), (1e-5, "0.00001", "1e-05", "1e-05", "0.00001"),
-            (1e-7, "0.0000001", "1e-07", "1e-07", "1e-7"), (-0.0, "-0", "-0", "-0.0", "-0"), (100_000, "100000", "100000", "100000.0", "100000"),
-            (0, "0", "0", "0.0", "0"), (.infinity, "+Inf", "+Inf", "+Inf", "+Inf"), (-2.5e-10, "-0.00000000025", "-2.5e-10", "-2.5e-10", "-2.5e-10"),
+            (1e-7, "0.0000001", "1e-07", "1e-07", "1e-7"), (-0.0, "-0", "-0", "-0.0", "-0"),
+            (100_000, "100000", "100000", "100000.0", "100000"),
+            (0, "0", "0", "0.0", "0"), (.infinity, "+Inf", "+Inf", "+Inf", "+Inf"),
+            (-2.5e-10, "-0.00000000025", "-2.5e-10", "-2.5e-10", "-2.5e-10"),
         ]
         for (value, plain, general, label, json) in spelled {
-            let styles: [(FloatText.Style, String)] = [(.plain, plain), (.general, general), (.label, label), (.json, json)]
+            let styles: [(FloatText.Style, String)] = [
+                (.plain, plain), (.general, general), (.label, label), (.json, json),
+            ]
             for (style, wanted) in styles { #expect(FloatText.string(value, style) == wanted) }
         }
         var random = SeededGenerator(seed: 11)
@@ -93,15 +104,19 @@ import Testing
         for bad in ["", "+", ".", "e5", "1e", "1e+", "0x1", "1_0", "1 ", "infx", "--1", "1.2.3", "nan1", "0b1"] {
             #expect(FloatParser.parse(bad) == nil, "\(bad)")
         }
-        for (text, value) in [("+Inf", Double.infinity), ("-inf", -.infinity), (".5", 0.5), ("5.", 5), ("00012", 12), ("1e400", .infinity)] {
+        for (text, value) in [
+            ("+Inf", Double.infinity), ("-inf", -.infinity), (".5", 0.5), ("5.", 5), ("00012", 12),
+            ("1e400", .infinity),
+        ] {
             #expect(FloatParser.parse(text) == value, "\(text)")
         }
     }
 
     @Test func openMetricsAuthorsAgreeOnWhatIsValid() throws {
-        let folder = ProcessInfo.processInfo.environment["NEEDLETAIL_CONFORMANCE"]
+        let folder =
+            ProcessInfo.processInfo.environment["NEEDLETAIL_CONFORMANCE"]
             ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-                .deletingLastPathComponent().appendingPathComponent("../shared/conformance").path
+            .deletingLastPathComponent().appendingPathComponent("../shared/conformance").path
         let root = URL(fileURLWithPath: folder).appendingPathComponent("openmetrics")
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: root.path) else {
             print("OpenMetrics conformance skipped: no data at \(root.path)")
@@ -116,7 +131,8 @@ import Testing
                 let description = try JSONSerialization.jsonObject(with: json) as? [String: Any],
                 let shouldParse = description["shouldParse"] as? Bool
             else { continue }
-            let parsed = try? ExpositionParser.parse(Array(input), format: .openMetrics1, defaultTimestamp: 0, strict: true)
+            let parsed = try? ExpositionParser.parse(
+                Array(input), format: .openMetrics1, defaultTimestamp: 0, strict: true)
             if (parsed != nil) == shouldParse { passed += 1 } else { wrong.append(name) }
         }
         print("OpenMetrics conformance: \(passed) of \(passed + wrong.count), wrong: \(wrong)")

@@ -11,7 +11,9 @@ private func dump(_ batch: EventBatch) -> [String] {
     var lines = batch.groups.map { "\($0.labels) \($0.shared)" }
     lines.append("\(batch.timestamps) \(batch.groupOfRow)")
     for column in batch.columns.sorted(by: { $0.name < $1.name }) {
-        for index in 0..<column.count { lines.append("\(column.name)[\(column.rows[index])] = \(column.value(at: index))") }
+        for index in 0..<column.count {
+            lines.append("\(column.name)[\(column.rows[index])] = \(column.value(at: index))")
+        }
     }
     return lines
 }
@@ -49,7 +51,9 @@ private func model(_ value: AnyValue) -> AttributeValue {
             for resource in request.resourceSpans {
                 for scope in resource.scopeSpans {
                     for span in scope.spans {
-                        guard span.traceID.count == 16, span.traceID.contains(where: { $0 != 0 }), span.spanID.count == 8 else {
+                        guard span.traceID.count == 16, span.traceID.contains(where: { $0 != 0 }),
+                            span.spanID.count == 8
+                        else {
                             rejected += 1
                             continue
                         }
@@ -60,12 +64,18 @@ private func model(_ value: AnyValue) -> AttributeValue {
                         #expect(batch.value("span:kind", row: row) == .int(Int64(span.kind.rawValue)))
                         #expect(batch.value("span:status", row: row) == .int(Int64(span.status.code.rawValue)))
                         let hasParent = span.parentSpanID.contains { $0 != 0 }
-                        #expect(batch.value("span:parentID", row: row) == (hasParent ? .bytes(Array(span.parentSpanID)) : nil))
-                        let ran = span.endTimeUnixNano > span.startTimeUnixNano ? span.endTimeUnixNano - span.startTimeUnixNano : 0
+                        #expect(
+                            batch.value("span:parentID", row: row)
+                                == (hasParent ? .bytes(Array(span.parentSpanID)) : nil))
+                        let ran =
+                            span.endTimeUnixNano > span.startTimeUnixNano
+                            ? span.endTimeUnixNano - span.startTimeUnixNano : 0
                         #expect(batch.value("span:duration", row: row) == .int(Int64(ran)))
                         #expect(batch.timestamps[row] == Int64(span.startTimeUnixNano))
                         for pair in span.attributes {
-                            #expect(batch.value("span.\(pair.key)", row: row) == model(pair.value), "seed \(seed) \(pair.key)")
+                            #expect(
+                                batch.value("span.\(pair.key)", row: row) == model(pair.value),
+                                "seed \(seed) \(pair.key)")
                         }
                         let group = batch.groups[Int(batch.groupOfRow[row])]
                         for pair in resource.resource.attributes {
@@ -78,12 +88,17 @@ private func model(_ value: AnyValue) -> AttributeValue {
                             Issue.record("events are not an array, seed \(seed)")
                             continue
                         }
-                        #expect(events == span.events.map { event in
-                            .map([
-                                Attribute("name", .string(event.name)), Attribute("time", .int(Int64(event.timeUnixNano))),
-                                Attribute("attributes", .map(event.attributes.map { Attribute($0.key, model($0.value)) })),
-                            ])
-                        })
+                        #expect(
+                            events
+                                == span.events.map { event in
+                                    .map([
+                                        Attribute("name", .string(event.name)),
+                                        Attribute("time", .int(Int64(event.timeUnixNano))),
+                                        Attribute(
+                                            "attributes",
+                                            .map(event.attributes.map { Attribute($0.key, model($0.value)) })),
+                                    ])
+                                })
                         row += 1
                     }
                 }
@@ -126,7 +141,8 @@ private func model(_ value: AnyValue) -> AttributeValue {
             let noise = (0..<Int(seed % 60)).map { _ in UInt8.random(in: 0...255, using: &messages.random) }
             var deltas = DeltaAccumulator()
             for bytes in [
-                messages.mutated(Array(try traces.serializedData())), messages.mutated(Array(try logs.serializedData())),
+                messages.mutated(Array(try traces.serializedData())),
+                messages.mutated(Array(try logs.serializedData())),
                 messages.mutated(Array(try metrics.serializedData())), noise,
             ] {
                 let ours = try? OTLPTraces.decode(protobuf: bytes)
@@ -179,13 +195,16 @@ private func model(_ value: AnyValue) -> AttributeValue {
         let batch = try OTLPLogs.decode(json: Array(json.utf8), now: 99).batch
         #expect(batch.timestamps == [17, 18, 99])
         #expect(batch.groups.map(\.labels) == [LabelSet(["service_name": "cart", "k8s_pod_name": "cart-1"])])
-        #expect(batch.groups[0].shared == [
-            Attribute("host.arch", .string("amd64")), Attribute("scope_name", .string("lib")),
-            Attribute("scope_version", .string("2")),
-        ])
+        #expect(
+            batch.groups[0].shared == [
+                Attribute("host.arch", .string("amd64")), Attribute("scope_name", .string("lib")),
+                Attribute("scope_version", .string("2")),
+            ])
         let expected: [(String, Int, AttributeValue?)] = [
-            ("log:line", 0, .string("failed")), ("log:line", 1, .string("{\"level\":\"warn\"}")), ("log:line", 2, .string("-3")),
-            ("http.status", 0, .int(500)), ("user_id", 0, .int(7)), ("tags", 0, .string("[\"a\",1.5]")), ("user", 0, nil),
+            ("log:line", 0, .string("failed")), ("log:line", 1, .string("{\"level\":\"warn\"}")),
+            ("log:line", 2, .string("-3")),
+            ("http.status", 0, .int(500)), ("user_id", 0, .int(7)), ("tags", 0, .string("[\"a\",1.5]")),
+            ("user", 0, nil),
             ("trace_id", 0, .string("0102030405060708090a0b0c0d0e0f10")), ("span_id", 0, .string("0102030405060708")),
             ("severity_number", 0, .int(17)), ("severity_text", 0, .string("Oops")), ("flags", 0, .int(1)),
             ("detected_level", 0, .string("error")), ("detected_level", 1, .string("warn")),
@@ -199,8 +218,10 @@ private func model(_ value: AnyValue) -> AttributeValue {
             ("http.server.duration", "ms", .other, "http_server_duration_milliseconds"),
             ("http.requests", "{request}", .monotonicSum, "http_requests_total"),
             ("total.bytes", "By", .monotonicSum, "bytes_total"), ("cpu.load", "1", .gauge, "cpu_load_ratio"),
-            ("net.io", "By/s", .gauge, "net_io_bytes_per_second"), ("5xx", "", .gauge, "_5xx"), ("a..b__c", "", .gauge, "a_b_c"),
-            ("odd", "widgets", .gauge, "odd_widgets"), ("memory_bytes", "By", .gauge, "memory_bytes"), ("…", "", .gauge, ""),
+            ("net.io", "By/s", .gauge, "net_io_bytes_per_second"), ("5xx", "", .gauge, "_5xx"),
+            ("a..b__c", "", .gauge, "a_b_c"),
+            ("odd", "widgets", .gauge, "odd_widgets"), ("memory_bytes", "By", .gauge, "memory_bytes"),
+            ("…", "", .gauge, ""),
             ("ns:name", "%", .gauge, "ns:name_percent"),
         ]
         for (name, unit, kind, wanted) in names { #expect(MetricNaming.name(name, unit: unit, kind: kind) == wanted) }
@@ -242,7 +263,8 @@ private func model(_ value: AnyValue) -> AttributeValue {
         #expect(value(first.batch, ["__name__": "gone"]).map(SpecialValue.isStaleMarker) == true)
         #expect(first.batch.exemplars.map { first.batch.series[Int($0.series)]["le"] } == ["2.5"])
         let total = try #require(second.batch.histograms.first?.histogram)
-        // Scale 9 is halved once: OTLP indices -3, -2 and 4 become -2, -1 and 2, and Prometheus counts from one higher.
+        // Scale 9 is halved once: OTLP indices -3, -2 and 4 become -2, -1 and 2, and Prometheus counts from one
+        // higher.
         #expect(total.schema == 8 && total.count == 10 && total.zeroCount == 2)
         #expect(total.positiveSpans == [.init(offset: -1, length: 5)] && total.positiveBuckets == [2, 2, 0, 0, 4])
         let again = try OTLPMetrics.decode(json: Array(json(2000).utf8), now: 0, deltas: &deltas)

@@ -20,7 +20,9 @@ struct RandomMessages {
     }
 
     mutating func text() -> String {
-        pick(["", "a", "checkout", "naïve ☃", "quote\"back\\slash\n\ttab", "\u{1}", String(repeating: "long ", count: 40)])
+        pick([
+            "", "a", "checkout", "naïve ☃", "quote\"back\\slash\n\ttab", "\u{1}", String(repeating: "long ", count: 40),
+        ])
     }
 
     mutating func value(depth: Int = 0) -> AnyValue {
@@ -29,17 +31,22 @@ struct RandomMessages {
         case 0: value.stringValue = text()
         case 1: value.boolValue = chance(2)
         case 2: value.intValue = pick([0, 1, -1, .min, .max, 1 << 53])
-        case 3: value.doubleValue = pick([0, -0.5, 1e300, 0.1, .infinity, 12345678])
+        case 3: value.doubleValue = pick([0, -0.5, 1e300, 0.1, .infinity, 12_345_678])
         case 4: value.bytesValue = bytes(Int.random(in: 0..<5, using: &random))
         case 5: break
-        case 6: value.arrayValue.values = (0..<Int.random(in: 0..<4, using: &random)).map { _ in self.value(depth: depth + 1) }
+        case 6:
+            value.arrayValue.values = (0..<Int.random(in: 0..<4, using: &random)).map { _ in
+                self.value(depth: depth + 1)
+            }
         default: value.kvlistValue.values = attributes(depth: depth + 1)
         }
         return value
     }
 
     mutating func attributes(depth: Int = 0) -> [KeyValue] {
-        let names = ["http.method", "http.status_code", "a", "ünïcode", "service.name", "level", "0digit", "_x", "k8s.pod.name"]
+        let names = [
+            "http.method", "http.status_code", "a", "ünïcode", "service.name", "level", "0digit", "_x", "k8s.pod.name",
+        ]
         return names.shuffled(using: &random).prefix(Int.random(in: 0..<6, using: &random)).map { name in
             var pair = KeyValue()
             pair.key = name
@@ -48,7 +55,9 @@ struct RandomMessages {
         }
     }
 
-    mutating func time() -> UInt64 { 1_700_000_000_000_000_000 + UInt64.random(in: 0..<1_000_000_000_000, using: &random) }
+    mutating func time() -> UInt64 {
+        1_700_000_000_000_000_000 + UInt64.random(in: 0..<1_000_000_000_000, using: &random)
+    }
 
     mutating func traces() -> TraceRequest {
         var request = TraceRequest()
@@ -208,11 +217,14 @@ func otlpJSON(_ message: some Message) throws -> [UInt8] {
     func fix(_ value: Any) -> Any {
         if let list = value as? [Any] { return list.map(fix) }
         guard let object = value as? [String: Any] else { return value }
-        return Dictionary(uniqueKeysWithValues: object.map { key, inner in
-            guard ["traceId", "spanId", "parentSpanId"].contains(key), let text = inner as? String else { return (key, fix(inner)) }
-            let data = Data(base64Encoded: text) ?? Data()
-            return (key, data.map { String(format: "%02X", $0) }.joined())
-        })
+        return Dictionary(
+            uniqueKeysWithValues: object.map { key, inner in
+                guard ["traceId", "spanId", "parentSpanId"].contains(key), let text = inner as? String else {
+                    return (key, fix(inner))
+                }
+                let data = Data(base64Encoded: text) ?? Data()
+                return (key, data.map { String(format: "%02X", $0) }.joined())
+            })
     }
     let plain = try JSONSerialization.jsonObject(with: message.jsonUTF8Data())
     return Array(try JSONSerialization.data(withJSONObject: fix(plain)))

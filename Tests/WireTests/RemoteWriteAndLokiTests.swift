@@ -30,7 +30,8 @@ import Testing
         histogram.positiveBuckets = [0.5, 5, 2]
         histogram.resetHint = .gauge
         batch.histograms.append(.init(series: b, timestamp: 8, histogram: histogram))
-        batch.exemplars.append(.init(series: a, exemplar: Exemplar(labels: LabelSet(["trace_id": "1"]), value: 2, timestamp: 3)))
+        batch.exemplars.append(
+            .init(series: a, exemplar: Exemplar(labels: LabelSet(["trace_id": "1"]), value: 2, timestamp: 3)))
         batch.metadata = [MetricMetadata(name: "up", kind: .gauge, help: "h", unit: "")]
         let bytes = RemoteWrite.encode(batch)
         let other = try Prometheus_WriteRequest(serializedBytes: bytes)
@@ -52,6 +53,8 @@ import Testing
             ([("__name__", "ok"), ("b", "1"), ("a", "2")], true), ([("__name__", "ok2"), ("empty", "")], true),
             ([("a", "1")], false), ([("__name__", "")], false), ([("__name__", "x"), ("", "v")], false),
             ([("__name__", "x"), ("a", "1"), ("a", "2")], false), ([("__name__", "utf8.is ok")], true),
+            ((100..<300).reversed().map { ("l\($0)", "v") } + [("__name__", "many")], true),
+            ((100..<300).map { ("l\($0)", "v") } + [("__name__", "many"), ("l150", "w")], false),
         ]
         var request = Prometheus_WriteRequest()
         for (labels, _) in cases {
@@ -76,10 +79,11 @@ import Testing
         }
         request.timeseries.append(broken)
         let result = try RemoteWrite.decode(Array(try request.serializedData()))
-        #expect(result.batch.series.map { $0.metricName } == ["ok", "ok2", "utf8.is ok"])
+        #expect(result.batch.series.map { $0.metricName } == ["ok", "ok2", "utf8.is ok", "many"])
+        #expect(LabelSet(checking: result.batch.series[3].bytes)?.count == 201)
         #expect(result.batch.series[0].labels.map(\.name) == ["__name__", "a", "b"])
         #expect(result.batch.series[1] == LabelSet(["__name__": "ok2"]))
-        #expect(result.skippedSeries == 4 && result.rejectedHistograms == 3 && result.message != nil)
+        #expect(result.skippedSeries == 5 && result.rejectedHistograms == 3 && result.message != nil)
     }
 
     @Test func pushesInAllThreeFormsMeanTheSame() throws {
@@ -101,22 +105,26 @@ import Testing
             entry.timestamp.nanos = nanos
             entry.line = line
             if nanos == 1 {
-                entry.structuredMetadata = [.with {
-                    $0.name = "trace.id"
-                    $0.value = "t1"
-                }]
+                entry.structuredMetadata = [
+                    .with {
+                        $0.name = "trace.id"
+                        $0.value = "t1"
+                    }
+                ]
             }
             stream.entries.append(entry)
         }
         request.streams = [stream]
         let now: Int64 = 1_700_000_000_000_000_000
         for result in [
-            try LokiPush.decode(json: Array(json.utf8), now: now), try LokiPush.decode(json: Array(legacy.utf8), now: now),
+            try LokiPush.decode(json: Array(json.utf8), now: now),
+            try LokiPush.decode(json: Array(legacy.utf8), now: now),
             try LokiPush.decode(protobuf: Array(try request.serializedData()), now: now),
         ] {
             #expect(result.outcome == .accepted)
             #expect(result.batch.timestamps == [now + 1, now + 2])
-            #expect(result.batch.groups.map(\.labels) == [LabelSet(["app": "cart", "env": "a\"b", "service_name": "cart"])])
+            #expect(
+                result.batch.groups.map(\.labels) == [LabelSet(["app": "cart", "env": "a\"b", "service_name": "cart"])])
             #expect(result.batch.value("log:line", row: 0) == .string("level=warn slow"))
             #expect(result.batch.value("trace.id", row: 0) == .string("t1"))
             #expect(result.batch.value("trace.id", row: 1) == nil)
@@ -142,11 +150,17 @@ import Testing
         }
         let broken = [
             "", "[]", "{", #"{"streams":[{"stream":{"a":1}}]}"#, #"{"streams":[{"values":[[1,"x"]]}]}"#,
-            #"{"streams":[{"values":[["x","y"]]}]}"#, #"{"streams":[{"values":[["1","y",{},3]]}]}"#, #"{"streams":[]} x"#,
+            #"{"streams":[{"values":[["x","y"]]}]}"#, #"{"streams":[{"values":[["1","y",{},3]]}]}"#,
+            #"{"streams":[]} x"#,
             #"{"streams":[{"values":[["1","y",{"a":{}}]]}]}"#, #"{"streams":[],}"#, #"{"a":01}"#, #"{"a":"\q"}"#,
         ]
-        for text in broken { #expect(throws: WireError.self, "\(text)") { try LokiPush.decode(json: Array(text.utf8), now: now) } }
-        for text in ["", "a=\"b\"", "{a=b}", "{a=\"b\"", "{a=\"b\" c=\"d\"}", "{=\"b\"}", "{a=\"\\q\"}", "{a!=\"b\"}", "{a=\"b\"} x"] {
+        for text in broken {
+            #expect(throws: WireError.self, "\(text)") { try LokiPush.decode(json: Array(text.utf8), now: now) }
+        }
+        for text in [
+            "", "a=\"b\"", "{a=b}", "{a=\"b\"", "{a=\"b\" c=\"d\"}", "{=\"b\"}", "{a=\"\\q\"}", "{a!=\"b\"}",
+            "{a=\"b\"} x",
+        ] {
             guard case .failure = LokiLabels.parse(text) else {
                 Issue.record("\(text) was accepted")
                 continue
@@ -162,9 +176,12 @@ import Testing
 
     @Test func levelsAreFoundInLines() {
         let lines: [(String, LogLevel)] = [
-            ("level=error msg=x", .error), (#"{"msg":"an error","level":"INFO"}"#, .info), (#"{"a":{"severity":"WARNING"}}"#, .warn),
-            ("2024-01-01 10:00 [DEBUG] start", .debug), ("ERROR: it broke", .error), ("all fine", .unknown), ("", .unknown),
-            ("no information given", .unknown), ("lvl=crit x", .critical), ("panic: runtime", .fatal), ("level up", .unknown),
+            ("level=error msg=x", .error), (#"{"msg":"an error","level":"INFO"}"#, .info),
+            (#"{"a":{"severity":"WARNING"}}"#, .warn),
+            ("2024-01-01 10:00 [DEBUG] start", .debug), ("ERROR: it broke", .error), ("all fine", .unknown),
+            ("", .unknown),
+            ("no information given", .unknown), ("lvl=crit x", .critical), ("panic: runtime", .fatal),
+            ("level up", .unknown),
             (#"{"msg":"error"}"#, .unknown), ("I trace this", .trace),
         ]
         for (line, level) in lines { #expect(LogLevel(line: Array(line.utf8)[...]) == level, "\(line)") }

@@ -40,7 +40,8 @@ struct ExpositionLine {
         while index < end, ExpositionLine.isSpace(bytes[index]) { index += 1 }
     }
 
-    /// What stands between two parts: exactly one space where strict, else any white space. False where there is none.
+    /// What stands between two parts: exactly one space where strict, else any white space. False where there is
+    /// none.
     mutating func skipSeparator(_ bytes: [UInt8]) -> Bool {
         let before = index
         if strict {
@@ -53,7 +54,8 @@ struct ExpositionLine {
 
     func endsWithSpace(_ bytes: [UInt8]) -> Bool { end > start && ExpositionLine.isSpace(bytes[end - 1]) }
 
-    /// Whether a part ended just before: by white space that was skipped already, or by a brace (`a{b="c"}1` is accepted
+    /// Whether a part ended just before: by white space that was skipped already, or by a brace (`a{b="c"}1` is
+    /// accepted
     /// when scraping).
     func isAfterBreak(_ bytes: [UInt8]) -> Bool {
         index > start && (ExpositionLine.isSpace(bytes[index - 1]) || bytes[index - 1] == UInt8(ascii: "}"))
@@ -227,5 +229,7 @@ struct ExpositionLine {
 }
 
 extension Range<Int> {
-    fileprivate func prefixRange(_ length: Int) -> Range<Int> { lowerBound..<Swift.min(upperBound, lowerBound + length) }
+    fileprivate func prefixRange(_ length: Int) -> Range<Int> {
+        lowerBound..<Swift.min(upperBound, lowerBound + length)
+    }
 }

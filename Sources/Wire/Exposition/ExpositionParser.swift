@@ -181,7 +181,9 @@ struct ExpositionState {
         builder.removeAll()
         _ = try line.labels(bytes, allowName: false, kind: .unknown, into: &builder)
         guard builder.finish() else { throw line.failure("a label name stands twice in an exemplar") }
-        guard line.skipSeparator(bytes) || !strict else { throw line.failure("a space is missing before the exemplar's value") }
+        guard line.skipSeparator(bytes) || !strict else {
+            throw line.failure("a space is missing before the exemplar's value")
+        }
         let value = try line.number(bytes, "an exemplar's value")
         var time = defaultTimestamp
         if line.skipSeparator(bytes), line.peek(bytes) != nil { time = try timestamp().milliseconds }

@@ -99,7 +99,8 @@ struct OpenMetricsValidator {
             return bound == .infinity && text != "+Inf" ? "the last bucket's le must be +Inf" : nil
         case .summary:
             guard suffix.isEmpty else { return nil }
-            guard let text = sample.labels["quantile"], let quantile = FloatParser.parse(text), quantile >= 0, quantile <= 1
+            guard let text = sample.labels["quantile"], let quantile = FloatParser.parse(text), quantile >= 0,
+                quantile <= 1
             else { return "a quantile must be between 0 and 1" }
             return nil
         default: return nil
@@ -115,7 +116,8 @@ struct OpenMetricsValidator {
         if kind == .stateset, value != 0, value != 1 { return "a stateset's value must be 0 or 1" }
         if kind == .summary, suffix.isEmpty, value < 0 { return "a quantile's value must not be negative" }
         guard sample.exemplar != nil else { return nil }
-        let allowed = (kind == .counter && suffix == "_total")
+        let allowed =
+            (kind == .counter && suffix == "_total")
             || ((kind == .histogram || kind == .gaugehistogram) && suffix == "_bucket")
         return allowed ? nil : "only a counter's _total and a histogram's _bucket may have an exemplar"
     }
@@ -133,8 +135,12 @@ struct OpenMetricsValidator {
         default: break
         }
         if let group, group == labels {
-            if (seconds == nil) != (groupTime == nil) { return "some samples of a metric have a timestamp and some have not" }
-            if let seconds, let groupTime, groupTime > seconds, family.kind != .info { return "timestamps go backwards" }
+            if (seconds == nil) != (groupTime == nil) {
+                return "some samples of a metric have a timestamp and some have not"
+            }
+            if let seconds, let groupTime, groupTime > seconds, family.kind != .info {
+                return "timestamps go backwards"
+            }
         } else if group != nil, seenGroups.contains(labels) {
             return "the samples of a metric are not together"
         }

@@ -54,7 +54,9 @@ struct BucketRuns {
         _ spans: [NativeHistogram.Span], _ counts: [Double], by shift: Int32
     ) -> (spans: [NativeHistogram.Span], counts: [Double])? {
         var runs = BucketRuns()
-        let fits = forEach(spans, counts) { index, count in runs.add(index: ((index - 1) >> Int64(shift)) + 1, count: count) }
+        let fits = forEach(spans, counts) { index, count in
+            runs.add(index: ((index - 1) >> Int64(shift)) + 1, count: count)
+        }
         return fits ? (runs.spans, runs.counts) : nil
     }
 }
@@ -63,7 +65,8 @@ extension NativeHistogram {
     static let lowestSchema: Int32 = -4
     static let highestSchema: Int32 = 8
 
-    /// Why a histogram from outside cannot be kept; nil after bringing too fine a resolution down to what is supported.
+    /// Why a histogram from outside cannot be kept; nil after bringing too fine a resolution down to what is
+    /// supported.
     mutating func defectAfterReducing() -> String? {
         if schema > NativeHistogram.highestSchema, schema <= 52 {
             let shift = schema - NativeHistogram.highestSchema
@@ -86,7 +89,9 @@ extension NativeHistogram {
             for (lower, upper) in zip(customValues, customValues.dropFirst()) where !(lower < upper) {
                 return "custom bounds are not ascending"
             }
-            if customValues.contains(where: { $0.isNaN || $0 == .infinity }) { return "custom bounds must not be NaN or +Inf" }
+            if customValues.contains(where: { $0.isNaN || $0 == .infinity }) {
+                return "custom bounds must not be NaN or +Inf"
+            }
         }
         return nil
     }

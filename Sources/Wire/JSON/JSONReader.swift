@@ -47,7 +47,9 @@ package struct JSONReader: Sendable {
     package mutating func nextKey(_ key: inout [UInt8]) throws(WireError) -> Bool {
         guard try nextElement(closing: UInt8(ascii: "}")) else { return false }
         key.removeAll(keepingCapacity: true)
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw failure("a key in quotes is missing") }
+        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
+            throw failure("a key in quotes is missing")
+        }
         try readString(into: &key)
         skipSpace()
         guard offset < bytes.count, bytes[offset] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
@@ -71,7 +73,9 @@ package struct JSONReader: Sendable {
             UTF8Text.append(bytes, start..<offset, to: &out)
             guard offset < bytes.count else { throw failure("a string is not closed") }
             if bytes[offset] == UInt8(ascii: "\"") { break }
-            guard bytes[offset] == UInt8(ascii: "\\") else { throw failure("a control character in a string must be escaped") }
+            guard bytes[offset] == UInt8(ascii: "\\") else {
+                throw failure("a control character in a string must be escaped")
+            }
             offset += 1
             try readEscape(into: &out)
         }
@@ -91,14 +95,18 @@ package struct JSONReader: Sendable {
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
         let whole = readDigits()
         guard whole > 0 else { throw failure("a number is missing") }
-        if whole > 1, bytes[offset - whole] == UInt8(ascii: "0") { throw failure("a number must not begin with 0", at: start) }
+        if whole > 1, bytes[offset - whole] == UInt8(ascii: "0") {
+            throw failure("a number must not begin with 0", at: start)
+        }
         if offset < bytes.count, bytes[offset] == UInt8(ascii: ".") {
             offset += 1
             guard readDigits() > 0 else { throw failure("digits are missing after the point") }
         }
         if offset < bytes.count, bytes[offset] | 0x20 == UInt8(ascii: "e") {
             offset += 1
-            if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+            if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") {
+                offset += 1
+            }
             guard readDigits() > 0 else { throw failure("digits are missing in the exponent") }
         }
         return start..<offset
@@ -145,7 +153,9 @@ package struct JSONReader: Sendable {
     private mutating func begin(_ bracket: UInt8, _ name: String) throws(WireError) {
         skipSpace()
         guard offset < bytes.count, bytes[offset] == bracket else { throw failure("\(name) is missing") }
-        guard depth < JSONReader.maximumDepth else { throw failure("values are nested more than \(JSONReader.maximumDepth) deep") }
+        guard depth < JSONReader.maximumDepth else {
+            throw failure("values are nested more than \(JSONReader.maximumDepth) deep")
+        }
         offset += 1
         depth += 1
         isFirst = true

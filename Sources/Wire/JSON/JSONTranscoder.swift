@@ -92,7 +92,9 @@ struct JSONTranscoder {
     private mutating func number() throws(WireError) -> Double {
         if try reader.peek() == .string {
             try readText()
-            guard let value = FloatParser.parse(text, 0..<text.count) else { throw reader.failure("this is not a number") }
+            guard let value = FloatParser.parse(text, 0..<text.count) else {
+                throw reader.failure("this is not a number")
+            }
             return value
         }
         let range = try reader.readNumber()

@@ -13,26 +13,30 @@ struct ByteInterner {
 
     var count: Int { ends.count }
 
-    func bytes(at index: Int) -> ArraySlice<UInt8> { arena[(index == 0 ? 0 : ends[index - 1])..<ends[index]] }
-
     /// The number of the key, new where it was not seen before.
     mutating func intern(_ source: [UInt8], _ range: Range<Int>) -> (index: Int, isNew: Bool) {
-        let key = source[range]
-        let hash = Hash64.hash(key, seed: ByteInterner.seed)
+        let hash = Hash64.hash(source.span.extracting(range), seed: ByteInterner.seed)
         let mask = slots.count - 1
         var slot = Int(truncatingIfNeeded: hash) & mask
         while slots[slot] >= 0 {
             let index = Int(slots[slot])
-            if hashes[index] == hash, bytes(at: index) == key { return (index, false) }
+            if hashes[index] == hash, isSame(index, source, range) { return (index, false) }
             slot = (slot + 1) & mask
         }
         let index = ends.count
         slots[slot] = Int32(truncatingIfNeeded: index)
         hashes.append(hash)
-        arena.append(contentsOf: key)
+        UTF8Text.copy(source, range, to: &arena)
         ends.append(arena.count)
         if ends.count * 2 > slots.count { grow() }
         return (index, true)
+    }
+
+    private func isSame(_ index: Int, _ source: [UInt8], _ range: Range<Int>) -> Bool {
+        let start = index == 0 ? 0 : ends[index - 1]
+        guard ends[index] - start == range.count else { return false }
+        for offset in 0..<range.count where arena[start + offset] != source[range.lowerBound + offset] { return false }
+        return true
     }
 
     private mutating func grow() {

@@ -11,7 +11,8 @@ package enum LabelNames {
         return String(decoding: out, as: UTF8.self)
     }
 
-    /// Prometheus' rule for OTLP attributes: as above, but a digit at the start gets `key_`, a single leading `_` gets `key`.
+    /// Prometheus' rule for OTLP attributes: as above, but a digit at the start gets `key_`, a single leading `_`
+    /// gets `key`.
     package static func translated(_ name: String) -> String {
         var out: [UInt8] = []
         for scalar in name.unicodeScalars {

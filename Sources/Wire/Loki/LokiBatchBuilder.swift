@@ -34,7 +34,8 @@ struct LokiBatchBuilder {
         defect = error.map { (.invalidLabels, $0) } ?? check(given)
         var all = given.filter { !$0.value.isEmpty }
         if !all.contains(where: { $0.name == "service_name" }) {
-            let source = LokiBatchBuilder.serviceNameSources.lazy.compactMap { name in all.first { $0.name == name } }.first
+            let source = LokiBatchBuilder.serviceNameSources.lazy.compactMap { name in all.first { $0.name == name } }
+                .first
             all.append(Label("service_name", source?.value ?? "unknown_service"))
         }
         labels = LabelSet(all)
@@ -59,7 +60,9 @@ struct LokiBatchBuilder {
                 return (.labelNameTooLong, "a label name has more than \(limits.labelNameBytes) bytes")
             }
             if label.value.utf8.count > limits.labelValueBytes {
-                return (.labelValueTooLong, "label \(label.name) has a value of more than \(limits.labelValueBytes) bytes")
+                return (
+                    .labelValueTooLong, "label \(label.name) has a value of more than \(limits.labelValueBytes) bytes"
+                )
             }
         }
         return nil
@@ -84,7 +87,8 @@ struct LokiBatchBuilder {
         if metadata.count > limits.metadataEntries {
             return reject(
                 .metadataTooMany, line.count,
-                "stream \(labels): \(metadata.count) fields of structured metadata, \(limits.metadataEntries) are allowed")
+                "stream \(labels): \(metadata.count) fields of metadata, \(limits.metadataEntries) are allowed"
+            )
         }
         if metadata.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count }) > limits.metadataBytes {
             return reject(
@@ -107,7 +111,9 @@ struct LokiBatchBuilder {
     }
 
     private func severityNumber(_ metadata: [Label]) -> LogLevel? {
-        metadata.first { $0.name == "severity_number" }.flatMap { Int64($0.value) }.flatMap { LogLevel(severityNumber: $0) }
+        metadata.first { $0.name == "severity_number" }.flatMap { Int64($0.value) }.flatMap {
+            LogLevel(severityNumber: $0)
+        }
     }
 
     private mutating func currentGroup() -> UInt32 {

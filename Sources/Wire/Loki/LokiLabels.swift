@@ -63,7 +63,8 @@ package enum LokiLabels {
 
         private mutating func value() throws(Problem) -> String {
             skipSpace()
-            guard index < range.upperBound, bytes[index] == UInt8(ascii: "\"") || bytes[index] == UInt8(ascii: "`") else {
+            guard index < range.upperBound, bytes[index] == UInt8(ascii: "\"") || bytes[index] == UInt8(ascii: "`")
+            else {
                 throw problem("a quoted value is missing")
             }
             let quote = bytes[index]

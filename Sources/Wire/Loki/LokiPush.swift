@@ -39,7 +39,9 @@ package struct LokiPushResult: Sendable {
     package var rejections: [Rejection] = []
     var entries = 0
 
-    package var outcome: Outcome { entries == 0 && rejections.isEmpty ? .empty : rejections.isEmpty ? .accepted : .partial }
+    package var outcome: Outcome {
+        entries == 0 && rejections.isEmpty ? .empty : rejections.isEmpty ? .accepted : .partial
+    }
 
     /// Plain text for the body of a 400, grouped by stream, at most ten lines.
     package var message: String {

@@ -3,8 +3,10 @@ import Telemetry
 /// Turns delta points into the cumulative ones that series are made of.
 ///
 /// One for each process, handed to every decoding in turn. Its state is lost with the process: the series then begin
-/// again from the next delta, which `rate` reads as a counter reset. A point that is not newer than the last one of its
-/// series is refused, so that a request sent twice counts once; since the sum remembers a point whose storing failed, the
+/// again from the next delta, which `rate` reads as a counter reset. A point that is not newer than the last one of
+/// its
+/// series is refused, so that a request sent twice counts once; since the sum remembers a point whose storing
+/// failed, the
 /// next point brings it in.
 package struct DeltaAccumulator: Sendable {
     private struct Sum {
@@ -75,7 +77,8 @@ package struct DeltaAccumulator: Sendable {
 }
 
 extension NativeHistogram {
-    /// The sum at the lower of the two resolutions. Only for standard schemas, and for thresholds of one sender, which do
+    /// The sum at the lower of the two resolutions. Only for standard schemas, and for thresholds of one sender,
+    /// which do
     /// not cut populated buckets.
     fileprivate func adding(_ other: NativeHistogram) -> NativeHistogram? {
         var out = self

@@ -60,11 +60,12 @@ struct EventColumns {
     }
 
     mutating func setAttribute(
-        _ batch: inout EventBatch, _ bytes: [UInt8], _ key: Range<Int>, _ row: Int, _ kind: ValueKind, _ payload: [UInt8]
+        _ batch: inout EventBatch, _ bytes: [UInt8], _ key: Range<Int>, _ row: Int, _ kind: ValueKind,
+        _ payload: ArraySlice<UInt8>
     ) {
         let (index, isNew) = attributeNames.intern(bytes, key)
         if isNew { attributeColumns.append(batch.columnIndex(prefix + UTF8Text.string(bytes, key))) }
-        batch.set(attributeColumns[index], row: row, kind: kind, payload: payload[...])
+        batch.set(attributeColumns[index], row: row, kind: kind, payload: payload)
     }
 
     private mutating func index(_ column: Known, _ batch: inout EventBatch) -> Int {

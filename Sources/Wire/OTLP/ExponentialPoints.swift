@@ -11,7 +11,8 @@ extension MetricsDecoder {
         let point = try ExponentialPoint(bytes, message)
         let isStale = point.flags & 1 != 0
         guard var histogram = point.histogram(zeroThreshold: MetricsDecoder.defaultZeroThreshold) else {
-            return reject(1, "an exponential histogram has scale \(point.scale); -4 is the lowest, and indices need 32 bits")
+            return reject(
+                1, "an exponential histogram has scale \(point.scale); -4 is the lowest, and indices need 32 bits")
         }
         try pointLabels(bytes, message, field: 1)
         let stamp = timestamp(point.time)
@@ -62,8 +63,10 @@ private struct ExponentialPoint {
             case 5: sum = try cursor.double(bytes) ?? sum
             case 6: scale = try cursor.varint(bytes).map(ExponentialPoint.signed32) ?? scale
             case 7: zeroCount = try cursor.fixed64(bytes) ?? zeroCount
-            case 8: if let inner = try cursor.message(bytes) { try ExponentialPoint.read(bytes, inner, into: &positive) }
-            case 9: if let inner = try cursor.message(bytes) { try ExponentialPoint.read(bytes, inner, into: &negative) }
+            case 8:
+                if let inner = try cursor.message(bytes) { try ExponentialPoint.read(bytes, inner, into: &positive) }
+            case 9:
+                if let inner = try cursor.message(bytes) { try ExponentialPoint.read(bytes, inner, into: &negative) }
             case 10: flags = try cursor.varint(bytes) ?? flags
             case 11: if try cursor.range(bytes) != nil { hasExemplars = true }
             case 14: zeroThreshold = try cursor.double(bytes) ?? zeroThreshold
@@ -98,7 +101,8 @@ private struct ExponentialPoint {
         out.count = Double(count)
         out.sum = sum ?? 0
         out.isInteger = true
-        guard let above = ExponentialPoint.runs(positive, shift), let below = ExponentialPoint.runs(negative, shift) else {
+        guard let above = ExponentialPoint.runs(positive, shift), let below = ExponentialPoint.runs(negative, shift)
+        else {
             return nil
         }
         (out.positiveSpans, out.positiveBuckets) = (above.spans, above.counts)

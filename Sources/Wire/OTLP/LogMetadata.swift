@@ -13,7 +13,8 @@ enum LogMetadata {
         return nil
     }
 
-    /// Maps become one field for each leaf, names joined with `_`; arrays and bytes become their text, as Loki stores them.
+    /// Maps become one field for each leaf, names joined with `_`; arrays and bytes become their text, as Loki
+    /// stores them.
     static func flatten(_ name: String, _ value: AttributeValue, _ body: (String, AttributeValue) -> Void) {
         guard !name.isEmpty else { return }
         switch value {

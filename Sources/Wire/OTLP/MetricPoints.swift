@@ -129,9 +129,20 @@ extension MetricsDecoder {
         add(last, Double(point.count), &self, &deltas)
         guard point.hasExemplars else { return }
         for exemplar in try exemplars(bytes, message, field: 8) {
-            let series = buckets.first { exemplar.value <= $0.bound }?.series ?? last
+            let series = MetricsDecoder.bucket(of: exemplar.value, in: buckets) ?? last
             result.batch.exemplars.append(SeriesBatch.ExemplarSample(series: series, exemplar: exemplar))
         }
+    }
+
+    /// The lowest bucket that holds the value, by bisection; nil above the last bound.
+    private static func bucket(of value: Double, in buckets: [(bound: Double, series: UInt32)]) -> UInt32? {
+        var low = 0
+        var high = buckets.count
+        while low < high {
+            let middle = (low + high) / 2
+            if value <= buckets[middle].bound { high = middle } else { low = middle + 1 }
+        }
+        return low < buckets.count ? buckets[low].series : nil
     }
 
     // MARK: Exemplars

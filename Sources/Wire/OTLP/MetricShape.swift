@@ -26,7 +26,8 @@ struct MetricShape {
     var isDelta: Bool { hasTemporality && temporality == 1 }
 
     var defect: String? {
-        hasTemporality && temporality != 1 && temporality != 2 ? "the aggregation temporality is neither delta nor cumulative" : nil
+        hasTemporality && temporality != 1 && temporality != 2
+            ? "the aggregation temporality is neither delta nor cumulative" : nil
     }
 
     var namingKind: MetricNaming.Kind {

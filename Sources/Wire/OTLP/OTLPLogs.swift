@@ -189,7 +189,7 @@ private struct LogDecoder {
         switch kind {
         case .empty: break
         case .string, .int, .double, .bool:
-            columns.setAttribute(&result.batch, bytes, key, row, kind, payload.bytes)
+            columns.setAttribute(&result.batch, bytes, key, row, kind, payload.bytes[...])
         case .bytes, .array, .map:
             let value = AttributeValue(kind: kind, bytes: payload.bytes[...])
             LogMetadata.flatten(UTF8Text.string(bytes, key), value) { name, flat in
@@ -217,7 +217,8 @@ private struct LogHead {
         while try cursor.next(bytes) {
             switch cursor.field {
             case 1: time = try cursor.fixed64(bytes) ?? time
-            case 2: severityNumber = try cursor.varint(bytes).map { Int64(Int32(truncatingIfNeeded: $0)) } ?? severityNumber
+            case 2:
+                severityNumber = try cursor.varint(bytes).map { Int64(Int32(truncatingIfNeeded: $0)) } ?? severityNumber
             case 3: severityText = try cursor.range(bytes) ?? severityText
             case 5: body = try cursor.message(bytes) ?? body
             case 7: dropped = try cursor.varint(bytes).map { Int64(UInt32(truncatingIfNeeded: $0)) } ?? dropped

@@ -160,7 +160,8 @@ struct MetricsDecoder {
 
     // MARK: Labels
 
-    /// Fills the builder with the point's attributes, then job and instance, which win over attributes of these names.
+    /// Fills the builder with the point's attributes, then job and instance, which win over attributes of these
+    /// names.
     mutating func pointLabels(_ bytes: [UInt8], _ message: ProtobufCursor, field: Int) throws(WireError) {
         builder.removeAll()
         var cursor = message
@@ -229,7 +230,8 @@ struct MetricsDecoder {
         _ name: [UInt8], _ suffix: StaticString = "", label: StaticString? = nil, value: String = ""
     ) -> UInt32 {
         let mark = builder.mark
-        builder.append(name: "__name__".utf8, value: suffix.utf8CodeUnitCount == 0 ? name : name + Array("\(suffix)".utf8))
+        builder.append(
+            name: "__name__".utf8, value: suffix.utf8CodeUnitCount == 0 ? name : name + Array("\(suffix)".utf8))
         if let label { builder.append("\(label)", value) }
         _ = builder.finish()
         builder.rewind(to: mark)
@@ -248,7 +250,8 @@ struct MetricsDecoder {
         appendIdentity()
         let index = seriesIndex(Array("target_info".utf8))
         describe("target_info", .gauge, "Target metadata", "")
-        var time = latest - earliest > MetricsDecoder.longestInfoSpan ? latest - MetricsDecoder.longestInfoSpan : earliest
+        var time =
+            latest - earliest > MetricsDecoder.longestInfoSpan ? latest - MetricsDecoder.longestInfoSpan : earliest
         while time < latest {
             result.batch.addSample(index, timestamp: time, value: 1)
             time += MetricsDecoder.lookback / 2

@@ -9,10 +9,12 @@ struct OTLPOwner {
     var droppedAttributes: Int64 = 0
     private var seen: Set<String> = []
 
-    /// `message` is the one around the owner: field 1 is the owner, field 3 the schema URL. A resource keeps its attributes
+    /// `message` is the one around the owner: field 1 is the owner, field 3 the schema URL. A resource keeps its
+    /// attributes
     /// in field 1, a scope in field 3.
     init(
-        _ bytes: [UInt8], _ message: ProtobufCursor, prefix: String, schemaURL: String?, dropped: String?, attributeField: Int
+        _ bytes: [UInt8], _ message: ProtobufCursor, prefix: String, schemaURL: String?, dropped: String?,
+        attributeField: Int
     ) throws(WireError) {
         var cursor = message
         var url = 0..<0

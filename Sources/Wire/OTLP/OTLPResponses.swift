@@ -2,7 +2,8 @@
 package enum OTLPResponses {
     package enum Signal: Sendable { case traces, logs, metrics }
 
-    /// Export…ServiceResponse. Nothing rejected and no message gives the empty message: `partial_success` must then be unset.
+    /// Export…ServiceResponse. Nothing rejected and no message gives the empty message: `partial_success` must then
+    /// be unset.
     package static func success(_ signal: Signal, rejected: Int, message: String?, json: Bool) -> [UInt8] {
         let text = message ?? ""
         guard rejected > 0 || !text.isEmpty else { return json ? Array("{}".utf8) : [] }
@@ -32,7 +33,8 @@ package enum OTLPResponses {
         return writer.bytes
     }
 
-    /// google.rpc.Status. `retryAfterSeconds` adds a RetryInfo detail: over gRPC only this makes RESOURCE_EXHAUSTED retryable.
+    /// google.rpc.Status. `retryAfterSeconds` adds a RetryInfo detail: over gRPC only this makes RESOURCE_EXHAUSTED
+    /// retryable.
     /// The protobuf form is also what the trailer `grpc-status-details-bin` holds (base64-encoded there).
     package static func status(code: Int, message: String, retryAfterSeconds: Double? = nil, json: Bool) -> [UInt8] {
         json ? jsonStatus(code, message, retryAfterSeconds) : protobufStatus(code, message, retryAfterSeconds)

@@ -37,7 +37,8 @@ enum OTLPSchemas {
         case .anyValue:
             [
                 Field("stringValue", 1, .string), Field("boolValue", 2, .bool), Field("intValue", 3, .varint),
-                Field("doubleValue", 4, .double), one("arrayValue", 5, .arrayValue), one("kvlistValue", 6, .keyValueList),
+                Field("doubleValue", 4, .double), one("arrayValue", 5, .arrayValue),
+                one("kvlistValue", 6, .keyValueList),
                 Field("bytesValue", 7, .data),
             ]
         case .arrayValue: [many("values", 1, .anyValue)]
@@ -75,7 +76,8 @@ enum OTLPSchemas {
         case .link:
             [
                 Field("traceId", 1, .hexadecimal), Field("spanId", 2, .hexadecimal), Field("traceState", 3, .string),
-                many("attributes", 4, .keyValue), Field("droppedAttributesCount", 5, .varint), Field("flags", 6, .fixed32),
+                many("attributes", 4, .keyValue), Field("droppedAttributesCount", 5, .varint),
+                Field("flags", 6, .fixed32),
             ]
         case .status:
             [
@@ -88,8 +90,10 @@ enum OTLPSchemas {
                 Field("parentSpanId", 4, .hexadecimal), Field("name", 5, .string),
                 Field("kind", 6, .enumeration(spanKinds.map { "SPAN_KIND_\($0)" })),
                 Field("startTimeUnixNano", 7, .fixed64), Field("endTimeUnixNano", 8, .fixed64),
-                many("attributes", 9, .keyValue), Field("droppedAttributesCount", 10, .varint), many("events", 11, .event),
-                Field("droppedEventsCount", 12, .varint), many("links", 13, .link), Field("droppedLinksCount", 14, .varint),
+                many("attributes", 9, .keyValue), Field("droppedAttributesCount", 10, .varint),
+                many("events", 11, .event),
+                Field("droppedEventsCount", 12, .varint), many("links", 13, .link),
+                Field("droppedLinksCount", 14, .varint),
                 one("status", 15, .status), Field("flags", 16, .fixed32),
             ]
         }
@@ -135,7 +139,8 @@ enum OTLPSchemas {
         case .exemplar:
             [
                 Field("timeUnixNano", 2, .fixed64), Field("asDouble", 3, .double), Field("spanId", 4, .hexadecimal),
-                Field("traceId", 5, .hexadecimal), Field("asInt", 6, .fixed64), many("filteredAttributes", 7, .keyValue),
+                Field("traceId", 5, .hexadecimal), Field("asInt", 6, .fixed64),
+                many("filteredAttributes", 7, .keyValue),
             ]
         default: pointFields(index)
         }
@@ -151,7 +156,8 @@ enum OTLPSchemas {
             ]
         case .histogramPoint:
             return times + [
-                Field("count", 4, .fixed64), Field("sum", 5, .double), Field("bucketCounts", 6, .fixed64, repeated: true),
+                Field("count", 4, .fixed64), Field("sum", 5, .double),
+                Field("bucketCounts", 6, .fixed64, repeated: true),
                 Field("explicitBounds", 7, .double, repeated: true), many("exemplars", 8, .exemplar),
                 many("attributes", 9, .keyValue), Field("flags", 10, .varint), Field("min", 11, .double),
                 Field("max", 12, .double),

@@ -40,7 +40,8 @@ private struct TraceDecoder {
 
     private mutating func resourceSpans(_ bytes: [UInt8], _ message: ProtobufCursor) throws(WireError) {
         let resource = try OTLPOwner(
-            bytes, message, prefix: EventColumnName.resourceAttributePrefix, schemaURL: EventColumnName.resourceSchemaURL,
+            bytes, message, prefix: EventColumnName.resourceAttributePrefix,
+            schemaURL: EventColumnName.resourceSchemaURL,
             dropped: EventColumnName.resourceDroppedAttributes, attributeField: 1)
         let service = resource.fields.first { $0.key == "resource.service.name" }?.value.text ?? ""
         let labels = LabelSet([Label("service_name", service.isEmpty ? "unknown_service" : service)])
@@ -98,7 +99,9 @@ private struct TraceDecoder {
         if !head.statusMessage.isEmpty { text(bytes, .statusMessage, row, head.statusMessage) }
         if !head.traceState.isEmpty { text(bytes, .traceState, row, head.traceState) }
         if head.flags != 0 { columns.setInt(&result.batch, .flags, row, Int64(head.flags)) }
-        if head.droppedAttributes != 0 { columns.setInt(&result.batch, .droppedAttributes, row, head.droppedAttributes) }
+        if head.droppedAttributes != 0 {
+            columns.setInt(&result.batch, .droppedAttributes, row, head.droppedAttributes)
+        }
         if head.droppedEvents != 0 { columns.setInt(&result.batch, .droppedEvents, row, head.droppedEvents) }
         if head.droppedLinks != 0 { columns.setInt(&result.batch, .droppedLinks, row, head.droppedLinks) }
         var cursor = message
@@ -110,7 +113,7 @@ private struct TraceDecoder {
             let pair = try OTLPValue.keyValue(bytes, inner)
             payload.removeAll()
             let kind = try OTLPValue.encode(bytes, pair.value, to: &payload)
-            columns.setAttribute(&result.batch, bytes, pair.key, row, kind, payload.bytes)
+            columns.setAttribute(&result.batch, bytes, pair.key, row, kind, payload.bytes[...])
         }
         if head.hasEvents { try nested(bytes, message, field: 11, .events, row) }
         if head.hasLinks { try nested(bytes, message, field: 13, .links, row) }

@@ -55,7 +55,9 @@ struct SpanHead {
         if spanID.count != 8 { return "span_id has \(spanID.count) bytes, 8 are needed" }
         if !bytes[traceID].contains(where: { $0 != 0 }) { return "trace_id is all zero" }
         if !bytes[spanID].contains(where: { $0 != 0 }) { return "span_id is all zero" }
-        if !parentID.isEmpty, parentID.count != 8 { return "parent_span_id has \(parentID.count) bytes, 0 or 8 are needed" }
+        if !parentID.isEmpty, parentID.count != 8 {
+            return "parent_span_id has \(parentID.count) bytes, 0 or 8 are needed"
+        }
         return nil
     }
 

@@ -1,6 +1,7 @@
 import Telemetry
 
-/// Writes the payloads of `EventColumn` directly, in the layout that `ValueKind` describes, without an `AttributeValue`
+/// Writes the payloads of `EventColumn` directly, in the layout that `ValueKind` describes, without an
+/// `AttributeValue`
 /// (whose every case is a heap box) in between.
 struct ValuePayloadWriter {
     private(set) var bytes: [UInt8] = []
@@ -41,7 +42,7 @@ struct ValuePayloadWriter {
     mutating func double(_ value: UInt64) { word(value, count: 8) }
     mutating func bool(_ value: Bool) { bytes.append(value ? 1 : 0) }
     mutating func text(_ source: [UInt8], _ range: Range<Int>) { UTF8Text.append(source, range, to: &bytes) }
-    mutating func data(_ source: [UInt8], _ range: Range<Int>) { bytes.append(contentsOf: source[range]) }
+    mutating func data(_ source: [UInt8], _ range: Range<Int>) { UTF8Text.copy(source, range, to: &bytes) }
 
     mutating func intField(_ name: StaticString, _ value: Int64) {
         key(name)

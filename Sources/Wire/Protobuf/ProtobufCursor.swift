@@ -1,6 +1,7 @@
 /// Walks the fields of one protobuf message inside a byte array, without copying.
 ///
-/// Every read checks the message's end. A field whose wire type is not the expected one is skipped, as protobuf asks of
+/// Every read checks the message's end. A field whose wire type is not the expected one is skipped, as protobuf asks
+/// of
 /// unknown fields: the typed reads then answer nil. After `next` exactly one of the reads or `skip` must be called.
 package struct ProtobufCursor: Sendable {
     /// OTLP's own nesting needs 8; an attribute's value adds two for each level.
@@ -12,7 +13,8 @@ package struct ProtobufCursor: Sendable {
     package private(set) var field = 0
     private var wireType = 0
     private let depth: Int
-    /// Field numbers of the outer messages, eight bits each, the innermost lowest; more than eight levels push the oldest out.
+    /// Field numbers of the outer messages, eight bits each, the innermost lowest; more than eight levels push the
+    /// oldest out.
     private let path: UInt64
 
     package init(_ bytes: [UInt8]) { self.init(offset: 0, end: bytes.count, depth: 0, path: 0) }

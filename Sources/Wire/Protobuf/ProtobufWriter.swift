@@ -1,4 +1,5 @@
-/// Appends protobuf fields to bytes. Zero and empty values are written too: the caller leaves out what it does not mean.
+/// Appends protobuf fields to bytes. Zero and empty values are written too: the caller leaves out what it does not
+/// mean.
 package struct ProtobufWriter: Sendable {
     package private(set) var bytes: [UInt8] = []
 
@@ -55,7 +56,8 @@ package struct ProtobufWriter: Sendable {
         _ field: Int, _ body: (inout ProtobufWriter) throws(Failure) -> Void
     ) throws(Failure) {
         tag(field, 2)
-        // Most messages are shorter than 128 bytes: one byte is kept for the length and the rest is moved when it is longer.
+        // Most messages are shorter than 128 bytes: one byte is kept for the length and the rest is moved when it is
+        // longer.
         let start = bytes.count
         bytes.append(0)
         try body(&self)
@@ -73,7 +75,9 @@ package struct ProtobufWriter: Sendable {
         bytes.replaceSubrange(start...start, with: prefix)
     }
 
-    private mutating func tag(_ field: Int, _ wireType: UInt64) { raw(UInt64(truncatingIfNeeded: field) << 3 | wireType) }
+    private mutating func tag(_ field: Int, _ wireType: UInt64) {
+        raw(UInt64(truncatingIfNeeded: field) << 3 | wireType)
+    }
 
     private mutating func raw(_ value: UInt64) {
         var rest = value

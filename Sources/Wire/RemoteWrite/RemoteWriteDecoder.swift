@@ -40,7 +40,7 @@ private struct WriteRequestDecoder {
             if !UTF8Text.isValid(bytes, label.name) || !UTF8Text.isValid(bytes, label.value) {
                 defect = defect ?? "a label is not UTF-8"
             }
-            builder.append(name: bytes[label.name], value: bytes[label.value])
+            builder.append(bytes, name: label.name, value: label.value)
         }
         if !builder.finish() { defect = defect ?? "a label name stands twice" }
         if defect == nil, LabelSet(canonical: builder.canonical).valueRange(of: "__name__") == nil {

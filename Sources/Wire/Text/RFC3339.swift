@@ -5,7 +5,8 @@ package enum RFC3339 {
         guard text.count >= 20, text.count <= 64, text[4] == 0x2d, text[7] == 0x2d, text[13] == 0x3a, text[16] == 0x3a,
             text[10] | 0x20 == UInt8(ascii: "t"), let year = number(text, 0..<4), let month = number(text, 5..<7),
             let day = number(text, 8..<10), let hour = number(text, 11..<13), let minute = number(text, 14..<16),
-            let second = number(text, 17..<19), (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60,
+            let second = number(text, 17..<19), (1...12).contains(month), (1...31).contains(day), hour < 24,
+            minute < 60,
             second < 61
         else { return nil }
         var index = 19

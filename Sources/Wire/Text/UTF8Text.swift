@@ -1,8 +1,9 @@
 /// Text from outside: broken UTF-8 is replaced by U+FFFD, never refused and never stored.
 package enum UTF8Text {
     package static func isASCII(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+        // Index by index: a slice would count references for each piece of text.
         var seen: UInt8 = 0
-        for byte in bytes[range] { seen |= byte }
+        for index in range { seen |= bytes[index] }
         return seen < 0x80
     }
 
@@ -12,9 +13,16 @@ package enum UTF8Text {
 
     package static func append(_ bytes: [UInt8], _ range: Range<Int>, to out: inout [UInt8]) {
         if isValid(bytes, range) {
-            out.append(contentsOf: bytes[range])
+            copy(bytes, range, to: &out)
         } else {
             out.append(contentsOf: String(decoding: bytes[range], as: UTF8.self).utf8)
+        }
+    }
+
+    /// The bytes as they are.
+    static func copy(_ bytes: [UInt8], _ range: Range<Int>, to out: inout [UInt8]) {
+        unsafe bytes.withUnsafeBufferPointer { source in
+            unsafe out.append(contentsOf: UnsafeBufferPointer(rebasing: source[range]))
         }
     }
 
