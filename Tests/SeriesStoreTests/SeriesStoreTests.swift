@@ -165,6 +165,17 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
         #expect(await store.health().parts >= 3)
         #expect(try await answers(store) == expected, "from parts and memory")
 
+        let copyPath = path.path + "-snapshot"
+        defer { try? FileManager.default.removeItem(atPath: copyPath) }
+        try folder.snapshot(to: copyPath, journals: ["series/journal", "gone/journal"])
+        #expect(throws: StorageError.self) { try folder.snapshot(to: copyPath, journals: []) }
+        let copy = try DataFolder(opening: copyPath)
+        let copied = try EmbeddedSeriesStore.open(folder: copy, options: options, clock: { now })
+        #expect(try await answers(copied) == expected, "from a snapshot")
+        try await copied.close()
+        try copy.close()
+        #expect(try await answers(store) == expected, "beside a snapshot that was written to")
+
         try await store.close()
         try folder.close()
         folder = try DataFolder(opening: path.path)
