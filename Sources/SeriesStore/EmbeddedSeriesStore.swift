@@ -120,7 +120,8 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         }
         for problem in report.problems { self.report(problem) }
         if state.orphans > 0 {
-            self.report("\(journal.folder): \(state.orphans) samples belong to series whose definition was lost to damage")
+            self.report(
+                "\(journal.folder): \(state.orphans) samples belong to series whose definition was lost to damage")
         }
         // Ids of this run must not meet those of the last one: a generation of its own begins with the first append.
         state.endGeneration(nil)
@@ -294,7 +295,9 @@ enum SealNote {
         var sealed: [Int64: UInt64] = [:]
         for pair in text.split(separator: ";") {
             let halves = pair.split(separator: "=")
-            if halves.count == 2, let window = Int64(halves[0]), let sequence = UInt64(halves[1]) { sealed[window] = sequence }
+            if halves.count == 2, let window = Int64(halves[0]), let sequence = UInt64(halves[1]) {
+                sealed[window] = sequence
+            }
         }
         return sealed
     }

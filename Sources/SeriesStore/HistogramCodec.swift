@@ -50,7 +50,8 @@ enum HistogramCodec {
         var spans: [NativeHistogram.Span] = []
         spans.reserveCapacity(count)
         for _ in 0..<count {
-            guard let offset = Int32(exactly: try reader.readZigzag()), let length = UInt32(exactly: try reader.readVarint())
+            guard let offset = Int32(exactly: try reader.readZigzag()),
+                let length = UInt32(exactly: try reader.readVarint())
             else { throw reader.failure("bad span") }
             spans.append(NativeHistogram.Span(offset: offset, length: length))
         }

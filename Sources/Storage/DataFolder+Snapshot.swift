@@ -1,8 +1,10 @@
 extension DataFolder {
     /// A copy of everything at this moment, made while the engines run: hard links to parts and ended journal
-    /// segments, a copy of the open ones and of the catalog. `target` must not exist yet and lie on the same file system. It opens like any data folder.
+    /// segments, a copy of the open ones and of the catalog. `target` must not exist yet and lie on the same file
+    /// system. It opens like any data folder.
     ///
-    /// - Parameter journals: folders inside the data folder, like `series/journal`; those that are not there are passed over.
+    /// - Parameter journals: folders inside the data folder, like `series/journal`; those that are not there are
+    /// passed over.
     package func snapshot(to target: String, journals: [String]) throws {
         guard !fileSystem.exists(target) else {
             throw StorageError.unsupported("\(target) is there already; name a folder for the snapshot that is not")
@@ -16,7 +18,8 @@ extension DataFolder {
                 let source = path + "/" + journal + "/" + name
                 do {
                     if name == names.last {
-                        // The one that is written to: whoever opens the snapshot may cut its end, and must not cut ours.
+                        // The one that is written to: whoever opens the snapshot may cut its end, and must not cut
+                        // ours.
                         try fileSystem.writeAtomically(
                             try fileSystem.readAll(source), to: target + "/" + journal + "/" + name)
                     } else {

@@ -98,7 +98,9 @@ package final class DataFolder: Sendable {
         }
         guard found <= format else {
             throw StorageError.unsupported(
-                "the data folder \(path) has format \(found) and this needletail reads up to \(format); use a newer needletail")
+                "the data folder \(path) has format \(found) and this needletail reads up to \(format); "
+                    + "use a newer needletail"
+            )
         }
     }
 

@@ -38,7 +38,9 @@ private final class Simulation {
         random = SeededGenerator(seed: seed)
         disk = SimulatedFileSystem(seed: seed ^ 0xabcd)
         catalog = try Catalog()
-        series = (0..<9).map { LabelSet(["__name__": "m\($0 % 3)", "host": "h\($0)", "kind": $0 == 8 ? "histogram" : "float"]) }
+        series = (0..<9).map {
+            LabelSet(["__name__": "m\($0 % 3)", "host": "h\($0)", "kind": $0 == 8 ? "histogram" : "float"])
+        }
         losesUnsynced = seed % 2 == 0
         options.shards = 2
         options.journal.segmentBytes = 2_000
@@ -84,7 +86,9 @@ private final class Simulation {
                 // Inside of the out-of-order window, whatever was lost.
                 let newest = model.newest[labels] ?? now
                 let oldest = max(newest - 3_000_000, now - 30_000_000)
-                let timestamp = chance(70) ? now - Int64.random(in: 0...50, using: &random) * 1_000
+                let timestamp =
+                    chance(70)
+                    ? now - Int64.random(in: 0...50, using: &random) * 1_000
                     : max(oldest, min(now, newest) - Int64.random(in: 0...2_900, using: &random) * 1_000)
                 guard timestamp >= newest - 3_000_000 else { continue }
                 if isHistogram {
@@ -127,11 +131,14 @@ private final class Simulation {
 
     func verify() async throws {
         var seen: [LabelSet: [Int64: UInt64]] = [:]
-        let trailer = try await store.scan(SeriesScanPlan(range: .all, matchers: []), context: QueryContext()) { batch in
+        let trailer = try await store.scan(SeriesScanPlan(range: .all, matchers: []), context: QueryContext()) {
+            batch in
             for columns in batch {
                 #expect(seen[columns.labels] == nil, "seed \(seed): \(columns.labels) twice")
                 var samples: [Int64: UInt64] = [:]
-                for (timestamp, value) in zip(columns.timestamps, columns.values) { samples[timestamp] = value.bitPattern }
+                for (timestamp, value) in zip(columns.timestamps, columns.values) {
+                    samples[timestamp] = value.bitPattern
+                }
                 for (timestamp, histogram) in zip(columns.histogramTimestamps, columns.histograms) {
                     samples[timestamp] = histogram.sum.bitPattern
                     #expect(histogram.positiveBuckets == [1, 2], "seed \(seed)")
@@ -144,7 +151,9 @@ private final class Simulation {
         #expect(!trailer.partial, "seed \(seed): \(trailer.warnings)")
         for (labels, samples) in model.acknowledged {
             for (timestamp, bits) in samples where seen[labels]?[timestamp] != bits {
-                Issue.record("seed \(seed): \(labels) at \(timestamp) is \(seen[labels]?[timestamp].map(String.init) ?? "lost"), not \(bits)")
+                Issue.record(
+                    "seed \(seed): \(labels) at \(timestamp) is \(seen[labels]?[timestamp].map(String.init) ?? "lost")"
+                )
                 return
             }
         }

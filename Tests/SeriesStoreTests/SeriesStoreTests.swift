@@ -89,7 +89,8 @@ private func fill(_ store: EmbeddedSeriesStore, from start: Int64, count: Int) a
         var batch = SeriesBatch()
         for i in 0..<300 {
             let labels = LabelSet([
-                "__name__": "requests_\(i % 3)", "host": "h\(i)", "zone": i % 2 == 0 ? "a" : "b", "odd": i % 50 == 0 ? "yes" : "",
+                "__name__": "requests_\(i % 3)", "host": "h\(i)", "zone": i % 2 == 0 ? "a" : "b",
+                "odd": i % 50 == 0 ? "yes" : "",
             ])
             let ref = batch.addSeries(labels)
             let time = start + Int64(step) * minute + Int64(i % 7)
@@ -115,7 +116,8 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
     let context = QueryContext()
     var out: [String] = []
     let selectors: [[Matcher]] = [
-        [], [Matcher("host", .equal, "h7")], [Matcher("odd", .equal, "yes")], [Matcher("odd", .equal, ""), Matcher("zone", .equal, "b")],
+        [], [Matcher("host", .equal, "h7")], [Matcher("odd", .equal, "yes")],
+        [Matcher("odd", .equal, ""), Matcher("zone", .equal, "b")],
         [Matcher("__name__", .regex, "requests_[12]"), Matcher("host", .notRegex, "h[0-9]+5")],
         [Matcher("host", .regex, "h1|h2|gone")], [Matcher("host", .equal, "gone")], [Matcher("gone", .notEqual, "x")],
     ]
@@ -123,7 +125,10 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
         for range in [TimeRange.all, TimeRange(start: now - 200 * minute, end: now - 100 * minute)] {
             let found = try await read(store, selector, range)
             for (name, columns) in found.sorted(by: { $0.key < $1.key }) {
-                out.append("\(name) \(columns.timestamps) \(columns.values) \(columns.histogramTimestamps) \(columns.histograms)")
+                out.append(
+                    "\(name) \(columns.timestamps) \(columns.values) \(columns.histogramTimestamps) "
+                        + "\(columns.histograms)"
+                )
             }
             out.append("\(selector.map(\.description)) \(found.count)")
         }
@@ -150,7 +155,8 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
         #expect(expected.contains { $0.hasPrefix("[] 300") })
         #expect(expected.contains { $0.hasPrefix("[\"host=\\\"h7\\\"\"] 1") })
         let exemplars = try await store.exemplars(
-            SeriesScanPlan(range: TimeRange(start: start, end: start + 3 * minute), matchers: [Matcher("host", .equal, "h5")]),
+            SeriesScanPlan(
+                range: TimeRange(start: start, end: start + 3 * minute), matchers: [Matcher("host", .equal, "h5")]),
             context: QueryContext())
         #expect(exemplars.first?.exemplars.map { $0.labels["trace_id"] } == ["t0", "t1", "t2"])
 
@@ -193,7 +199,9 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
         try await store.maintain(now: now + 16 * 86_400_000)
         #expect(await store.health().parts == 0)
         #expect(try await read(store).isEmpty)
-        let left = try FileManager.default.contentsOfDirectory(atPath: path.path + "/series").filter { $0.hasSuffix(".part") }
+        let left = try FileManager.default.contentsOfDirectory(atPath: path.path + "/series").filter {
+            $0.hasSuffix(".part")
+        }
         #expect(left.isEmpty)
         try await store.close()
     }
@@ -243,7 +251,9 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
             }
         }
         let isWholePart = problems.contains { $0.contains("trailer") || $0.contains("series table") } || damaged.isEmpty
-        if !isWholePart { #expect(damaged.count >= 290, "trial \(trial): only \(damaged.count) series are left: \(problems)") }
+        if !isWholePart {
+            #expect(damaged.count >= 290, "trial \(trial): only \(damaged.count) series are left: \(problems)")
+        }
         try await again.close()
     }
     #expect(named == 60)

@@ -50,7 +50,8 @@ private func refusal(_ body: () throws -> Void) -> String {
         // A name twice fails the whole transaction.
         #expect(throws: (any Error).self) {
             try catalog.swap(
-                remove: [added[0].id], add: [part("c"), part("b")], checkpoint: ("series", JournalPosition(segment: 9, sequence: 99)))
+                remove: [added[0].id], add: [part("c"), part("b")],
+                checkpoint: ("series", JournalPosition(segment: 9, sequence: 99)))
         }
         try catalog.putDocument(kind: "silence", key: "2", body: "{}")
         try catalog.putDocument(kind: "silence", key: "1", body: "{\"a\":1}")

@@ -4,7 +4,9 @@ import Storage
 import TestSupport
 import Testing
 
-private func replayed(_ journal: Journal, after: JournalPosition? = nil) throws -> ([UInt64: [UInt8]], JournalReplayReport) {
+private func replayed(_ journal: Journal, after: JournalPosition? = nil) throws -> (
+    [UInt64: [UInt8]], JournalReplayReport
+) {
     var records: [UInt64: [UInt8]] = [:]
     let report = try journal.replay(after: after) { records[$0.sequence] = Array($1) }
     return (records, report)
@@ -19,7 +21,8 @@ private func replayed(_ journal: Journal, after: JournalPosition? = nil) throws 
         var journal = try Journal(folder: "/j", fileSystem: disk, options: options)
         var kept: [UInt64: [UInt8]] = [:]
         for _ in 0..<60 {
-            let payload = [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: Int.random(in: 0...90, using: &random))
+            let payload = [UInt8](
+                repeating: UInt8.random(in: 0...255, using: &random), count: Int.random(in: 0...90, using: &random))
             do {
                 switch Int.random(in: 0..<20, using: &random) {
                 case ..<13: kept[try await journal.append(payload).sequence] = payload
@@ -37,7 +40,9 @@ private func replayed(_ journal: Journal, after: JournalPosition? = nil) throws 
             } catch StorageError.diskFull {
                 disk.setCapacity(.max)
                 // The crash that was planned may come with this one.
-                if !disk.isCrashed, let position = try? await journal.append(payload) { kept[position.sequence] = payload }
+                if !disk.isCrashed, let position = try? await journal.append(payload) {
+                    kept[position.sequence] = payload
+                }
             } catch {
                 #expect(disk.isCrashed, "seed \(seed): \(error)")
             }
@@ -46,7 +51,9 @@ private func replayed(_ journal: Journal, after: JournalPosition? = nil) throws 
             disk.setCapacity(.max)
             journal = try Journal(folder: "/j", fileSystem: disk, options: options)
             let (records, report) = try replayed(journal)
-            for (sequence, payload) in kept { #expect(records[sequence] == payload, "seed \(seed), record \(sequence)") }
+            for (sequence, payload) in kept {
+                #expect(records[sequence] == payload, "seed \(seed), record \(sequence)")
+            }
             #expect(report.problems.isEmpty, "seed \(seed): \(report.problems)")
         }
     }
@@ -72,7 +79,9 @@ private func replayed(_ journal: Journal, after: JournalPosition? = nil) throws 
             #expect(report.tornBytes == 56, "offset \(offset)")
         } else {
             let place = offset < 24 ? 0 : 24 + (offset - 24) / 56 * 56
-            #expect(report.problems.contains { $0.contains("\(path) is damaged at byte \(place):") }, "\(offset): \(report.problems)")
+            #expect(
+                report.problems.contains { $0.contains("\(path) is damaged at byte \(place):") },
+                "\(offset): \(report.problems)")
         }
         // Writing goes on behind it.
         let next = try await again.append([1, 2, 3])

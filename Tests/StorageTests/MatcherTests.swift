@@ -37,5 +37,7 @@ import Testing
         }
     }
     #expect(throws: StorageError.self) { try CompiledMatcher(Matcher("a", .regex, "(")) }
-    #expect(try [Matcher("job", .equal, "api"), Matcher("path", .equal, "x")].map { try CompiledMatcher($0) }.matches(labels) == false)
+    #expect(
+        try [Matcher("job", .equal, "api"), Matcher("path", .equal, "x")].map { try CompiledMatcher($0) }.matches(
+            labels) == false)
 }

@@ -14,7 +14,8 @@ extension EmbeddedSeriesStore {
         var hashes: [UInt64] = []
         /// One look at the clock for the whole batch.
         var now: Int64 = 0
-        /// Per series of the batch: its slot in its shard, -1 where no sample needs it. Good until the gate is left, because
+        /// Per series of the batch: its slot in its shard, -1 where no sample needs it. Good until the gate is left,
+        /// because
         /// only who is alone in the gate moves series.
         var slots: [Int] = []
         /// Series of the batch whose definition this record carries.
@@ -103,7 +104,8 @@ extension EmbeddedSeriesStore {
 
     /// Slot of the batch's series, made where it is new; nil where the limit forbids it.
     private func slot(
-        _ series: Int, _ batch: SeriesBatch, _ head: inout HeadShard, _ slots: inout [Int], _ admission: inout Admission,
+        _ series: Int, _ batch: SeriesBatch, _ head: inout HeadShard, _ slots: inout [Int],
+        _ admission: inout Admission,
         _ generation: Int
     ) -> Int? {
         if slots[series] >= 0 { return slots[series] }
@@ -136,7 +138,8 @@ extension EmbeddedSeriesStore {
         let value = batch.values[i]
         guard isInTime(timestamp, batch.series[series], &admission) else { return }
         guard let slot = slot(series, batch, &head, &slots, &admission, generation) else {
-            admission.outcome.reject(.limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
+            admission.outcome.reject(
+                .limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
             return
         }
         let limit = max(head.series[slot].newest, newest[series])
@@ -157,7 +160,8 @@ extension EmbeddedSeriesStore {
         let series = Int(sample.series)
         guard isInTime(sample.timestamp, batch.series[series], &admission) else { return }
         guard let slot = slot(series, batch, &head, &slots, &admission, generation) else {
-            admission.outcome.reject(.limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
+            admission.outcome.reject(
+                .limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
             return
         }
         let limit = max(head.series[slot].newest, newest[series])
@@ -171,11 +175,13 @@ extension EmbeddedSeriesStore {
     private func isInTime(_ timestamp: Int64, _ labels: LabelSet, _ admission: inout Admission) -> Bool {
         let now = admission.now
         if timestamp > now &+ options.futureLimit {
-            admission.outcome.reject(.tooNew, "out of bounds: the sample of \(labels) at \(timestamp) is too far in the future")
+            admission.outcome.reject(
+                .tooNew, "out of bounds: the sample of \(labels) at \(timestamp) is too far in the future")
             return false
         }
         if timestamp < now &- options.retention {
-            admission.outcome.reject(.tooOld, "out of bounds: the sample of \(labels) at \(timestamp) is older than the retention time")
+            admission.outcome.reject(
+                .tooOld, "out of bounds: the sample of \(labels) at \(timestamp) is older than the retention time")
             return false
         }
         return true
@@ -220,7 +226,9 @@ extension EmbeddedSeriesStore {
             let firstSample = sample
             while sample < record.ids.count, belongs(admission.seriesOfSample[sample]) { sample += 1 }
             let firstHistogram = histogram
-            while histogram < record.histograms.count, belongs(admission.seriesOfHistogram[histogram]) { histogram += 1 }
+            while histogram < record.histograms.count, belongs(admission.seriesOfHistogram[histogram]) {
+                histogram += 1
+            }
             guard sample > firstSample || histogram > firstHistogram else { continue }
             shards[shard].state.withLock { head in
                 for i in firstSample..<sample {

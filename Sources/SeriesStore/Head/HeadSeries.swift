@@ -147,7 +147,9 @@ struct HeadSeries {
         if timestamp == newestFloat { return newestValue }
         let place = outOfOrder.partitioningIndex { $0.timestamp >= timestamp }
         if place < outOfOrder.count, outOfOrder[place].timestamp == timestamp { return outOfOrder[place].value }
-        if let open, timestamp >= open.firstTimestamp, let value = HeadSeries.find(timestamp, open.encoded()) { return value }
+        if let open, timestamp >= open.firstTimestamp, let value = HeadSeries.find(timestamp, open.encoded()) {
+            return value
+        }
         for chunk in closed where timestamp >= chunk.first && timestamp <= chunk.last {
             if let value = HeadSeries.find(timestamp, chunk.bytes) { return value }
         }
@@ -177,7 +179,9 @@ struct HeadSeries {
     /// Encoded runs that may have samples in the range; to be decoded without the shard's lock.
     func snapshot(_ range: TimeRange) -> HeadSnapshot {
         var chunks = closed.filter { range.overlaps(first: $0.first, last: $0.last) }.map(\.bytes)
-        if let open, range.overlaps(first: open.firstTimestamp, last: open.lastTimestamp) { chunks.append(open.encoded()) }
+        if let open, range.overlaps(first: open.firstTimestamp, last: open.lastTimestamp) {
+            chunks.append(open.encoded())
+        }
         return HeadSnapshot(
             chunks: chunks, outOfOrder: outOfOrder.filter { range.contains($0.timestamp) },
             histograms: histograms.filter { range.contains($0.timestamp) })

@@ -78,7 +78,8 @@ extension EmbeddedSeriesStore {
         discardJournal()
     }
 
-    /// Ends a generation: everything in older segments is in memory, and every record of later ones defines its series anew.
+    /// Ends a generation: everything in older segments is in memory, and every record of later ones defines its series
+    /// anew.
     private func checkpoint(_ windows: [Int64], now: Int64) async throws -> JournalPosition {
         await gate.enterAlone()
         defer { gate.leaveAlone() }

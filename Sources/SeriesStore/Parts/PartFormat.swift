@@ -94,7 +94,8 @@ struct PartDirectory {
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             groups.append(
                 Group(
-                    tableOffset: try reader.readCount(limit: 1 << 48), tableLength: try reader.readCount(limit: 1 << 32),
+                    tableOffset: try reader.readCount(limit: 1 << 48),
+                    tableLength: try reader.readCount(limit: 1 << 32),
                     dataOffset: try reader.readCount(limit: 1 << 48),
                     count: try reader.readCount(limit: PartFormat.groupSize)))
         }

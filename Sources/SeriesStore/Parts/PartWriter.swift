@@ -43,7 +43,9 @@ struct PartWriter {
             let times = Array(columns.histogramTimestamps[start..<end])
             var plain = ByteWriter()
             IntegerColumn.encode(times, into: &plain)
-            for histogram in columns.histograms[start..<end] { plain.writeLengthPrefixed(HistogramCodec.encode(histogram)) }
+            for histogram in columns.histograms[start..<end] {
+                plain.writeLengthPrefixed(HistogramCodec.encode(histogram))
+            }
             var packed = ByteWriter()
             SealedBlock.write(plain.bytes, to: &packed)
             blocks.append(
@@ -56,7 +58,8 @@ struct PartWriter {
         if buffer.count >= 1 << 20 { try flush() }
     }
 
-    private mutating func write(_ kind: BlockKind, _ bytes: [UInt8], count: Int, first: Int64, last: Int64) -> PartBlock {
+    private mutating func write(_ kind: BlockKind, _ bytes: [UInt8], count: Int, first: Int64, last: Int64) -> PartBlock
+    {
         let place = offset
         buffer.writeFixed32(CRC32C.checksum(bytes))
         buffer.writeBytes(bytes)

@@ -3,7 +3,8 @@ internal import Storage
 import Synchronization
 internal import Telemetry
 
-/// An open part: its directory is in memory, all else is read when it is asked for. The file stays readable after it was removed.
+/// An open part: its directory is in memory, all else is read when it is asked for. The file stays readable after it
+/// was removed.
 final class SeriesPart: Sendable {
     let record: PartRecord
     let path: String
@@ -26,7 +27,8 @@ final class SeriesPart: Sendable {
             let place = try reader.readCount64(limit: trailerOffset)
             let length = try reader.readCount64(limit: trailerOffset - place)
             let version = try reader.readFixed32()
-            guard CRC32C.checksum(trailer[..<20]) == (try reader.readFixed32()), reader.rest.elementsEqual(PartFormat.magic)
+            guard CRC32C.checksum(trailer[..<20]) == (try reader.readFixed32()),
+                reader.rest.elementsEqual(PartFormat.magic)
             else { throw reader.failure("the trailer's checksum does not match") }
             guard version == PartFormat.version else {
                 throw StorageError.unsupported(
@@ -69,7 +71,9 @@ final class SeriesPart: Sendable {
                 let set = LabelSet(canonical: labels)
                 var blocks: [PartBlock] = []
                 for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
-                    guard let kind = BlockKind(rawValue: try reader.readByte()) else { throw reader.failure("unknown block kind") }
+                    guard let kind = BlockKind(rawValue: try reader.readByte()) else {
+                        throw reader.failure("unknown block kind")
+                    }
                     let length = try reader.readCount(limit: 1 << 32)
                     let count = try reader.readCount(limit: PartFormat.blockSamples)
                     let first = try reader.readZigzag()
@@ -82,7 +86,9 @@ final class SeriesPart: Sendable {
             }
             return all
         } catch {
-            throw StorageError.corrupt(path: path, offset: group.tableOffset, reason: "series table: \((error as? CodecError)?.reason ?? "\(error)")")
+            throw StorageError.corrupt(
+                path: path, offset: group.tableOffset,
+                reason: "series table: \((error as? CodecError)?.reason ?? "\(error)")")
         }
     }
 
@@ -207,10 +213,12 @@ final class SeriesPart: Sendable {
         return postings.count > 1 ? series.sorted() : series
     }
 
-    /// Hands over the series that match, in order of labels. Damage goes to `report`, and the rest goes on; without its index
+    /// Hands over the series that match, in order of labels. Damage goes to `report`, and the rest goes on; without
+    /// its index
     /// a part is read in full.
     func forEachMatch(
-        _ matchers: [CompiledMatcher], context: QueryContext, report: (String) -> Void, _ body: (PartSeries) throws -> Void
+        _ matchers: [CompiledMatcher], context: QueryContext, report: (String) -> Void,
+        _ body: (PartSeries) throws -> Void
     ) throws {
         var candidates: [UInt32]?
         do {

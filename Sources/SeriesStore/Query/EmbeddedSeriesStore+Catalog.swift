@@ -16,7 +16,9 @@ extension EmbeddedSeriesStore {
         return limited(names, query.limit)
     }
 
-    package func labelValues(_ name: String, _ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String] {
+    package func labelValues(_ name: String, _ query: SeriesCatalogQuery, context: QueryContext) async throws
+        -> [String]
+    {
         var values: Set<String> = []
         if query.matcherSets.isEmpty {
             for shard in shards {
@@ -63,7 +65,9 @@ extension EmbeddedSeriesStore {
             for shard in shards {
                 try context.check()
                 let some = shard.state.withLock { head in
-                    head.matching(matchers).filter { head.series[$0].overlaps(query.range) }.map { head.series[$0].labels }
+                    head.matching(matchers).filter { head.series[$0].overlaps(query.range) }.map {
+                        head.series[$0].labels
+                    }
                 }
                 for labels in some { try body(labels) }
             }

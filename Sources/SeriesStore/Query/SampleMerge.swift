@@ -2,7 +2,8 @@ import Codecs
 internal import Storage
 internal import Telemetry
 
-/// Brings runs of samples of one series together: ascending, each timestamp once. Of two samples with one timestamp that
+/// Brings runs of samples of one series together: ascending, each timestamp once. Of two samples with one timestamp
+/// that
 /// of the earlier run stays, which is the one that was stored first.
 struct SampleMerge {
     private(set) var timestamps: [Int64] = []

@@ -1,8 +1,10 @@
 import Foundation
 import GRDB
 
-/// What exists: which parts, up to where the journals are applied, settings and small documents. An SQLite file in WAL mode
-/// with `synchronous=FULL`: what a function has returned for is on disk, and a swap of parts is seen whole or not at all.
+/// What exists: which parts, up to where the journals are applied, settings and small documents. An SQLite file in WAL
+/// mode
+/// with `synchronous=FULL`: what a function has returned for is on disk, and a swap of parts is seen whole or not at
+/// all.
 package final class Catalog: Sendable {
     private let database: any DatabaseWriter
     package let path: String
@@ -39,7 +41,8 @@ package final class Catalog: Sendable {
                 sql: """
                     CREATE TABLE parts (
                         id INTEGER PRIMARY KEY AUTOINCREMENT, table_name TEXT NOT NULL, file TEXT NOT NULL UNIQUE,
-                        min_time INTEGER NOT NULL, max_time INTEGER NOT NULL, rows INTEGER NOT NULL, bytes INTEGER NOT NULL,
+                        min_time INTEGER NOT NULL, max_time INTEGER NOT NULL, rows INTEGER NOT NULL,
+                        bytes INTEGER NOT NULL,
                         created INTEGER NOT NULL, level INTEGER NOT NULL, extra TEXT NOT NULL);
                     CREATE INDEX parts_by_table ON parts (table_name, min_time);
                     CREATE TABLE checkpoints (
@@ -100,7 +103,8 @@ package final class Catalog: Sendable {
         }
     }
 
-    /// Takes parts away, adds others and moves the checkpoint in one transaction. Answers the added ones with their ids.
+    /// Takes parts away, adds others and moves the checkpoint in one transaction. Answers the added ones with their
+    /// ids.
     @discardableResult
     package func swap(
         remove: [Int64], add: [PartRecord], checkpoint: (engine: String, position: JournalPosition)? = nil
@@ -116,7 +120,8 @@ package final class Catalog: Sendable {
                         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                         """,
                     arguments: [
-                        part.table, part.file, part.minTime, part.maxTime, part.rows, part.bytes, part.created, part.level,
+                        part.table, part.file, part.minTime, part.maxTime, part.rows, part.bytes, part.created,
+                        part.level,
                         part.extra,
                     ])
                 added[i].id = database.lastInsertedRowID

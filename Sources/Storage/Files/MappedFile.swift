@@ -26,7 +26,9 @@ package final class MappedFile: Sendable {
     }
 
     deinit {
-        if case .mapped(let address, let length) = storage, let start = unsafe UnsafeMutableRawPointer(bitPattern: address) {
+        if case .mapped(let address, let length) = storage,
+            let start = unsafe UnsafeMutableRawPointer(bitPattern: address)
+        {
             unsafe munmap(start, length)
         }
     }
@@ -48,7 +50,9 @@ package final class MappedFile: Sendable {
         switch storage {
         case .memory(let bytes): return try body(bytes[offset..<offset + length].span)
         case .mapped(let address, _):
-            guard length > 0, let start = unsafe UnsafeRawPointer(bitPattern: address) else { return try body([UInt8]().span) }
+            guard length > 0, let start = unsafe UnsafeRawPointer(bitPattern: address) else {
+                return try body([UInt8]().span)
+            }
             let buffer = unsafe UnsafeRawBufferPointer(start: start + offset, count: length)
             return try unsafe buffer.withMemoryRebound(to: UInt8.self) { try unsafe body($0.span) }
         }
@@ -56,7 +60,8 @@ package final class MappedFile: Sendable {
 
     private func check(_ offset: Int, _ length: Int) throws(StorageError) {
         guard offset >= 0, length >= 0, length <= count, offset <= count - length else {
-            throw .corrupt(path: path, offset: max(offset, 0), reason: "\(length) bytes wanted, the file has \(count) in all")
+            throw .corrupt(
+                path: path, offset: max(offset, 0), reason: "\(length) bytes wanted, the file has \(count) in all")
         }
     }
 }

@@ -24,7 +24,8 @@ package struct POSIXFileSystem: FileSystem {
         guard unsafe fstat(descriptor, &status) == 0 else { throw failure("asking for the size of", path) }
         let length = Int(status.st_size)
         guard length > 0 else { return MappedFile(path: path, bytes: []) }
-        guard let start = unsafe mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), unsafe start != MAP_FAILED else {
+        guard let start = unsafe mmap(nil, length, PROT_READ, MAP_SHARED, descriptor, 0), unsafe start != MAP_FAILED
+        else {
             throw failure("mapping", path)
         }
         return MappedFile(path: path, address: UInt(bitPattern: start), count: length)

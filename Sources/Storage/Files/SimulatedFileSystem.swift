@@ -3,7 +3,8 @@ import Synchronization
 
 /// A disk in memory that can crash, tear a write and be full, the same way every time for one seed.
 ///
-/// After ``crash(losingUnsynced:)`` all open files and functions fail until ``restart()``. A loss of power keeps of each
+/// After ``crash(losingUnsynced:)`` all open files and functions fail until ``restart()``. A loss of power keeps of
+/// each
 /// file what was synced and a random part of what was appended since, and of names those whose folder was synced.
 package final class SimulatedFileSystem: FileSystem {
     private let state: Mutex<State>
@@ -186,14 +187,18 @@ package final class SimulatedFileSystem: FileSystem {
         try locked { state throws(StorageError) in
             if state.crashed { throw .io(operation: "making the folder", path: path, errno: EIO) }
             var folder = path
-            while folder != "/", folder != ".", state.folders.insert(folder).inserted { folder = parentFolder(of: folder) }
+            while folder != "/", folder != ".", state.folders.insert(folder).inserted {
+                folder = parentFolder(of: folder)
+            }
         }
     }
 
     package func syncFolder(_ path: String) throws(StorageError) {
         try locked { state throws(StorageError) in
             try state.change("syncing", path) { state in
-                for name in state.durableNames.keys where parentFolder(of: name) == path { state.durableNames[name] = nil }
+                for name in state.durableNames.keys where parentFolder(of: name) == path {
+                    state.durableNames[name] = nil
+                }
                 for (name, id) in state.names where parentFolder(of: name) == path { state.durableNames[name] = id }
             }
         }
@@ -210,7 +215,8 @@ package final class SimulatedFileSystem: FileSystem {
         state.withLock { max(0, $0.capacity - $0.used) }
     }
 
-    private func locked<R: Sendable>(_ body: (inout sending State) throws(StorageError) -> R) throws(StorageError) -> R {
+    private func locked<R: Sendable>(_ body: (inout sending State) throws(StorageError) -> R) throws(StorageError) -> R
+    {
         try state.withLock { state throws(StorageError) in try body(&state) }
     }
 

@@ -29,7 +29,8 @@ package final class Journal: Sendable {
         var syncFailures: [String] = []
     }
 
-    /// Opens or makes the journal and cuts off the record that a crash interrupted. New records come after `position` even
+    /// Opens or makes the journal and cuts off the record that a crash interrupted. New records come after `position`
+    /// even
     /// where the files are gone, so that no sequence that a checkpoint knows is used twice.
     package init(
         folder: String, fileSystem: any FileSystem, options: JournalOptions = JournalOptions(),
@@ -50,11 +51,13 @@ package final class Journal: Sendable {
     /// Sentences about fsyncs that failed after their records were acknowledged (interval sync only).
     package var problems: [String] { state.withLock { $0.syncFailures } }
 
-    /// Returns when the record is durable by the configured promise. After `.diskFull` the journal is as it was before, and
+    /// Returns when the record is durable by the configured promise. After `.diskFull` the journal is as it was
+    /// before, and
     /// later appends work when there is space.
     package func append(_ payload: [UInt8]) async throws -> JournalPosition {
         guard payload.count <= JournalSegment.longestPayload else {
-            throw StorageError.unsupported("a journal record of \(payload.count) bytes is too long; send smaller batches")
+            throw StorageError.unsupported(
+                "a journal record of \(payload.count) bytes is too long; send smaller batches")
         }
         return try await withCheckedThrowingContinuation { continuation in
             let (isClosed, mustDrain) = state.withLock { state -> (Bool, Bool) in
@@ -120,7 +123,8 @@ package final class Journal: Sendable {
         }
     }
 
-    /// Hands over, in order, every record after `position` (all, where it is nil). Damage is skipped and named in the report.
+    /// Hands over, in order, every record after `position` (all, where it is nil). Damage is skipped and named in the
+    /// report.
     /// For the time before the first append.
     package func replay(
         after position: JournalPosition?, _ body: (JournalPosition, ArraySlice<UInt8>) throws -> Void

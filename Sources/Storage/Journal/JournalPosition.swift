@@ -30,7 +30,8 @@ package struct JournalOptions: Sendable {
     package enum Sync: Sendable {
         /// An append returns after fsync.
         case always
-        /// An append returns after write(2): it survives the death of the process, and that of the machine after the interval.
+        /// An append returns after write(2): it survives the death of the process, and that of the machine after the
+        /// interval.
         case interval(Duration)
     }
     package var segmentBytes: Int

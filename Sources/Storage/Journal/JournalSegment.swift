@@ -57,7 +57,8 @@ enum JournalSegment {
             result.base = base
             result.last = max(previous, base)
         } else {
-            result.problems.append(StorageError.corrupt(path: path, offset: 0, reason: "bad journal header").description)
+            result.problems.append(
+                StorageError.corrupt(path: path, offset: 0, reason: "bad journal header").description)
         }
         var offset = result.end
         while offset < bytes.count {
@@ -98,7 +99,9 @@ enum JournalSegment {
         let sequence = number(bytes, at: offset + 8, width: 8)
         guard sequence > last, sequence - last <= 1 << 32 else { return nil }
         let end = offset + recordHeaderSize + length
-        guard CRC32C.checksum(bytes[offset + 8..<end]) == UInt32(truncatingIfNeeded: number(bytes, at: offset + 4, width: 4))
+        guard
+            CRC32C.checksum(bytes[offset + 8..<end])
+                == UInt32(truncatingIfNeeded: number(bytes, at: offset + 4, width: 4))
         else { return nil }
         return (sequence, bytes[offset + recordHeaderSize..<end])
     }

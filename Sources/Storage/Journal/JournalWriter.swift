@@ -48,7 +48,8 @@ final class JournalWriter: @unchecked Sendable {
             segment = number - 1
             if let older = sizes.keys.max() {
                 segment = older
-                let scan = try JournalSegment.scan(try fileSystem.readAll(path(older)), path: path(older), previous: 0) { _, _ in }
+                let scan = try JournalSegment.scan(try fileSystem.readAll(path(older)), path: path(older), previous: 0)
+                { _, _ in }
                 sequence = scan.last
             }
             return
