@@ -6,8 +6,11 @@ import Testing
 @testable import EventStore
 
 @Suite struct BehaviourTests {
-    private func open(_ files: SimulatedFileSystem, _ catalog: Catalog, _ change: (inout EventStoreOptions) -> Void = { _ in })
-        throws -> EmbeddedEventStore {
+    private func open(
+        _ files: SimulatedFileSystem, _ catalog: Catalog, _ change: (inout EventStoreOptions) -> Void = { _ in }
+    )
+        throws -> EmbeddedEventStore
+    {
         var options = EventStoreOptions()
         change(&options)
         return try EmbeddedEventStore(
@@ -125,10 +128,14 @@ import Testing
         }
         let slow = QueryContext()
         let slowest = EventPredicate.compare(column: EventColumnName.duration, .greater, .int(39_998))
-        #expect(try await answer(store, EventScanPlan(table: .spans, range: everything, predicate: slowest), context: slow).count == 3)
+        #expect(
+            try await answer(store, EventScanPlan(table: .spans, range: everything, predicate: slowest), context: slow)
+                .count == 3)
 
         for i in 0..<60 {
-            let lines = (0..<1000).map { (Int64(i * 1000 + $0), "line \(i) \($0) \($0 == 500 && i == 30 ? "needle" : "hay")") }
+            let lines = (0..<1000).map {
+                (Int64(i * 1000 + $0), "line \(i) \($0) \($0 == 500 && i == 30 ? "needle" : "hay")")
+            }
             _ = try await store.append(logBatch(lines, ["app": "\(i % 2)"]), to: .logs, id: nil)
         }
         try await store.seal()
@@ -180,7 +187,8 @@ import Testing
         let store = try open(files, Catalog()) { $0.memoryLimit = 100_000 }
         let day = RowGenerator.day
         for i in 0..<3 {
-            _ = try await store.append(logBatch([(Int64(i) * day, "day \(i)"), (Int64(i) * day + 5, "x")]), to: .logs, id: nil)
+            _ = try await store.append(
+                logBatch([(Int64(i) * day, "day \(i)"), (Int64(i) * day + 5, "x")]), to: .logs, id: nil)
         }
         try await store.seal()
         #expect(await store.health(of: .logs).parts == 3)
@@ -196,7 +204,9 @@ import Testing
         var random = SeededGenerator(seed: 6)
         var refusals = 0
         for i in 0..<20 {
-            let lines = (0..<100).map { (Int64($0), "more \(i) \($0) " + UInt64.random(in: 0 ... .max, using: &random).description) }
+            let lines = (0..<100).map {
+                (Int64($0), "more \(i) \($0) " + UInt64.random(in: 0 ... .max, using: &random).description)
+            }
             do {
                 _ = try await store.append(logBatch(lines), to: .logs, id: nil)
             } catch {

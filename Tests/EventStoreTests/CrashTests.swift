@@ -42,7 +42,9 @@ import Testing
             let twice = seen.filter { $0.value > 1 }.keys.sorted()
             let unknown = seen.keys.filter { !sent.contains($0) }
             guard lost.isEmpty, twice.isEmpty, unknown.isEmpty else {
-                Issue.record("seed \(seed) round \(round): lost \(lost.prefix(5)), twice \(twice.prefix(5)), unknown \(unknown.prefix(5))")
+                Issue.record(
+                    "seed \(seed) round \(round): lost \(lost.prefix(5)), twice \(twice.prefix(5)), unknown \(unknown.prefix(5))"
+                )
                 return false
             }
             for row in found {
@@ -129,7 +131,8 @@ import Testing
                 try await store.close()
             }
             let path = try #require(files.files.first { $0.hasSuffix(".part") })
-            files.alter(path) { bytes in bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8(seed % 8) }
+            files.alter(path) { bytes in bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8(seed % 8)
+            }
             let store = try open()
             var rows = 0
             let plan = EventScanPlan(table: .logs, range: TimeRange(start: .min, end: .max), order: .newestFirst)
@@ -143,7 +146,9 @@ import Testing
             #expect(trailer.partial && !trailer.warnings.isEmpty, "seed \(seed)")
             #expect(problems.contains { $0.contains(path) }, "seed \(seed): \(problems)")
             #expect(rows >= 9_000, "seed \(seed): \(rows)")
-            if !problems.contains(where: { $0.contains("footer") || $0.contains("trailer") }) { #expect(rows >= 13_000) }
+            if !problems.contains(where: { $0.contains("footer") || $0.contains("trailer") }) {
+                #expect(rows >= 13_000)
+            }
             // Nothing is merged away that could not be read.
             try await store.maintain(now: 0)
             #expect(files.files.contains(path))

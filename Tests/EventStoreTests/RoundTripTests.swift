@@ -33,7 +33,9 @@ import Testing
                 let expected = try expected(model, plan)
                 let found = try await answer(store, plan)
                 guard found != expected else { continue }
-                Issue.record("seed \(seed), \(stage), question \(question): \(found.count) rows, \(expected.count) expected, \(plan)")
+                Issue.record(
+                    "seed \(seed), \(stage), question \(question): \(found.count) rows, \(expected.count) expected, \(plan)"
+                )
                 let missing = Set(expected).subtracting(found).prefix(2)
                 let extra = Set(found).subtracting(expected).prefix(2)
                 Issue.record("missing \(missing) extra \(extra)")
@@ -137,7 +139,8 @@ import Testing
             let encoded = ColumnWriter(codec: .best).encode(column, rowCount: rowCount, exactFilter: true)
             #expect(encoded.encoding == encoding, "\(name)")
             let entry = ColumnEntry(
-                name: name, encoding: encoded.encoding, count: encoded.count, kind: encoded.kind, bounds: encoded.bounds,
+                name: name, encoding: encoded.encoding, count: encoded.count, kind: encoded.kind,
+                bounds: encoded.bounds,
                 chunk: .none, filterKind: encoded.filterKind, filter: .none)
             let decoded = try ColumnReader.decode(encoded.body, entry: entry, rowCount: rowCount)
             #expect(decoded.count == column.count)

@@ -44,7 +44,8 @@ struct ModelRow: Hashable {
         case .compare(let column, let comparison, let value):
             return lookup(column).map { ModelRow.compare($0, comparison, Field(value)) } ?? false
         case .isAny(let column, let values):
-            return lookup(column).map { field in values.contains { ModelRow.compare(field, .equal, Field($0)) } } ?? false
+            return lookup(column).map { field in values.contains { ModelRow.compare(field, .equal, Field($0)) } }
+                ?? false
         case .contains(let column, let needle):
             guard let field = lookup(column), field.kind == .string else { return false }
             return ModelRow.holds(field.payload, needle)
@@ -67,7 +68,9 @@ struct ModelRow: Hashable {
         return text.withUnsafeBytes { text in
             var at = 0
             while text.count - at >= needle.count, let base = text.baseAddress {
-                guard let found = memchr(base + at, Int32(first), text.count - at - needle.count + 1) else { return false }
+                guard let found = memchr(base + at, Int32(first), text.count - at - needle.count + 1) else {
+                    return false
+                }
                 at = UnsafeRawPointer(found) - base
                 if memcmp(found, needle, needle.count) == 0 { return true }
                 at += 1
@@ -91,7 +94,10 @@ struct ModelRow: Hashable {
             }
         }
         if order == 0, [.less, .greater, .lessOrEqual, .greaterOrEqual].contains(comparison),
-            [.array, .map, .empty].contains(a.kind) { return false }
+            [.array, .map, .empty].contains(a.kind)
+        {
+            return false
+        }
         switch comparison {
         case .equal: return order == 0
         case .notEqual: return order != 0
@@ -109,7 +115,8 @@ extension EventBatch {
     var modelRows: [ModelRow] {
         var rows = (0..<rowCount).map { row in
             ModelRow(
-                time: timestamps[row], sequence: sequences.isEmpty ? 0 : sequences[row], group: groups[Int(groupOfRow[row])],
+                time: timestamps[row], sequence: sequences.isEmpty ? 0 : sequences[row],
+                group: groups[Int(groupOfRow[row])],
                 fields: [:])
         }
         for column in columns {
@@ -148,7 +155,9 @@ struct RowGenerator {
 
     mutating func number(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &random) }
     mutating func chance(_ percent: Int) -> Bool { number(100) < percent }
-    mutating func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) } }
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    }
 
     static let day: Int64 = 86_400_000_000_000
 
@@ -174,7 +183,8 @@ struct RowGenerator {
             return EventGroup(
                 labels: LabelSet([Label("service_name", service)]),
                 shared: [
-                    Attribute("resource.service.name", .string(service)), Attribute("resource.pid", .int(Int64(number(3)))),
+                    Attribute("resource.service.name", .string(service)),
+                    Attribute("resource.pid", .int(Int64(number(3)))),
                     Attribute("resource.args", .array([.string("a"), .map([Attribute("k", .double(1.5))])])),
                 ])
         }
@@ -217,7 +227,9 @@ struct RowGenerator {
         case .spans:
             // Few traces, so that blocks hold runs of one.
             let trace = [UInt8](repeating: UInt8(number(40)), count: 8) + [UInt8](repeating: UInt8(number(3)), count: 8)
-            if !chance(2) { fields[EventColumnName.traceID] = .init(.bytes(chance(2) ? Array(trace.prefix(5)) : trace)) }
+            if !chance(2) {
+                fields[EventColumnName.traceID] = .init(.bytes(chance(2) ? Array(trace.prefix(5)) : trace))
+            }
             fields[EventColumnName.spanID] = .init(.bytes(bytes(8)))
             if chance(70) { fields[EventColumnName.parentID] = .init(.bytes(bytes(8))) }
             fields[EventColumnName.spanName] = .init(.string("v\(number(6))"))
@@ -240,28 +252,33 @@ struct RowGenerator {
 
     mutating func column(_ rows: [ModelRow]) -> String {
         let common = ["a", "b", "c", "n", "level", "region", "service", "service_name", "nothing", "resource.pid"]
-        if chance(40), let name = rows.randomElement(using: &random)?.fields.keys.sorted().randomElement(using: &random) {
+        if chance(40), let name = rows.randomElement(using: &random)?.fields.keys.sorted().randomElement(using: &random)
+        {
             return name
         }
         return common[number(common.count)]
     }
 
     mutating func operand(_ column: String, _ rows: [ModelRow]) -> AttributeValue {
-        if chance(70), let row = rows.randomElement(using: &random), let field = row.lookup(column) { return field.value }
+        if chance(70), let row = rows.randomElement(using: &random), let field = row.lookup(column) {
+            return field.value
+        }
         return value()
     }
 
     mutating func predicate(_ rows: [ModelRow], depth: Int = 0) -> EventPredicate {
         let column = column(rows)
-        let comparisons: [EventPredicate.Comparison] = [.equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual]
+        let comparisons: [EventPredicate.Comparison] = [
+            .equal, .notEqual, .less, .lessOrEqual, .greater, .greaterOrEqual,
+        ]
         switch number(depth > 2 ? 7 : 11) {
         case 0: return chance(50) ? .everything : .exists(column: column)
         case 1, 2: return .compare(column: column, comparisons[number(6)], operand(column, rows))
         case 3: return .isAny(column: column, (0..<number(4)).map { _ in operand(column, rows) })
         case 4, 5:
             let needles = ["error", "id=77", "", "zzz", "served\" status=4 id=1", "user 7", "r"]
-            let where_ = chance(70) ? EventColumnName.line : column
-            return .contains(column: where_, chance(10) ? [0xff, 0xfe] : Array(needles[number(needles.count)].utf8))
+            let searched = chance(70) ? EventColumnName.line : column
+            return .contains(column: searched, chance(10) ? [0xff, 0xfe] : Array(needles[number(needles.count)].utf8))
         case 6:
             return chance(50)
                 ? .matches(column: EventColumnName.line, pattern: "er+or", anchored: false)
@@ -281,14 +298,16 @@ struct RowGenerator {
         }
         let label = table == .logs ? "service" : "service_name"
         let matchers: [[Matcher]] = [
-            [], [Matcher(label, .equal, "svc1")], [Matcher(label, .regex, "svc(0|2)"), Matcher("env", .notEqual, "prod")],
+            [], [Matcher(label, .equal, "svc1")],
+            [Matcher(label, .regex, "svc(0|2)"), Matcher("env", .notEqual, "prod")],
             [Matcher("env", .equal, "")], [Matcher(label, .equal, "none")],
         ]
         let orders: [EventScanPlan.Order] = [.any, .newestFirst, .oldestFirst]
         return EventScanPlan(
             table: table, range: range, matchers: chance(50) ? [] : matchers[number(matchers.count)],
             predicate: withPredicate ? predicate(rows) : .everything,
-            projection: chance(70) ? .all : .columns([EventColumnName.line, "a", "resource.pid", EventColumnName.duration]),
+            projection: chance(70)
+                ? .all : .columns([EventColumnName.line, "a", "resource.pid", EventColumnName.duration]),
             order: orders[number(3)])
     }
 }
@@ -296,7 +315,9 @@ struct RowGenerator {
 /// What a scan should answer.
 func expected(_ rows: [ModelRow], _ plan: EventScanPlan) throws -> [ModelRow] {
     let matchers = try plan.matchers.map { try CompiledMatcher($0) }
-    var out = rows.filter { plan.range.contains($0.time) && matchers.matches($0.group.labels) && $0.passes(plan.predicate) }
+    var out = rows.filter {
+        plan.range.contains($0.time) && matchers.matches($0.group.labels) && $0.passes(plan.predicate)
+    }
     if case .columns(let names) = plan.projection {
         for i in out.indices { out[i].fields = out[i].fields.filter { names.contains($0.key) } }
     }

@@ -19,7 +19,9 @@ enum ColumnReader {
         switch try reader.readByte() {
         case 1:
             let bits = try PackedBytes.read(&reader)
-            guard bits.count == (rowCount + 7) / 8 else { throw reader.failure("presence bitmap of \(bits.count) bytes") }
+            guard bits.count == (rowCount + 7) / 8 else {
+                throw reader.failure("presence bitmap of \(bits.count) bytes")
+            }
             for row in 0..<rowCount where bits[row >> 3] >> UInt8(row & 7) & 1 != 0 {
                 rows.append(UInt32(truncatingIfNeeded: row))
             }
@@ -32,7 +34,9 @@ enum ColumnReader {
             }
         case let mode: throw reader.failure("unknown presence mode \(mode)")
         }
-        guard rows.count == entry.count else { throw reader.failure("\(rows.count) rows, directory says \(entry.count)") }
+        guard rows.count == entry.count else {
+            throw reader.failure("\(rows.count) rows, directory says \(entry.count)")
+        }
         return .rows(rows)
     }
 

@@ -43,7 +43,8 @@ struct ColumnWriter {
             out.encoding = .fixed
             writer.writeVarint(width)
             PackedBytes.write(column.bytes, codec: codec, to: &writer)
-        } else if let width = fixedWidth(column), kind == .string, let binary = Hexadecimal.decode(column.bytes, width) {
+        } else if let width = fixedWidth(column), kind == .string, let binary = Hexadecimal.decode(column.bytes, width)
+        {
             out.encoding = .hexadecimal
             writer.writeVarint(width / 2)
             PackedBytes.write(binary, codec: codec, to: &writer)
@@ -141,8 +142,6 @@ struct DistinctValues {
         codes.reserveCapacity(column.count)
         var slots = [Int16](repeating: -1, count: DistinctValues.slotCount)
         for index in 0..<column.count {
-            // Unique ids would otherwise cost 256 comparisons before they are seen to be unique.
-            if index == 96, entries.count > 90 { return nil }
             let range = column.range(at: index)
             let value = column.bytes[range]
             let kind = column.kinds[index]
@@ -159,7 +158,8 @@ struct DistinctValues {
                 let other = entries[code]
                 let otherRange = column.range(at: other)
                 if column.kinds[other] == kind, otherRange.count == range.count,
-                    column.bytes[otherRange].elementsEqual(value) {
+                    column.bytes[otherRange].elementsEqual(value)
+                {
                     codes.append(UInt8(code))
                     break
                 }

@@ -58,7 +58,8 @@ struct RowCopier {
         index.forEachValue(ofRow: row) { column, value in
             if targets[column] < 0 { targets[column] = target.columnIndex(source.columns[column].name) }
             let from = source.columns[column]
-            target.set(targets[column], row: newRow, kind: from.kinds[value], payload: from.bytes[from.range(at: value)])
+            target.set(
+                targets[column], row: newRow, kind: from.kinds[value], payload: from.bytes[from.range(at: value)])
         }
     }
 

@@ -44,7 +44,8 @@ struct RecentRows {
             return Fingerprints(rows: rows, groups: groups)
         case .spans:
             var rows = [UInt64](repeating: 0, count: batch.rowCount)
-            guard let traces = batch.column(EventColumnName.traceID), let spans = batch.column(EventColumnName.spanID) else {
+            guard let traces = batch.column(EventColumnName.traceID), let spans = batch.column(EventColumnName.spanID)
+            else {
                 return Fingerprints(rows: rows, groups: [])
             }
             let kinds = batch.column(EventColumnName.spanKind)

@@ -19,7 +19,8 @@ extension TableStore {
             let footer = part.footer
             guard query.range.overlaps(first: footer.firstTime, last: footer.lastTime) else { continue }
             for (group, extent) in zip(footer.groups, footer.extents)
-            where query.range.overlaps(first: extent.firstTime, last: extent.lastTime) && matchers.matches(group.labels) {
+            where query.range.overlaps(first: extent.firstTime, last: extent.lastTime) && matchers.matches(group.labels)
+            {
                 try body(group)
             }
         }
@@ -76,21 +77,30 @@ extension TableStore {
         guard range.overlaps(first: footer.firstTime, last: footer.lastTime) else { return [] }
         if range.start <= footer.firstTime, footer.lastTime < range.end { return footer.extents }
         var out = [GroupExtent](repeating: GroupExtent(), count: footer.groups.count)
-        for (number, block) in footer.blocks.enumerated() where range.overlaps(first: block.firstTime, last: block.lastTime) {
+        for (number, block) in footer.blocks.enumerated()
+        where range.overlaps(first: block.firstTime, last: block.lastTime) {
             try context.check()
             do {
-                let directory = try part.directory(of: number)
-                let times = try part.integers(directory.times, of: number)
-                let groups = try part.groupNumbers(directory.groups, of: number)
-                for (row, time) in times.enumerated() where range.contains(time) {
-                    out[Int(groups[row])].rows += 1
-                    out[Int(groups[row])].bytes += block.rawBytes / block.rows
-                }
-            } catch StorageError.corrupt(let path, let offset, let reason) {
-                report(.corrupt(path: path, offset: offset, reason: reason), context)
+                try count(block: number, of: part, in: range, into: &out)
+            } catch let error as StorageError {
+                guard case .corrupt = error else { throw error }
+                report(error, context)
             }
         }
         return out
+    }
+
+    private func count(
+        block number: Int, of part: SealedPart, in range: TimeRange, into out: inout [GroupExtent]
+    ) throws {
+        let block = part.footer.blocks[number]
+        let directory = try part.directory(of: number)
+        let times = try part.integers(directory.times, of: number)
+        let groups = try part.groupNumbers(directory.groups, of: number)
+        for (row, time) in times.enumerated() where range.contains(time) {
+            out[Int(groups[row])].rows += 1
+            out[Int(groups[row])].bytes += block.rawBytes / block.rows
+        }
     }
 
     private func report(_ error: StorageError, _ context: QueryContext) {
@@ -115,7 +125,8 @@ extension TableStore {
                 }
             }
         }
-        for part in snapshot.parts where query.range.overlaps(first: part.footer.firstTime, last: part.footer.lastTime) {
+        for part in snapshot.parts where query.range.overlaps(first: part.footer.firstTime, last: part.footer.lastTime)
+        {
             try context.check()
             addFieldNames(of: part, query, matchers, context, to: &names)
         }
@@ -135,7 +146,8 @@ extension TableStore {
         let matching = footer.groups.map { matchers.matches($0.labels) }
         for (number, block) in footer.blocks.enumerated()
         where query.range.overlaps(first: block.firstTime, last: block.lastTime)
-            && block.groups.contains(where: { matching[Int($0)] }) {
+            && block.groups.contains(where: { matching[Int($0)] })
+        {
             do {
                 for column in try part.directory(of: number).columns { names.insert(column.name) }
             } catch {

@@ -120,7 +120,7 @@ struct PartSealer {
         do {
             for (i, partition) in partitions.keys.sorted().enumerated() {
                 let rows = partitions.removeValue(forKey: partition) ?? []
-                let part = try write(rows, memory, order, rank, partition, withIDs: i == 0, &copiers)
+                let part = try write(rows, memory, order, rank, partition, number: i, &copiers)
                 parts.append(OpenPart(part: part, record: store.record(of: part, level: 0)))
             }
         } catch {
@@ -164,13 +164,15 @@ struct PartSealer {
         guard partitions.count > PartSealer.partitionLimit else { return }
         let bySize = partitions.keys.sorted { (partitions[$0]?.count ?? 0, $0) > (partitions[$1]?.count ?? 0, $1) }
         var mixed: [RowReference] = []
-        for key in bySize.dropFirst(PartSealer.partitionLimit - 1) { mixed += partitions.removeValue(forKey: key) ?? [] }
+        for key in bySize.dropFirst(PartSealer.partitionLimit - 1) {
+            mixed += partitions.removeValue(forKey: key) ?? []
+        }
         partitions[PartFooter.mixedPartition] = mixed
     }
 
     private func write(
         _ references: [RowReference], _ memory: MemorySnapshot, _ order: [Int], _ rank: [UInt32], _ partition: Int64,
-        withIDs: Bool, _ copiers: inout [RowCopier]
+        number: Int, _ copiers: inout [RowCopier]
     ) throws -> SealedPart {
         let sorted = references.sorted(by: RowReference.precedes)
         var used = [Bool](repeating: false, count: order.count)
@@ -189,8 +191,8 @@ struct PartSealer {
         let writer = try PartWriter(
             table: store.table, path: path, files: store.folder.fileSystem, codec: store.options.codec,
             partition: partition, groups: groups.map { memory.groups[$0] }, keys: groups.map { memory.keys[$0] },
-            batchIDs: withIDs ? memory.batchIDs.suffix(RecentBatches.limit) : [])
-        var cutter = BlockCutter(table: store.table, writer: writer)
+            batchIDs: number == 0 ? memory.batchIDs.suffix(RecentBatches.limit) : [])
+        var cutter = BlockCutter(table: store.table, writer: writer, firstEpoch: (number + 1) << 32)
         do {
             for reference in sorted {
                 let chunk = Int(reference.chunk)

@@ -61,9 +61,11 @@ final class TableStore: Sendable {
         partsFolder = "\(table.rawValue)/parts"
         let partsPath = try folder.folder(partsFolder)
         var state = State(recentRows: RecentRows(table: table))
-        try TableStore.openParts(of: table, folder: folder, partsFolder: partsFolder, partsPath: partsPath, into: &state)
+        try TableStore.openParts(
+            of: table, folder: folder, partsFolder: partsFolder, partsPath: partsPath, into: &state)
         journal = try Journal(
-            folder: try folder.folder("\(table.rawValue)/journal"), fileSystem: folder.fileSystem, options: options.journal)
+            folder: try folder.folder("\(table.rawValue)/journal"), fileSystem: folder.fileSystem,
+            options: options.journal)
         let checkpoint = try folder.catalog.checkpoint(of: table.rawValue)
         let report = try journal.replay(after: checkpoint) { position, payload in
             do {
@@ -163,11 +165,18 @@ final class TableStore: Sendable {
         return outcome
     }
 
+    /// A record that is larger could not be read back: decoders bound what a header may ask for.
+    private static let longestBatch = 128 << 20
+
     private static func check(_ batch: EventBatch) throws {
         let rows = batch.rowCount
         let sound =
             batch.groupOfRow.count == rows && batch.groupOfRow.allSatisfy { Int($0) < batch.groups.count }
             && batch.columns.allSatisfy { $0.rows.last.map { Int($0) < rows } ?? true }
+        guard MemoryTable.size(of: batch) <= longestBatch else {
+            throw StorageError.unsupported(
+                "a batch of more than \(longestBatch >> 20) MiB is too large; send smaller batches")
+        }
         guard sound else { throw StorageError.unsupported("the batch has values or groups for rows that it has not") }
     }
 

@@ -70,7 +70,8 @@ struct MemoryTable {
             let target = open.columnIndex(column.name)
             for i in 0..<column.count {
                 open.set(
-                    target, row: base + Int(column.rows[i]), kind: column.kinds[i], payload: column.bytes[column.range(at: i)])
+                    target, row: base + Int(column.rows[i]), kind: column.kinds[i],
+                    payload: column.bytes[column.range(at: i)])
             }
         }
     }

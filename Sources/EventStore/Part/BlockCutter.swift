@@ -8,11 +8,13 @@ struct BlockCutter {
     private var pending = EventBatch()
     private var pendingBytes = 0
     private var lastGroup: UInt32 = 0
-    private var epoch = 1
+    private var epoch: Int
 
-    init(table: EventTable, writer: PartWriter) {
+    /// Copiers that serve several cutters tell their blocks apart by `firstEpoch`: it must lie over all blocks before.
+    init(table: EventTable, writer: PartWriter, firstEpoch: Int = 1) {
         self.table = table
         self.writer = writer
+        epoch = firstEpoch
     }
 
     /// `group` is a number of the part's groups.

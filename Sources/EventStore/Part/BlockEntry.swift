@@ -107,7 +107,11 @@ struct BlockDirectory {
         var high = columns.count
         while low < high {
             let middle = (low + high) / 2
-            if columns[middle].name.utf8.lexicographicallyPrecedes(name.utf8) { low = middle + 1 } else { high = middle }
+            if columns[middle].name.utf8.lexicographicallyPrecedes(name.utf8) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         return low < columns.count && columns[low].name.utf8.elementsEqual(name.utf8) ? columns[low] : nil
     }

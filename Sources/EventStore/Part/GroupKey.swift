@@ -79,7 +79,11 @@ struct TraceKey: Hashable, Comparable {
     init(_ bytes: some Collection<UInt8>) {
         var words: (UInt64, UInt64) = (0, 0)
         for (i, byte) in bytes.prefix(16).enumerated() {
-            if i < 8 { words.0 |= UInt64(byte) << UInt64(56 - 8 * i) } else { words.1 |= UInt64(byte) << UInt64(120 - 8 * i) }
+            if i < 8 {
+                words.0 |= UInt64(byte) << UInt64(56 - 8 * i)
+            } else {
+                words.1 |= UInt64(byte) << UInt64(120 - 8 * i)
+            }
         }
         self.init(high: words.0, low: words.1)
     }

@@ -1,5 +1,5 @@
-import Storage
 import Codecs
+import Storage
 import Telemetry
 
 /// An id of a batch whose rows are in a part, and the sequence of its first row.

@@ -15,7 +15,8 @@ struct PartWriter {
 
     /// `groups` are numbered as the rows' groups will be; for `logs` they must be in the order of their keys.
     init(
-        table: EventTable, path: String, files: any FileSystem, codec: BlockCodec, partition: Int64, groups: [EventGroup],
+        table: EventTable, path: String, files: any FileSystem, codec: BlockCodec, partition: Int64,
+        groups: [EventGroup],
         keys: [GroupKey], batchIDs: [StoredBatchID]
     ) throws(StorageError) {
         self.table = table
@@ -52,7 +53,8 @@ struct PartWriter {
             .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         for column in ordered {
             // Every block has all the span ids of its traces once: a filter of them is a tenth of the ids and skips nothing.
-            let exact = table == .logs || (column.name != EventColumnName.spanID && column.name != EventColumnName.parentID)
+            let exact =
+                table == .logs || (column.name != EventColumnName.spanID && column.name != EventColumnName.parentID)
             let encoded = writer.encode(column, rowCount: batch.rowCount, exactFilter: exact)
             entries.append(
                 ColumnEntry(

@@ -34,7 +34,9 @@ final class SealedPart: Sendable {
                 trailer.suffix(8).elementsEqual(PartFooter.magic)
             else { throw CodecError(0, "the trailer's checksum does not match") }
             let packed = try file.bytes(at: offset, count: length)
-            guard CRC32C.checksum(packed) == checksum else { throw CodecError(0, "the footer's checksum does not match") }
+            guard CRC32C.checksum(packed) == checksum else {
+                throw CodecError(0, "the footer's checksum does not match")
+            }
             var footerReader = ByteReader(packed)
             return try PartFooter(try PackedBytes.read(&footerReader), fileSize: file.count)
         } catch let error as CodecError {
@@ -48,13 +50,16 @@ final class SealedPart: Sendable {
 
     func directory(of block: Int) throws(StorageError) -> BlockDirectory {
         let entry = footer.blocks[block]
-        let bytes = try file.bytes(at: entry.offset + entry.directoryOffset, count: entry.length - entry.directoryOffset)
+        let bytes = try file.bytes(
+            at: entry.offset + entry.directoryOffset, count: entry.length - entry.directoryOffset)
         guard CRC32C.checksum(bytes) == entry.directoryChecksum else {
             throw corrupt(entry.offset + entry.directoryOffset, "the directory's checksum does not match", block)
         }
         do throws(CodecError) {
             let directory = try BlockDirectory(bytes)
-            guard directory.rows == entry.rows else { throw CodecError(0, "\(directory.rows) rows, footer says \(entry.rows)") }
+            guard directory.rows == entry.rows else {
+                throw CodecError(0, "\(directory.rows) rows, footer says \(entry.rows)")
+            }
             return directory
         } catch {
             throw corrupt(entry.offset + entry.directoryOffset + error.offset, error.reason, block)

@@ -10,9 +10,14 @@ final class BlockCursor {
     private let times: [Int64]
     private let sequences: [UInt64]
     private var position = 0
+    private let context: QueryContext
+    private let charged: Int
 
-    init(_ block: ScanBlock, _ mask: RowMask, newestFirst: Bool) throws {
+    init(_ block: ScanBlock, _ mask: RowMask, newestFirst: Bool, context: QueryContext) throws {
         self.block = block
+        self.context = context
+        // Row, time and sequence of each; nothing else of a block stays while its rows wait for their turn.
+        charged = mask.population * 20
         let allTimes = try block.times
         let allSequences = try block.sequences
         var order = mask.rows
@@ -32,7 +37,10 @@ final class BlockCursor {
         rows = order
         times = order.map { allTimes[Int($0)] }
         sequences = order.map { allSequences[Int($0)] }
+        try context.charge(memory: charged)
     }
+
+    deinit { context.release(memory: charged) }
 
     var isExhausted: Bool { position >= rows.count }
     var time: Int64 { times[position] }

@@ -17,7 +17,9 @@ struct BlockEvaluation {
         if !block.facts.matchesAll {
             let groups = block.groupNumbers
             if groups == nil || groups?.contains(where: { !block.facts.matches($0) }) == true {
-                for (row, group) in try block.groupOfRow.enumerated() where !block.facts.matches(group) { mask[row] = false }
+                for (row, group) in try block.groupOfRow.enumerated() where !block.facts.matches(group) {
+                    mask[row] = false
+                }
                 if mask.isEmpty { return nil }
             }
         }
@@ -123,7 +125,8 @@ struct ColumnTest {
             for (i, number) in numbers.enumerated() where test.passes(integer: number) { out[column.row(at: i)] = true }
         case .plain(let uniform, let kinds, let ends, let bytes):
             if case .contains(let needle) = test.test, kinds.allSatisfy({ $0 == .string }),
-                uniform == .string || !kinds.isEmpty {
+                uniform == .string || !kinds.isEmpty
+            {
                 search(needle, bytes, ends, into: &out)
                 return
             }

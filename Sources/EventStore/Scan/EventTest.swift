@@ -139,7 +139,8 @@ struct EventTest: Sendable {
             operand.kind == .string && TrigramFilter.mayContain(operand.payload, filter: filter)
         case .isAny(let operands):
             operands.contains { $0.kind == .string && TrigramFilter.mayContain($0.payload, filter: filter) }
-        case .matches(let pattern, _): TextSearch.requiredLiterals(pattern).allSatisfy { TrigramFilter.mayContain($0, filter: filter) }
+        case .matches(let pattern, _):
+            TextSearch.requiredLiterals(pattern).allSatisfy { TrigramFilter.mayContain($0, filter: filter) }
         default: true
         }
     }
@@ -158,7 +159,8 @@ struct EventTest: Sendable {
         _ bounds: ClosedRange<Int64>, _ comparison: EventPredicate.Comparison, _ b: Operand
     ) -> Bool {
         switch comparison {
-        case .equal: return compare(bounds.lowerBound, .lessOrEqual, b) && compare(bounds.upperBound, .greaterOrEqual, b)
+        case .equal:
+            return compare(bounds.lowerBound, .lessOrEqual, b) && compare(bounds.upperBound, .greaterOrEqual, b)
         case .notEqual: return bounds.lowerBound != bounds.upperBound || compare(bounds.lowerBound, .notEqual, b)
         case .less, .lessOrEqual: return compare(bounds.lowerBound, comparison, b)
         case .greater, .greaterOrEqual: return compare(bounds.upperBound, comparison, b)

@@ -140,7 +140,9 @@ struct Scanner {
         if output.batch.rowCount > 0 { _ = try hand(&output, body) }
     }
 
-    private mutating func hand(_ output: inout OutputBatch, _ body: (EventBatch) throws -> ScanDecision) throws -> ScanDecision {
+    private mutating func hand(_ output: inout OutputBatch, _ body: (EventBatch) throws -> ScanDecision) throws
+        -> ScanDecision
+    {
         let batch = output.take()
         trailer.rows += batch.rowCount
         try context.check()
@@ -154,6 +156,7 @@ struct Scanner {
         _ blocks: inout [ScanBlock], _ body: (EventBatch) throws -> ScanDecision
     ) throws {
         let newest = plan.order == .newestFirst
+        let context = context
         blocks.sort { newest ? $0.lastTime > $1.lastTime : $0.firstTime < $1.firstTime }
         var heap = CursorHeap(newestFirst: newest)
         var next = 0
@@ -168,7 +171,9 @@ struct Scanner {
                     block.dropColumns()
                     continue
                 }
-                if let cursor = try guarded({ try BlockCursor(block, mask, newestFirst: newest) }) { heap.push(cursor) }
+                if let cursor = try guarded({ try BlockCursor(block, mask, newestFirst: newest, context: context) }) {
+                    heap.push(cursor)
+                }
                 block.dropColumns()
             }
             guard let (cursor, row) = heap.pop() else { break }

@@ -3,7 +3,9 @@ import Storage
 
 /// The store's face of the searches over bytes.
 enum TextSearch {
-    static func contains(_ text: ArraySlice<UInt8>, _ needle: [UInt8]) -> Bool { ByteSearch.find(needle, in: text) != nil }
+    static func contains(_ text: ArraySlice<UInt8>, _ needle: [UInt8]) -> Bool {
+        ByteSearch.find(needle, in: text) != nil
+    }
 
     static func firstIndex(of needle: [UInt8], in bytes: [UInt8], from: Int) -> Int? {
         guard from < bytes.count else { return nil }
