@@ -17,12 +17,12 @@ let warningSettings: [SwiftSetting] =
 let houseSettings: [SwiftSetting] =
     warningSettings + [
         .enableUpcomingFeature("ExistentialAny"),
-        .enableUpcomingFeature("MemberImportVisibility"),
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ]
 
-/// Rooms that read bytes from outside mark every unsafe expression with `unsafe`.
-let strictSettings: [SwiftSetting] = houseSettings + [.strictMemorySafety()]
+/// The lower floors: every file names what it uses, and every unsafe expression is marked with `unsafe`.
+let strictSettings: [SwiftSetting] =
+    houseSettings + [.enableUpcomingFeature("MemberImportVisibility"), .strictMemorySafety()]
 
 func room(_ name: String, _ dependencies: [Target.Dependency] = [], strict: Bool = true) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict ? strictSettings : houseSettings)
@@ -124,10 +124,14 @@ let package = Package(
         // Beside
         .target(
             name: "OTLPMessages", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: houseSettings),
-        room("ServiceInstrumentation", ["OTLPMessages", protobuf, asyncHTTPClient, logging, metrics, nioCore], strict: false),
+        room(
+            "ServiceInstrumentation",
+            ["OTLPMessages", protobuf, asyncHTTPClient, logging, metrics, nioCore, nioHTTP1], strict: false),
         room(
             "Shop",
-            ["ServiceInstrumentation", hummingbird, asyncHTTPClient, grdb, lifecycle, logging, metrics, nioCore, yams],
+            [
+                "ServiceInstrumentation", hummingbird, asyncHTTPClient, grdb, lifecycle, logging, metrics, nioCore, nioHTTP1, yams,
+            ],
             strict: false),
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: houseSettings),
@@ -146,7 +150,12 @@ let package = Package(
         tests("Scraping", ["Telemetry", "Storage", "Wire"]),
         tests("Alerting", ["Telemetry", "Storage"]),
         tests("Server", ["Telemetry", "Storage"]),
-        tests("Shop"),
+        tests(
+            "Shop",
+            [
+                "ServiceInstrumentation", "OTLPMessages", asyncHTTPClient, hummingbird, lifecycle, logging, metrics, nioCore,
+                nioHTTP1, protobuf,
+            ]),
         .testTarget(
             name: "CommandTests", dependencies: ["needletail", "Telemetry", "TestSupport"], swiftSettings: houseSettings),
     ],

@@ -32,17 +32,17 @@ struct Needletail: AsyncParsableCommand {
     /// Usage errors end with 2 and all other failures with 1, where the argument parser would say 64.
     private static func finish(with error: any Error) -> Never {
         let code = exitCode(for: error)
-        if let quiet = error as? SilentFailure { exit(quiet.code) }
+        if let quiet = error as? SilentFailure { Foundation.exit(quiet.code) }
         if code == .success {
             print(fullMessage(for: error))
-            exit(0)
+            Foundation.exit(0)
         }
         if code == .validationFailure {
             Terminal.complain(fullMessage(for: error))
-            exit(2)
+            Foundation.exit(2)
         }
         Terminal.complain("needletail: \(error)")
-        exit(1)
+        Foundation.exit(1)
     }
 }
 

@@ -8,7 +8,7 @@ extension ListenAddress: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
 }
 
-extension Logger.Level: ExpressibleByArgument {}
+extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -65,17 +65,18 @@ struct ServeCommand: AsyncParsableCommand {
         options.syncAlways = fsync == "always"
         options.queryTimeout = try TimeWindow.duration(queryTimeout)
         options.queryMemory = queryMemory << 20
-        let logger = Logging.make(logLevel)
+        let logger = CommandLogger.make(logLevel)
         let process = try await ServerProcess(options: options, logger: logger)
         if !listen.isLoopback {
             logger.warning("\(listen) can be reached from other machines, and there is no authentication")
         }
+        let used = options
         try await process.run { address in
             logger.info(
                 "ready",
                 metadata: [
-                    "api": "http://\(address)", "otlp-http": "\(options.otlpHTTP)", "otlp-grpc": "\(options.otlpGRPC)",
-                    "data": "\(options.dataFolder)",
+                    "api": "http://\(address)", "otlp-http": "\(used.otlpHTTP)", "otlp-grpc": "\(used.otlpGRPC)",
+                    "data": "\(used.dataFolder)",
                 ])
         }
         logger.info("stopped")
@@ -83,7 +84,7 @@ struct ServeCommand: AsyncParsableCommand {
 }
 
 /// Logs go to standard error, so that standard output is what was asked for.
-enum Logging {
+enum CommandLogger {
     static func make(_ level: Logger.Level) -> Logger {
         var logger = Logger(label: "needletail") { StreamLogHandler.standardError(label: $0) }
         logger.logLevel = level

@@ -73,7 +73,7 @@ struct ShopCommand: AsyncParsableCommand {
             }
             return
         }
-        let logger = Logging.make(.info)
+        let logger = CommandLogger.make(.info)
         let shop = ShopFleet(description: description, options: options) { fleet in
             for (service, address) in fleet.scrapeTargets { Terminal.line("\(service)\thttp://\(address)/metrics") }
             if let control = fleet.controlAddress { Terminal.line("faults\thttp://\(control)/faults") }

@@ -23,6 +23,7 @@ package final class ScrapeManager: Sendable {
         var dropped: [(job: String, labels: LabelSet)] = []
         var fileGroups: [String: [TargetGroup]] = [:]
         var wake: AsyncStream<Void>.Continuation?
+        var storedSamples = 0
     }
 
     private final class StopSignal: Sendable {
@@ -71,6 +72,9 @@ package final class ScrapeManager: Sendable {
             }
         }
     }
+
+    /// Samples stored since the start.
+    package var storedSamples: Int { state.withLock { $0.storedSamples } }
 
     package var droppedTargets: [(job: String, labels: LabelSet)] { state.withLock { $0.dropped } }
 
@@ -206,6 +210,7 @@ package final class ScrapeManager: Sendable {
         guard !batch.isEmpty else { return }
         do {
             let outcome = try await store.append(batch, id: nil)
+            state.withLock { $0.storedSamples += outcome.accepted }
             if let reason = outcome.firstRejection, outcome.rejectedCount > 0 {
                 logger.debug("samples rejected", metadata: ["job": "\(key.job)", "count": "\(outcome.rejectedCount)", "first": "\(reason)"])
             }

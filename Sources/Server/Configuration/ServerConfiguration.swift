@@ -59,7 +59,8 @@ package struct ServerConfiguration: Sendable {
         configuration.alerting = try AlertingConfiguration.read(keys, file: file)
         try configuration.readRetention(keys)
         for section in ["remote_write", "remote_read", "scrape_config_files", "tracing", "otlp"] {
-            guard let node = keys[section], !(node.isList && (try node.list().isEmpty)) else { continue }
+            guard let node = keys[section] else { continue }
+            if node.isList, try node.list().isEmpty { continue }
             configuration.warnings.append("\(file):\(node.line ?? 0): section \(section) is not acted on yet")
         }
         return configuration

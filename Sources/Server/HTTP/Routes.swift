@@ -109,8 +109,8 @@ package enum ContentDecoding {
         // Snappy is part of remote write's and Loki's formats, whose readers undo it themselves.
         case "", "identity", "snappy": return body
         case "gzip", "x-gzip": return try bounded(limit) { try Inflate.gunzip(body, limit: limit) }
-        case "deflate", "zlib": return try bounded(limit) { try Inflate.zlib(body, limit: limit) }
-        case "zstd": return try bounded(limit) { try Zstd.decompress(body, limit: limit) }
+        case "deflate", "zlib": return try bounded(limit) { try Inflate.deflate(body[...], limit: limit) }
+        case "zstd": return try bounded(limit) { try Zstd.decompress(body[...], limit: limit) }
         case let other:
             throw HTTPFailure(415, "Content-Encoding \"\(other)\" is not known here; send gzip, deflate, zstd or none")
         }

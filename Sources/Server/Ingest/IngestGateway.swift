@@ -22,6 +22,7 @@ package struct IngestGateway: Sendable {
     private let events: any EventStorage
     private let metrics: SelfMetrics
     private let deltas: DeltaState
+    let totals = IngestTotals()
 
     init(series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics) {
         self.series = series
@@ -108,6 +109,7 @@ package struct IngestGateway: Sendable {
     }
 
     private func count(_ stored: AppendOutcome, _ signal: IngestSignal, _ kind: String) {
+        totals.add(stored.accepted, signal)
         metrics.ingested.increment(by: Double(stored.accepted), ["signal": signal.rawValue, "protocol": kind])
         for (reason, count) in stored.rejected { reject(signal, kind, reason.rawValue, count) }
     }
@@ -142,6 +144,23 @@ final class DeltaState: Sendable {
             try encoding == .json
                 ? OTLPMetrics.decode(json: body, now: now, deltas: &deltas)
                 : OTLPMetrics.decode(protobuf: body, now: now, deltas: &deltas)
+        }
+    }
+}
+
+/// What was stored since the process started.
+final class IngestTotals: Sendable {
+    private let counts = Mutex((samples: 0, logs: 0, spans: 0))
+
+    var current: (samples: Int, logs: Int, spans: Int) { counts.withLock { $0 } }
+
+    func add(_ count: Int, _ signal: IngestSignal) {
+        counts.withLock { counts in
+            switch signal {
+            case .metrics: counts.samples += count
+            case .logs: counts.logs += count
+            case .traces: counts.spans += count
+            }
         }
     }
 }

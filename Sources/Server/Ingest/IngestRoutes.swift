@@ -58,7 +58,7 @@ extension ServerProcess {
     }
 
     private func unsnappy(_ body: [UInt8]) throws -> [UInt8] {
-        do { return try Snappy.decompress(body, limit: options.bodyLimit) } catch let error as CodecError {
+        do { return try Snappy.decompress(body, limit: options.bodyLimit) } catch {
             if error.isOverLimit { throw HTTPFailure(413, "the body decompresses to more than \(options.bodyLimit) bytes") }
             throw HTTPFailure(400, "the body is not snappy in block format: \(error)")
         }

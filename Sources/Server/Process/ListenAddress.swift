@@ -55,6 +55,25 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     }
 }
 
+extension ListenAddress {
+    /// An address with a port that nobody has at this moment.
+    package static func free(host: String) -> ListenAddress? {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        guard inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return nil }
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { generic in
+                bind(descriptor, generic, length) == 0 && getsockname(descriptor, generic, &length) == 0
+            }
+        }
+        return isBound ? ListenAddress(host: host, port: Int(UInt16(bigEndian: address.sin_port))) : nil
+    }
+}
+
 /// Why the process does not start.
 package enum ServerError: Error, Sendable, CustomStringConvertible {
     case portInUse(String)

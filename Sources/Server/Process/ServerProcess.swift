@@ -112,19 +112,22 @@ package final class ServerProcess: Sendable {
     /// Reads the configuration and the rule files again. Where anything is wrong, the old ones stay and the error is thrown.
     package func reload() throws {
         do {
-            let configuration = try ServerProcess.loadConfiguration(options)
-            try apply(configuration)
-            state.withLock {
-                $0.configuration = configuration
-                $0.reloadFailure = nil
-                $0.lastReload = TimeParameters.nowMilliseconds
-            }
+            try take(ServerProcess.loadConfiguration(options))
             logger.info("configuration loaded")
         } catch {
             state.withLock { $0.reloadFailure = "\(error)" }
             metrics.reloadSuccessful.set(0)
             logger.error("the configuration was not reloaded; the old one stays", metadata: ["error": "\(error)"])
             throw error
+        }
+    }
+
+    func take(_ configuration: ServerConfiguration) throws {
+        try apply(configuration)
+        state.withLock {
+            $0.configuration = configuration
+            $0.reloadFailure = nil
+            $0.lastReload = TimeParameters.nowMilliseconds
         }
     }
 

@@ -242,7 +242,7 @@ struct TempoAPI {
             json.beginArray()
             for attribute in set.attributes {
                 json.beginObject()
-                json.field("key", attribute.name)
+                json.field("key", attribute.key)
                 json.key("value")
                 json.anyValue(attribute.value.attributeValue)
                 json.endObject()

@@ -92,6 +92,14 @@ package struct EventColumn: Sendable {
         ends.append(UInt32(truncatingIfNeeded: bytes.count))
     }
 
+    /// As the generic one, without its cost: what the wire readers call for each value.
+    package mutating func append(row: Int, kind: ValueKind, payload: ArraySlice<UInt8>) {
+        rows.append(UInt32(truncatingIfNeeded: row))
+        kinds.append(kind)
+        bytes.append(contentsOf: payload)
+        ends.append(UInt32(truncatingIfNeeded: bytes.count))
+    }
+
     /// Position of `row` among the present values, nil where the row has none.
     package func index(ofRow row: Int) -> Int? {
         if row < rows.count, rows[row] == UInt32(truncatingIfNeeded: row) { return row }
@@ -161,6 +169,11 @@ package struct EventBatch: Sendable {
     }
 
     package mutating func set(_ column: Int, row: Int, kind: ValueKind, payload: some Collection<UInt8>) {
+        guard columns[column].rows.last != UInt32(truncatingIfNeeded: row) else { return }
+        columns[column].append(row: row, kind: kind, payload: payload)
+    }
+
+    package mutating func set(_ column: Int, row: Int, kind: ValueKind, payload: ArraySlice<UInt8>) {
         guard columns[column].rows.last != UInt32(truncatingIfNeeded: row) else { return }
         columns[column].append(row: row, kind: kind, payload: payload)
     }

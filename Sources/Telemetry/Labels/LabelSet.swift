@@ -76,6 +76,11 @@ package struct LabelSet: Hashable, Sendable {
         self.bytes = bytes
     }
 
+    package func hash(into hasher: inout Hasher) {
+        // In one piece: the synthesised form feeds the hasher byte by byte.
+        unsafe bytes.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    }
+
     package var isEmpty: Bool { bytes.isEmpty }
 
     package var count: Int {

@@ -1,0 +1,1 @@
+enum DemoRules { static let text = "" }

@@ -1,0 +1,3 @@
+import Server
+
+let versionText = NeedletailVersion.current
