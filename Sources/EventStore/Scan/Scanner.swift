@@ -17,6 +17,8 @@ struct Scanner {
     private(set) var trailer = ScanTrailer()
     /// Damage that was met.
     private(set) var problems: [String] = []
+    /// Cursors whose columns are held between batches.
+    private var decoded: [BlockCursor] = []
 
     private static let batchRows = 1000
 
@@ -204,7 +206,7 @@ struct Scanner {
                 cursors.append((cursor, [row]))
             }
         }
-        if cursors.count <= 8 {
+        if cursors.count <= 32 {
             try materialiseFew(picked, cursors.map(\.cursor), into: &output)
             return
         }
@@ -249,11 +251,15 @@ struct Scanner {
             cursor.copier = try guarded { try BlockCopier(cursor.block, output: output) }
         }
         for (cursor, row) in picked { cursor.copier?.copy(row: Int(row), to: &output) }
-        // A block whose rows come one after the other stays decoded; many at once are let go.
-        for cursor in cursors where cursor.isExhausted || cursors.count > 2 {
+        // Interleaved streams stay decoded for the next batch as long as together they are a small part of the budget.
+        for cursor in cursors where !decoded.contains(where: { $0 === cursor }) { decoded.append(cursor) }
+        let held = decoded.reduce(0) { $0 + $1.block.heldBytes }
+        let isTooMuch = held > min(64 << 20, context.limits.memory / 4)
+        for cursor in decoded where cursor.isExhausted || isTooMuch {
             cursor.copier = nil
             cursor.block.dropColumns()
         }
+        decoded.removeAll { $0.copier == nil }
     }
 }
 
