@@ -65,19 +65,21 @@ struct BlockPruning {
     }
 
     private func mayPass(_ test: EventTest, _ entry: ColumnEntry) throws -> Bool {
+        // Elements of arrays are in no filter, and a column of mixed kinds may hold arrays.
+        guard let kind = entry.kind, kind != .array else { return true }
         switch test.test {
         case .contains, .matches:
-            if let kind = entry.kind, kind != .string { return false }
+            if kind != .string { return false }
         default: break
         }
-        if entry.kind == .int, let bounds = entry.bounds { return test.mayPass(bounds: bounds) }
+        if kind == .int, let bounds = entry.bounds { return test.mayPass(bounds: bounds) }
         switch entry.filterKind {
         case .none: return true
         case .trigrams:
             if case .exists = test.test { return true }
             return test.mayPass(trigrams: try part.chunk(entry.filter, of: block))
         case .exact:
-            guard let wanted = test.wanted, let kind = entry.kind else { return true }
+            guard let wanted = test.wanted else { return true }
             let same = wanted.filter { $0.kind == kind }
             if same.isEmpty { return false }
             let bytes = try part.chunk(entry.filter, of: block)

@@ -53,7 +53,10 @@ struct EventTest: Sendable {
         }
     }
 
-    func passes(kind: ValueKind, payload: ArraySlice<UInt8>) -> Bool {
+    func passes(kind: ValueKind, payload: ArraySlice<UInt8>) -> Bool { passes(kind: kind, payload: payload, depth: 0) }
+
+    private func passes(kind: ValueKind, payload: ArraySlice<UInt8>, depth: Int) -> Bool {
+        if kind == .array, depth < EventTest.maximumDepth, anyElementPasses(payload, depth: depth) { return true }
         switch test {
         case .exists: return true
         case .compare(let comparison, let operand): return EventTest.compare(kind, payload, comparison, operand)
@@ -61,6 +64,18 @@ struct EventTest: Sendable {
         case .contains(let needle): return kind == .string && TextSearch.contains(payload, needle)
         case .matches(let pattern, let anchored):
             return kind == .string && TextSearch.matches(payload, pattern, anchored: anchored)
+        }
+    }
+
+    private static let maximumDepth = 64
+
+    /// An array passes where one of its elements does: TraceQL's rule.
+    private func anyElementPasses(_ payload: ArraySlice<UInt8>, depth: Int) -> Bool {
+        guard case .array(let elements) = AttributeValue(kind: .array, bytes: payload) else { return false }
+        return elements.contains { element in
+            var bytes: [UInt8] = []
+            element.encode(to: &bytes)
+            return passes(kind: element.kind, payload: bytes[...], depth: depth + 1)
         }
     }
 

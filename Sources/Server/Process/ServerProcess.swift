@@ -175,7 +175,7 @@ package final class ServerProcess: Sendable {
     func maintain() async {
         var lastRetention: Int64 = 0
         while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(5))
+            try? await Task.sleep(for: .seconds(2))
             if Task.isCancelled { return }
             let now = TimeParameters.nowMilliseconds
             let due = now - lastRetention > 600_000
@@ -184,7 +184,7 @@ package final class ServerProcess: Sendable {
             await withTaskExecutorPreference(QueryExecutor.background) {
                 do {
                     try await series.maintain(now: now)
-                    try await events.maintain(now: now)
+                    try await events.maintain(now: now * 1_000_000)
                     if due {
                         try await series.retain(after: now - retention.metrics)
                         try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)

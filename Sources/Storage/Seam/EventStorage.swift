@@ -1,7 +1,8 @@
 package import Telemetry
 
 /// A condition on the columns of a row. A column is looked up in the row first, then in its group's shared fields, then
-/// in its stream labels. A row without the column fails every comparison and passes its negation.
+/// in its stream labels. A row without the column fails every comparison and passes its negation. Of an array a
+/// condition holds where it holds for any element.
 package indirect enum EventPredicate: Hashable, Sendable {
     package enum Comparison: Hashable, Sendable { case equal, notEqual, less, lessOrEqual, greater, greaterOrEqual }
 
