@@ -91,7 +91,8 @@ enum DemoRules {
                 labels:
                   severity: critical
                 annotations:
-                  summary: "{{ $labels.job }}: {{ $value | humanizePercentage }} of {{ $labels.db_system_name }} calls fail"
+                  summary: >-
+                    {{ $labels.job }}: {{ $value | humanizePercentage }} of the calls to {{ $labels.db_system_name }} fail
                   description: "{{ $labels.db_system_name }} does not answer {{ $labels.job }}."
 
               # On a good day a message waits for milliseconds: the queue is empty at nearly every scrape.
