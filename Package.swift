@@ -133,6 +133,10 @@ let package = Package(
                 "ServiceInstrumentation", hummingbird, asyncHTTPClient, grdb, lifecycle, logging, metrics, nioCore, nioHTTP1, yams,
             ],
             strict: false),
+        // Measures
+        .executableTarget(
+            name: "kernels", dependencies: ["Codecs", "Patterns", "Wire", "Telemetry", "OTLPMessages", protobuf],
+            path: "Benchmarks/Kernels", swiftSettings: houseSettings),
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: houseSettings),
         tests("Telemetry"),
@@ -149,7 +153,7 @@ let package = Package(
         tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
         tests("Scraping", ["Telemetry", "Storage", "Wire"]),
         tests("Alerting", ["Telemetry", "Storage"]),
-        tests("Server", ["Telemetry", "Storage"]),
+        tests("Server", ["Telemetry", "Storage", "YAMLReading", asyncHTTPClient, logging, nioCore]),
         tests(
             "Shop",
             [

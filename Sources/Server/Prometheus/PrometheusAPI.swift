@@ -33,7 +33,7 @@ struct PrometheusAPI {
         on([.get], "/status/runtimeinfo") { _ in await PrometheusStatus(process: process).runtimeInfo() }
         on([.get], "/status/config") { _ in PrometheusStatus(process: process).config() }
         on([.get], "/status/flags") { _ in PrometheusStatus(process: process).flags() }
-        on([.get], "/status/tsdb") { _ in await PrometheusStatus(process: process).tsdb() }
+        on([.get], "/status/tsdb") { try await PrometheusStatus(process: process).tsdb($0) }
     }
 
     private func required(_ call: HTTPCall, _ name: String) throws -> String {

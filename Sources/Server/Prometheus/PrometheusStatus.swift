@@ -1,6 +1,7 @@
 import Alerting
 import Foundation
 import Scraping
+import Storage
 import Telemetry
 import Vectors
 import Wire
@@ -235,7 +236,28 @@ struct PrometheusStatus {
         }
     }
 
-    func tsdb() async -> HTTPAnswer {
+    /// Cardinality of the series of the last hour, by four measures.
+    func tsdb(_ call: HTTPCall) async throws -> HTTPAnswer {
+        var limit = 10
+        if let text = call.parameters["limit"] {
+            guard let number = Int(text), (1...10_000).contains(number) else {
+                throw HTTPFailure.badParameter("limit", "must be a number from 1 to 10000")
+            }
+            limit = number
+        }
+        let now = TimeParameters.nowMilliseconds
+        let all = try await process.series.series(
+            SeriesCatalogQuery(range: TimeRange(start: now - 3_600_000, end: now + 1)), context: process.queryContext())
+        var byName: [String: Int] = [:]
+        var byPair: [String: Int] = [:]
+        var values: [String: Set<String>] = [:]
+        for labels in all {
+            labels.forEach { name, value in
+                if name == "__name__" { byName[value, default: 0] += 1 }
+                byPair["\(name)=\(value)", default: 0] += 1
+                values[name, default: []].insert(value)
+            }
+        }
         let health = await process.series.health()
         return PrometheusEnvelope.success { json in
             json.beginObject()
@@ -243,9 +265,28 @@ struct PrometheusStatus {
             json.beginObject()
             json.key("numSeries")
             json.integer(health.activeSeries)
+            json.key("numLabelPairs")
+            json.integer(byPair.count)
             json.endObject()
+            top("seriesCountByMetricName", byName, limit, &json)
+            top("labelValueCountByLabelName", values.mapValues(\.count), limit, &json)
+            top("memoryInBytesByLabelName", values.mapValues { $0.reduce(0) { $0 + $1.utf8.count } }, limit, &json)
+            top("seriesCountByLabelValuePair", byPair, limit, &json)
             json.endObject()
         }
+    }
+
+    private func top(_ name: String, _ counts: [String: Int], _ limit: Int, _ json: inout JSONWriter) {
+        json.key(name)
+        json.beginArray()
+        for (key, count) in counts.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }).prefix(limit) {
+            json.beginObject()
+            json.field("name", key)
+            json.key("value")
+            json.integer(count)
+            json.endObject()
+        }
+        json.endArray()
     }
 }
 
