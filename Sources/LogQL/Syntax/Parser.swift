@@ -140,7 +140,7 @@ struct Parser {
         do {
             return try RegularExpression(text)
         } catch {
-            throw position.error("error parsing regexp: \(error)")
+            throw position.error("\(error)")
         }
     }
 

@@ -12,7 +12,7 @@ struct TextTest {
         isNegative = matcher.operation == .notEqual || matcher.operation == .notRegex
         guard matcher.operation == .regex || matcher.operation == .notRegex else { return }
         do { self.matcher = try RegularExpression(matcher.value, options: [.dotMatchesNewline]).makeMatcher() } catch {
-            throw .unsupported("error parsing regexp: \(error)")
+            throw .unsupported("\(error)")
         }
     }
 

@@ -31,7 +31,7 @@ struct LineTest {
             case .matches, .fails:
                 if text.isEmpty { return .everything }
                 do { return .expression(try RegularExpression(text).makeMatcher()) } catch {
-                    throw .unsupported("error parsing regexp: \(error)")
+                    throw .unsupported("\(error)")
                 }
             case .fitsPattern, .misfitsPattern:
                 if text.isEmpty { return .everything }
