@@ -85,7 +85,7 @@ enum DemoRules {
                   severity: warning
                 annotations:
                   summary: >-
-                    {{ $labels.job }}: half of the calls to {{ $labels.db_system_name }} take {{ $value | humanizeDuration }} or more
+                    {{ $labels.job }}: half of the calls to {{ $labels.db_system_name }} take {{ $value | humanizeDuration }}
                   description: "The median of the calls to {{ $labels.db_system_name }} over ten seconds is above 400 ms."
 
               - alert: DatabaseErrors
