@@ -85,8 +85,9 @@ enum DemoRules {
                   severity: warning
                 annotations:
                   summary: >-
-                    {{ $labels.job }}: half of the calls to {{ $labels.db_system_name }} take {{ $value | humanizeDuration }}
-                  description: "The median of the calls to {{ $labels.db_system_name }} over ten seconds is above 400 ms."
+                    {{ $labels.job }}: half of the calls to {{ $labels.db_system_name }} take
+                    {{ $value | humanizeDuration }} or more
+                  description: "The median of calls to {{ $labels.db_system_name }} over ten seconds is above 400 ms."
 
               - alert: DatabaseErrors
                 expr: |
@@ -97,7 +98,8 @@ enum DemoRules {
                   severity: critical
                 annotations:
                   summary: >-
-                    {{ $labels.job }}: {{ $value | humanizePercentage }} of the calls to {{ $labels.db_system_name }} fail
+                    {{ $labels.job }}: {{ $value | humanizePercentage }} of the calls
+                    to {{ $labels.db_system_name }} fail
                   description: "{{ $labels.db_system_name }} does not answer {{ $labels.job }}."
 
               # On a good day a message waits for milliseconds: the queue is empty at nearly every scrape.
