@@ -4,13 +4,17 @@ import YAMLReading
 
 /// Times as the peers' clients write them.
 package enum TimeParameters {
+    /// Times from outside are held within half of what 64 bits count, so that the difference of two, and a step beyond
+    /// one, cannot overflow. In nanoseconds that is from 1824 to 2116.
+    private static func held(_ time: Int64) -> Int64 { max(-(Int64.max / 2), min(time, Int64.max / 2)) }
+
     /// Prometheus: unix seconds with a fraction, or RFC 3339. Milliseconds since 1970.
     package static func milliseconds(_ text: String, name: String) throws -> Int64 {
         if let seconds = Double(text) {
             guard seconds.isFinite, abs(seconds) < 9e15 else {
                 throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid timestamp")
             }
-            return Int64((seconds * 1000).rounded())
+            return held(Int64((seconds * 1000).rounded()))
         }
         if let nanoseconds = RFC3339.parse(text) { return nanoseconds / 1_000_000 }
         throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid timestamp")
@@ -20,14 +24,15 @@ package enum TimeParameters {
     /// RFC 3339. Nanoseconds since 1970.
     package static func nanoseconds(_ text: String, name: String) throws -> Int64 {
         if let number = Int64(text) {
-            if text.count <= 10 { return number * 1_000_000_000 }
-            return number
+            guard text.count <= 10 else { return held(number) }
+            let (nanoseconds, isTooLate) = number.multipliedReportingOverflow(by: 1_000_000_000)
+            return held(isTooLate ? .max : nanoseconds)
         }
         if let seconds = Double(text), seconds.isFinite, abs(seconds) < 9e9 {
             let whole = seconds.rounded(.down)
-            return Int64(whole) * 1_000_000_000 + Int64((seconds - whole) * 1_000_000_000)
+            return held(Int64(whole) * 1_000_000_000 + Int64((seconds - whole) * 1_000_000_000))
         }
-        if let nanoseconds = RFC3339.parse(text) { return nanoseconds }
+        if let nanoseconds = RFC3339.parse(text) { return held(nanoseconds) }
         throw HTTPFailure(400, "cannot parse \"\(text)\" to a valid timestamp in parameter \"\(name)\": write unix seconds, nanoseconds or RFC 3339")
     }
 

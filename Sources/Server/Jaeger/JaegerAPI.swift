@@ -287,7 +287,8 @@ struct JaegerAPI {
     private func dependencies(_ call: HTTPCall) async throws -> HTTPAnswer {
         func milliseconds(_ name: String, _ fallback: Int64) throws -> Int64 {
             guard let text = call.parameters[name] else { return fallback }
-            guard let number = Int64(text), number.magnitude < 9_000_000_000_000 else {
+            // The difference of two such times is still countable in nanoseconds.
+            guard let number = Int64(text), number.magnitude < 4_600_000_000_000 else {
                 throw HTTPFailure(400, "unable to parse param '\(name)': a time in milliseconds is expected")
             }
             return number

@@ -335,7 +335,13 @@ struct TempoAPI {
 
     private func metricsRange(_ call: HTTPCall) async throws -> HTTPAnswer {
         let times = try metricsTimes(call)
-        let step = try call.parameters["step"].map { try TimeParameters.duration($0, name: "step") * 1_000_000 } ?? 0
+        let step = try call.parameters["step"].map { text in
+            let milliseconds = try TimeParameters.duration(text, name: "step")
+            guard milliseconds >= 0, milliseconds < 4_600_000_000_000 else {
+                throw HTTPFailure.badParameter("step", "\"\(text)\" must be from 0 to 1e9 seconds")
+            }
+            return milliseconds * 1_000_000
+        } ?? 0
         let result = try await engine.metricsRange(
             metricsQuery(call), start: times.start, end: times.end, step: step,
             exemplars: integer(call, "exemplars", default: 0, most: 1000), context: process.queryContext())
@@ -435,7 +441,8 @@ enum GoDuration {
             guard let number = Double(digits), let unit = units.first(where: { $0.0 == suffix }) else { return nil }
             total += number * unit.1
         }
-        guard total.isFinite, total < 9.2e18 else { return nil }
+        // Half of what 64 bits count, so that a held time less a duration cannot overflow.
+        guard total.isFinite, total < 4.6e18 else { return nil }
         return Int64(total)
     }
 }
