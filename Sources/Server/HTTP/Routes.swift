@@ -3,6 +3,7 @@ import HTTPTypes
 import Hummingbird
 import Logging
 import NIOCore
+import ServiceInstrumentation
 import Storage
 
 /// Where dialects register what they answer.
@@ -16,11 +17,14 @@ package struct Routes {
     let router: Router<BasicRequestContext>
     let bodyLimit: Int
     let logger: Logger
+    /// Counts what was answered, by handler and status.
+    let requests: Counter
 
-    package init(bodyLimit: Int = 64 << 20, logger: Logger) {
+    init(bodyLimit: Int = 64 << 20, logger: Logger, requests: Counter) {
         router = Router(context: BasicRequestContext.self)
         self.bodyLimit = bodyLimit
         self.logger = logger
+        self.requests = requests
     }
 
     /// Registers one handler under several methods and patterns such as `/api/v1/label/{name}/values`.
@@ -32,6 +36,7 @@ package struct Routes {
                 guard let verb = HTTPRequest.Method(rawValue: method.rawValue) else { continue }
                 let logger = logger
                 let limit = bodyLimit
+                let requests = requests
                 router.on(RouterPath(pattern), method: verb) { request, context in
                     let answer: HTTPAnswer
                     do {
@@ -43,6 +48,7 @@ package struct Routes {
                             logger.warning("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
                         }
                     }
+                    requests.increment(["handler": pattern, "code": "\(answer.status)"])
                     return Routes.response(answer, to: request)
                 }
             }

@@ -5,7 +5,7 @@ import Telemetry
 extension ServerProcess {
     /// Everything that one port answers.
     func allRoutes() -> Routes {
-        let routes = Routes(bodyLimit: options.bodyLimit, logger: logger)
+        let routes = Routes(bodyLimit: options.bodyLimit, logger: logger, requests: metrics.httpRequests)
         addManagement(to: routes)
         addIngest(to: routes)
         PrometheusAPI(process: self).register(on: routes)
@@ -44,7 +44,7 @@ extension ServerProcess {
         ]
         let parts = registry.gauge("needletail_store_parts", help: "Sealed parts.")
         let rows = registry.gauge("needletail_store_rows", help: "Samples, lines or spans in sealed parts and memory.")
-        let bytes = registry.gauge("needletail_store_bytes", help: "Bytes of sealed parts on disk.")
+        let bytes = registry.gauge("needletail_store_bytes", help: "Bytes on disk, sealed parts and journal together.")
         let journal = registry.gauge("needletail_store_journal_bytes", help: "Bytes of the journal on disk.")
         let problems = registry.gauge("needletail_store_problems", help: "Damaged blocks and other trouble that needs a person.")
         for (signal, health) in health {

@@ -20,6 +20,13 @@ package struct SelfMetrics: Sendable {
         queryDuration = registry.histogram("needletail_query_duration_seconds", help: "Time to answer a query, by language.")
         reloadSuccessful = registry.gauge("prometheus_config_last_reload_successful", help: "Whether the last configuration reload attempt was successful.")
         reloadTime = registry.gauge("prometheus_config_last_reload_success_timestamp_seconds", help: "Timestamp of the last successful configuration reload.")
+        // Zeros from the start: a rate sees a first refusal only where a sample stood before it.
+        for signal in IngestSignal.allCases {
+            for transport in ["otlp_http", "otlp_grpc"] {
+                requestsRefused.increment(by: 0, ["signal": signal.rawValue, "protocol": transport, "reason": "bad_data"])
+                rejected.increment(by: 0, ["signal": signal.rawValue, "protocol": transport, "reason": "invalid"])
+            }
+        }
         registry.registerProcessMetrics()
     }
 }
