@@ -335,7 +335,7 @@ struct TempoAPI {
 
     private func metricsRange(_ call: HTTPCall) async throws -> HTTPAnswer {
         let times = try metricsTimes(call)
-        let step = try call.parameters["step"].map { text in
+        let step = try call.parameters["step"].map { text -> Int64 in
             let milliseconds = try TimeParameters.duration(text, name: "step")
             guard milliseconds >= 0, milliseconds < 4_600_000_000_000 else {
                 throw HTTPFailure.badParameter("step", "\"\(text)\" must be from 0 to 1e9 seconds")
