@@ -49,8 +49,10 @@ extension ServerProcess {
             Room("notifications", untilShutdown: { [self] in await dispatcher.run() }),
             Room("rules", untilShutdown: { [self] in await rules.run() }),
             Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),
-            GRPCListener(process: self),
-            otlp, main,
+            Draining(
+                description: "OTLP over gRPC", service: GRPCListener(process: self), patience: .seconds(1), logger: logger),
+            Draining(description: "OTLP over HTTP", service: otlp, patience: .seconds(1), logger: logger),
+            Draining(description: "every API", service: main, patience: .seconds(2), logger: logger),
         ]
         services += others
         if handlingSignals { services.append(Room("reload on SIGHUP", untilShutdown: { [self] in await reloadOnSignal() })) }
