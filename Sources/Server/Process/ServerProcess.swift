@@ -67,8 +67,15 @@ package final class ServerProcess: Sendable {
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: clientConfiguration)
         scrapes = ScrapeManager(store: series, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
         let documents = CatalogDocuments(folder.catalog)
-        dispatcher = try Dispatcher(
-            documents: documents, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+        do {
+            dispatcher = try Dispatcher(
+                documents: documents, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+        } catch {
+            // The client insists on being shut down before it goes, and the folder should not stay locked.
+            try? await client.shutdown()
+            try? folder.close()
+            throw error
+        }
         alertmanagers = AlertmanagerClient(client: client, logger: logger)
         let dispatcher = dispatcher
         let alertmanagers = alertmanagers
@@ -79,7 +86,10 @@ package final class ServerProcess: Sendable {
                 dispatcher.receive(alerts)
                 await alertmanagers.send(alerts, to: dispatcher.configuration)
             })
-        try apply(configuration)
+        do { try apply(configuration) } catch {
+            await close()
+            throw error
+        }
         registerStoreMetrics()
     }
 
