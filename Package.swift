@@ -84,6 +84,7 @@ let package = Package(
         room("Patterns"),
         // Floor 1
         room("YAMLReading", [yams], strict: false),
+        room("GoTemplates", ["Telemetry", "Patterns"]),
         room("Storage", ["Telemetry", "Codecs", "Patterns", grdb, logging]),
         // Floor 2
         room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
@@ -92,7 +93,7 @@ let package = Package(
         room("Endpoints", ["Telemetry", "Patterns", "YAMLReading", crypto], strict: false),
         // Floor 3
         room("PromQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
-        room("LogQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
+        room("LogQL", ["Telemetry", "Patterns", "GoTemplates", "Storage", "Vectors"]),
         room("TraceQL", ["Telemetry", "Patterns", "Storage"]),
         room("Wire", ["Telemetry", "Codecs"]),
         // Floor 4
@@ -102,7 +103,7 @@ let package = Package(
             strict: false),
         room(
             "Alerting",
-            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore, nioHTTP1],
+            ["Telemetry", "Patterns", "GoTemplates", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore, nioHTTP1],
             strict: false),
         // Floor 5
         room(
@@ -143,6 +144,7 @@ let package = Package(
         tests("Codecs"),
         tests("Patterns"),
         tests("YAMLReading"),
+        tests("GoTemplates", ["Telemetry"]),
         tests("Storage", ["Telemetry", "Codecs"]),
         tests("SeriesStore", ["Telemetry", "Storage", "Codecs"]),
         tests("EventStore", ["Telemetry", "Storage", "Codecs"]),
@@ -151,9 +153,11 @@ let package = Package(
         tests("LogQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
         tests("TraceQL", ["Telemetry", "Storage", "Patterns"]),
         tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
-        tests("Scraping", ["Telemetry", "Storage", "Wire"]),
-        tests("Alerting", ["Telemetry", "Storage"]),
-        tests("Server", ["Telemetry", "Storage", "YAMLReading", asyncHTTPClient, logging, nioCore]),
+        tests("Scraping", ["Telemetry", "Storage", "Wire", "YAMLReading", "Endpoints"]),
+        tests(
+            "Alerting",
+            ["Telemetry", "Storage", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, logging, nioCore]),
+        tests("Server", ["Telemetry", "Storage", "YAMLReading", asyncHTTPClient, lifecycle, logging, nioCore]),
         tests(
             "Shop",
             [

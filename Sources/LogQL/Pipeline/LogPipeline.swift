@@ -1,3 +1,4 @@
+import GoTemplates
 import Patterns
 internal import Telemetry
 
@@ -61,7 +62,7 @@ struct LogPipeline {
                 let expression = try RegularExpression(text)
                 let ids = expression.captureNames.map { name in name.map { names.id(LabelName.sanitised($0)) } }
                 return .regexp(expression, names: ids)
-            } catch { throw .unsupported("error parsing regexp: \(error)") }
+            } catch { throw .unsupported("\(error)") }
         case .pattern(let text):
             do {
                 let pattern = try PatternExpression(text, purpose: .parsing)
@@ -101,7 +102,7 @@ struct LogPipeline {
     }
 
     private static func template(_ text: String) throws(LogQLError) -> Template {
-        do { return try Template(text) } catch { throw .unsupported("invalid template: \(error)") }
+        do { return try Template(text, functions: LineFunction.table) } catch { throw .unsupported("invalid template: \(error)") }
     }
 
     /// The filters that come before everything else: most lines end here, before their labels are looked at.
@@ -220,7 +221,7 @@ struct LogPipeline {
     private func format(_ template: Template, _ record: inout Record) {
         var out: [UInt8] = []
         do {
-            try template.execute(RecordSubject(record: record), into: &out)
+            try template.execute(over: RecordContext(record: record), into: &out)
             record.line = out[...]
         } catch {
             record.fail("TemplateFormatErr", error.description)
@@ -237,7 +238,7 @@ struct LogPipeline {
             }
             var out: [UInt8] = []
             do {
-                try template.execute(RecordSubject(record: record), into: &out)
+                try template.execute(over: RecordContext(record: record), into: &out)
                 texts.append(out)
             } catch {
                 record.fail("TemplateFormatErr", error.description)
@@ -306,10 +307,10 @@ struct LogPipeline {
     }
 }
 
-private struct RecordSubject: TemplateSubject {
+private struct RecordContext: TemplateContext {
     let record: Record
 
-    func appendLabel(_ name: String, to out: inout [UInt8]) {
+    func appendMember(_ name: String, to out: inout [UInt8]) {
         let wanted = name.utf8
         for field in record.fields where record.names.value(field.name).elementsEqual(wanted) {
             out.append(contentsOf: record.value(of: field))
@@ -319,6 +320,8 @@ private struct RecordSubject: TemplateSubject {
         if name == "__error_details__" { out.append(contentsOf: record.errorDetails.utf8) }
     }
 
-    var lineText: String { String(decoding: record.line, as: UTF8.self) }
-    var timestamp: Int64 { record.timestamp }
+    func call(_ function: String, _ arguments: [TemplateValue]) -> TemplateValue {
+        function == LineFunction.line.rawValue
+            ? .string(String(decoding: record.line, as: UTF8.self)) : .time(record.timestamp)
+    }
 }

@@ -1,4 +1,6 @@
-extension TemplateFunction {
+import GoTemplates
+
+extension LineFunction {
     func callArithmetic(_ arguments: [TemplateValue]) throws(TemplateError) -> TemplateValue {
         switch self {
         case .int: return .int(arguments[0].integer)
@@ -22,7 +24,7 @@ extension TemplateFunction {
         case .minf: return .double(arguments.dropFirst().reduce(arguments[0].number) { Swift.min($0, $1.number) })
         case .ceil: return .double(arguments[0].number.rounded(.up))
         case .floor: return .double(arguments[0].number.rounded(.down))
-        case .round: return .double(TemplateFunction.rounded(arguments))
+        case .round: return .double(LineFunction.rounded(arguments))
         case .bytes:
             guard let size = ByteCountText.parse(arguments[0].text.utf8) else {
                 throw TemplateError("error calling bytes: unhandled size name: \(arguments[0].text)")
@@ -50,13 +52,13 @@ extension TemplateFunction {
     func callTime(_ arguments: [TemplateValue]) throws(TemplateError) -> TemplateValue {
         switch self {
         case .now: return .time(WallClock.now)
-        case .date: return .string(GoTime.format(try TemplateFunction.time(arguments[1]), layout: arguments[0].text))
+        case .date: return .string(GoTime.format(try LineFunction.time(arguments[1]), layout: arguments[0].text))
         case .unixEpoch, .unixEpochMillis, .unixEpochNanos:
             let scale: Int64 = self == .unixEpoch ? 1_000_000_000 : self == .unixEpochMillis ? 1_000_000 : 1
-            return .string(String(try TemplateFunction.time(arguments[0]) / scale))
+            return .string(String(try LineFunction.time(arguments[0]) / scale))
         case .toDate: return .time(GoTime.parse(arguments[1].text, layout: arguments[0].text) ?? GoTime.zero)
         case .toDateInZone:
-            guard let offset = TemplateFunction.zoneOffset(arguments[1].text) else {
+            guard let offset = LineFunction.zoneOffset(arguments[1].text) else {
                 throw TemplateError(
                     "unknown time zone \(arguments[1].text): only UTC and fixed offsets such as +02:00 are known here")
             }
@@ -88,9 +90,4 @@ extension TemplateFunction {
         else { return nil }
         return (bytes[0] == UInt8(ascii: "-") ? -1 : 1) * (hours * 3600 + minutes * 60)
     }
-}
-
-extension GoTime {
-    /// What a failed parse gives: Go's zero time does not fit into nanoseconds, so its nearest is taken.
-    static let zero: Int64 = .min
 }

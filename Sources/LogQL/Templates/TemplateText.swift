@@ -1,6 +1,7 @@
+import GoTemplates
 import Patterns
 
-extension TemplateFunction {
+extension LineFunction {
     /// What one call may make at most.
     private static let maximumText = 4 << 20
 
@@ -10,35 +11,35 @@ extension TemplateFunction {
         switch self {
         case .lower, .oldLower: return .string(last.lowercased())
         case .upper, .oldUpper: return .string(last.uppercased())
-        case .title: return .string(TemplateFunction.title(last))
-        case .trim, .oldTrimSpace: return .string(TemplateFunction.trimmed(last) { $0.properties.isWhitespace })
-        case .oldTrim: return .string(TemplateFunction.trimmed(texts[0], set: texts[1]))
-        case .trimAll: return .string(TemplateFunction.trimmed(texts[1], set: texts[0]))
-        case .oldTrimLeft: return .string(TemplateFunction.trimmed(texts[0], set: texts[1], trailing: false))
-        case .oldTrimRight: return .string(TemplateFunction.trimmed(texts[0], set: texts[1], leading: false))
-        case .oldTrimPrefix: return .string(TemplateFunction.withoutPrefix(texts[0], texts[1]))
-        case .oldTrimSuffix: return .string(TemplateFunction.withoutSuffix(texts[0], texts[1]))
-        case .trimPrefix: return .string(TemplateFunction.withoutPrefix(texts[1], texts[0]))
-        case .trimSuffix: return .string(TemplateFunction.withoutSuffix(texts[1], texts[0]))
+        case .title: return .string(LineFunction.title(last))
+        case .trim, .oldTrimSpace: return .string(LineFunction.trimmed(last) { $0.properties.isWhitespace })
+        case .oldTrim: return .string(LineFunction.trimmed(texts[0], set: texts[1]))
+        case .trimAll: return .string(LineFunction.trimmed(texts[1], set: texts[0]))
+        case .oldTrimLeft: return .string(LineFunction.trimmed(texts[0], set: texts[1], trailing: false))
+        case .oldTrimRight: return .string(LineFunction.trimmed(texts[0], set: texts[1], leading: false))
+        case .oldTrimPrefix: return .string(LineFunction.withoutPrefix(texts[0], texts[1]))
+        case .oldTrimSuffix: return .string(LineFunction.withoutSuffix(texts[0], texts[1]))
+        case .trimPrefix: return .string(LineFunction.withoutPrefix(texts[1], texts[0]))
+        case .trimSuffix: return .string(LineFunction.withoutSuffix(texts[1], texts[0]))
         case .contains:
             return .bool(texts[0].isEmpty || ByteSearch.find(Array(texts[0].utf8), in: Array(last.utf8)) != nil)
         case .hasPrefix: return .bool(last.utf8.starts(with: texts[0].utf8))
         case .hasSuffix: return .bool(last.utf8.reversed().starts(with: texts[0].utf8.reversed()))
-        case .replace: return .string(TemplateFunction.replace(last, texts[0], texts[1], limit: -1))
+        case .replace: return .string(LineFunction.replace(last, texts[0], texts[1], limit: -1))
         case .oldReplace:
-            return .string(TemplateFunction.replace(texts[0], texts[1], texts[2], limit: arguments[3].integer))
+            return .string(LineFunction.replace(texts[0], texts[1], texts[2], limit: arguments[3].integer))
         case .repeat:
             let count = Swift.max(0, arguments[0].integer)
-            guard count == 0 || last.utf8.count <= TemplateFunction.maximumText / Int(Swift.min(count, 1 << 30)) else {
+            guard count == 0 || last.utf8.count <= LineFunction.maximumText / Int(Swift.min(count, 1 << 30)) else {
                 throw TemplateError("error calling repeat: the text would be larger than 4 MiB")
             }
             return .string(String(repeating: last, count: Int(count)))
         case .indent, .nindent:
             let pad = String(repeating: " ", count: Int(Swift.min(Swift.max(0, arguments[0].integer), 1000)))
-            let body = pad + TemplateFunction.replace(last, "\n", "\n" + pad, limit: -1)
+            let body = pad + LineFunction.replace(last, "\n", "\n" + pad, limit: -1)
             return .string(self == .nindent ? "\n" + body : body)
-        case .trunc: return .string(TemplateFunction.truncated(last, arguments[0].integer))
-        case .substr: return .string(TemplateFunction.substring(last, arguments[0].integer, arguments[1].integer))
+        case .trunc: return .string(LineFunction.truncated(last, arguments[0].integer))
+        case .substr: return .string(LineFunction.substring(last, arguments[0].integer, arguments[1].integer))
         case .alignLeft, .alignRight: return .string(aligned(last, arguments[0].integer))
         case .regexReplaceAll, .regexReplaceAllLiteral, .count: return try callPattern(texts)
         case .urlencode: return .string(URLText.encode(last))
@@ -62,15 +63,15 @@ extension TemplateFunction {
     }
 
     private func callPattern(_ texts: [String]) throws(TemplateError) -> TemplateValue {
-        let expression: RegularExpression
-        do { expression = try PatternCache.expression(texts[0]) } catch {
+        let expression: Pattern
+        do { expression = try PatternCache.pattern(texts[0]) } catch {
             throw TemplateError("error calling \(rawValue): error parsing regexp: \(error)")
         }
         let text = Array(texts[1].utf8)
         if self == .count {
             return .int(Int64(expression.allMatches(in: text).count))
         }
-        let template = self == .regexReplaceAll ? texts[2] : TemplateFunction.replace(texts[2], "$", "$$", limit: -1)
+        let template = self == .regexReplaceAll ? texts[2] : LineFunction.replace(texts[2], "$", "$$", limit: -1)
         return .string(String(decoding: expression.replacingAll(in: text[...], with: template), as: UTF8.self))
     }
 

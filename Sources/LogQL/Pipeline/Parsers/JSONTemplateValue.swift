@@ -1,3 +1,5 @@
+import GoTemplates
+
 /// `fromJson` of templates.
 enum JSONTemplateValue {
     static func parse(_ bytes: [UInt8]) -> TemplateValue? {

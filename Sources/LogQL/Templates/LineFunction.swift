@@ -1,6 +1,7 @@
-/// Functions that a template may call: Go's own, and those that Loki adds (sprig's by their names).
-enum TemplateFunction: String, Sendable {
-    case and, or, not, eq, ne, lt, le, gt, ge, index, len, slice, print, println, printf
+import GoTemplates
+
+/// Functions that Loki adds to Go's own (sprig's by their names).
+enum LineFunction: String, Sendable, CaseIterable {
     case line = "__line__"
     case timestamp = "__timestamp__"
     case oldLower = "ToLower"
@@ -21,23 +22,28 @@ enum TemplateFunction: String, Sendable {
     case durationSeconds = "duration_seconds"
     case unixEpoch, unixEpochMillis, unixEpochNanos, unixToTime, toDateInZone, toDate, date, now
 
-    func call(_ arguments: [TemplateValue]) throws(TemplateError) -> TemplateValue {
-        let (least, most) = arity
-        guard arguments.count >= least, arguments.count <= most else {
-            throw TemplateError(
-                "wrong number of args for \(rawValue): want "
-                    + (least == most ? "\(least)" : "at least \(least)") + " got \(arguments.count)"
-            )
-        }
+    /// What templates of a log query know.
+    static let table = TemplateFunctions(allCases.map(\.function))
+
+    private var function: TemplateFunction {
         switch self {
-        case .and, .or, .not, .eq, .ne, .lt, .le, .gt, .ge, .index, .len, .slice, .print, .println, .printf, .default:
-            return try callBuiltin(arguments)
+        case .line, .timestamp: return .context(rawValue, 0...0)
+        default:
+            let (least, most) = arity
+            return TemplateFunction(rawValue, least...most) { arguments throws(TemplateError) in try call(arguments) }
+        }
+    }
+
+    private func call(_ arguments: [TemplateValue]) throws(TemplateError) -> TemplateValue {
+        switch self {
+        case .default:
+            if arguments.count == 2, arguments[1].isTrue { return arguments[1] }
+            return arguments[0]
         case .int, .float64, .add, .sub, .mul, .div, .mod, .addf, .subf, .mulf, .divf, .max, .min, .maxf, .minf, .ceil,
             .floor, .round, .bytes, .duration, .durationSeconds:
             return try callArithmetic(arguments)
         case .unixEpoch, .unixEpochMillis, .unixEpochNanos, .unixToTime, .toDateInZone, .toDate, .date, .now:
             return try callTime(arguments)
-        case .line, .timestamp: throw TemplateError("\(rawValue) takes no arguments")
         default: return try callText(arguments)
         }
     }
@@ -45,22 +51,20 @@ enum TemplateFunction: String, Sendable {
     private var arity: (Int, Int) {
         switch self {
         case .now: (0, 0)
-        case .not, .len, .oldLower, .oldUpper, .oldTrimSpace, .lower, .upper, .title, .trim, .urlencode, .urldecode,
+        case .oldLower, .oldUpper, .oldTrimSpace, .lower, .upper, .title, .trim, .urlencode, .urldecode,
             .b64enc,
             .b64dec, .fromJson, .int, .float64, .ceil, .floor, .bytes, .duration, .durationSeconds, .unixEpoch,
             .unixEpochMillis, .unixEpochNanos, .unixToTime:
             (1, 1)
-        case .ne, .lt, .le, .gt, .ge, .trunc, .oldTrim, .oldTrimLeft, .oldTrimRight, .oldTrimPrefix, .oldTrimSuffix,
+        case .trunc, .oldTrim, .oldTrimLeft, .oldTrimRight, .oldTrimPrefix, .oldTrimSuffix,
             .contains, .hasPrefix, .hasSuffix, .indent, .nindent, .repeat, .trimAll, .trimPrefix, .trimSuffix,
             .alignLeft,
             .alignRight, .count, .sub, .div, .mod, .toDate, .date:
             (2, 2)
-        case .eq: (2, 64)
         case .subf, .divf: (2, 64)
         case .substr, .replace, .regexReplaceAll, .regexReplaceAllLiteral, .toDateInZone: (3, 3)
         case .oldReplace: (4, 4)
         case .round: (2, 3)
-        case .print, .println, .line, .timestamp: (0, 64)
         case .default: (1, 2)
         default: (1, 64)
         }

@@ -11,12 +11,20 @@ struct TemplateParser {
     private var cursor = 0
     private var depth = 0
     private let source: [UInt8]
+    private let functions: TemplateFunctions
+    /// Names in scope, innermost last.
+    private var variables: [String]
+    private(set) var definitions: [String: [TemplateNode]] = [:]
 
-    init(_ text: String) { source = Array(text.utf8) }
+    init(_ text: String, functions: TemplateFunctions, variables: [String]) {
+        source = Array(text.utf8)
+        self.functions = functions
+        self.variables = variables
+    }
 
     mutating func parse() throws(TemplateError) -> [TemplateNode] {
         try split()
-        let (nodes, ending) = try block(insideLoop: false)
+        let (nodes, ending) = try block(insideLoop: false, isTop: true)
         if let ending { throw TemplateError("unexpected {{\(ending.keyword)}}") }
         return nodes
     }
@@ -83,9 +91,15 @@ struct TemplateParser {
         var rest: ArraySlice<UInt8>
     }
 
-    private mutating func block(insideLoop: Bool) throws(TemplateError) -> ([TemplateNode], Ending?) {
+    private mutating func block(
+        insideLoop: Bool, isTop: Bool = false
+    ) throws(TemplateError) -> ([TemplateNode], Ending?) {
         depth += 1
-        defer { depth -= 1 }
+        let scope = variables.count
+        defer {
+            depth -= 1
+            variables.removeLast(variables.count - scope)
+        }
         guard depth <= TemplateParser.maximumDepth else { throw TemplateError("the template is nested too deeply") }
         var nodes: [TemplateNode] = []
         while cursor < pieces.count {
@@ -95,23 +109,60 @@ struct TemplateParser {
                 if case .text(let text) = piece { nodes.append(.text(Array(text))) }
                 continue
             }
-            let word = String(decoding: action.prefix { $0 >= 97 && $0 <= 122 }, as: UTF8.self)
-            let rest = action.dropFirst(word.utf8.count)
+            let (word, rest) = TemplateParser.keyword(action)
             switch word {
+            case "end" where !rest.isEmpty: throw TemplateError("unexpected text after {{end}}")
             case "end", "else": return (nodes, Ending(keyword: word, rest: rest))
             case "if", "with", "range": nodes.append(try control(word, rest, insideLoop: insideLoop))
             case "break" where rest.isEmpty, "continue" where rest.isEmpty:
                 guard insideLoop else { throw TemplateError("{{\(word)}} outside {{range}}") }
                 nodes.append(.leaveLoop(again: word == "continue"))
-            case "define", "template", "block": throw TemplateError("{{\(word)}} is not supported")
+            case "define":
+                guard isTop else { throw TemplateError("unexpected {{define}}") }
+                try define(rest)
+            case "template", "block": nodes.append(try invocation(word, rest))
             default: nodes.append(try output(action))
             }
         }
         return (nodes, nil)
     }
 
-    private func output(_ action: ArraySlice<UInt8>) throws(TemplateError) -> TemplateNode {
-        let pipeline = try TemplateActionParser.pipeline(action)
+    /// A word that is not the beginning of a longer name, and what follows it.
+    private static func keyword(_ action: ArraySlice<UInt8>) -> (String, ArraySlice<UInt8>) {
+        let word = action.prefix { TemplateActionParser.isLetter($0) || ($0 >= 48 && $0 <= 57) || $0 >= 0x80 }
+        return (String(decoding: word, as: UTF8.self), action.dropFirst(word.count))
+    }
+
+    private mutating func define(_ rest: ArraySlice<UInt8>) throws(TemplateError) {
+        let (name, more) = try TemplateActionParser.name(rest, functions: functions)
+        guard more.isEmpty else { throw TemplateError("unexpected text after {{define}}") }
+        try body(of: name)
+    }
+
+    /// Templates do not see the variables of those that invoke them.
+    private mutating func body(of name: String) throws(TemplateError) {
+        let outside = variables
+        variables = []
+        defer { variables = outside }
+        let (nodes, ending) = try block(insideLoop: false)
+        guard ending?.keyword == "end" else { throw TemplateError("unexpected EOF: {{define}} has no {{end}}") }
+        definitions[name] = nodes
+    }
+
+    private mutating func invocation(
+        _ word: String, _ rest: ArraySlice<UInt8>
+    ) throws(TemplateError) -> TemplateNode {
+        let (name, more) = try TemplateActionParser.name(rest, functions: functions)
+        var argument: TemplatePipeline?
+        if !more.isEmpty || word == "block" {
+            argument = try TemplateActionParser.pipeline(more, functions: functions, variables: &variables)
+        }
+        if word == "block" { try body(of: name) }
+        return .invoke(name, argument)
+    }
+
+    private mutating func output(_ action: ArraySlice<UInt8>) throws(TemplateError) -> TemplateNode {
+        let pipeline = try TemplateActionParser.pipeline(action, functions: functions, variables: &variables)
         if pipeline.variable == nil, pipeline.commands.count == 1, pipeline.commands[0].count == 1,
             case .field(let names) = pipeline.commands[0][0], names.count == 1
         {
@@ -126,21 +177,26 @@ struct TemplateParser {
         var condition = rest
         var key: String?
         var value: String?
-        if word == "range" { (key, value, condition) = TemplateActionParser.rangeVariables(rest) }
-        let pipeline = try TemplateActionParser.pipeline(condition)
+        let scope = variables.count
+        defer { variables.removeLast(variables.count - scope) }
+        if word == "range" {
+            (key, value, condition) = TemplateActionParser.rangeVariables(rest, functions: functions)
+            variables += [key, value].compactMap(\.self)
+        }
+        let pipeline = try TemplateActionParser.pipeline(condition, functions: functions, variables: &variables)
         let (body, ending) = try block(insideLoop: insideLoop || word == "range")
         guard let ending else { throw TemplateError("unexpected EOF: {{\(word)}} has no {{end}}") }
         var otherwise: [TemplateNode] = []
         if ending.keyword == "else" {
             let more = ending.rest.drop(while: TemplateParser.isSpace)
-            let next = String(decoding: more.prefix { $0 >= 97 && $0 <= 122 }, as: UTF8.self)
+            let (next, after) = TemplateParser.keyword(more)
             if next == "if" || next == "with" {
                 depth += 1
                 defer { depth -= 1 }
                 guard depth <= TemplateParser.maximumDepth else {
                     throw TemplateError("the template is nested too deeply")
                 }
-                otherwise = [try control(next, more.dropFirst(next.utf8.count), insideLoop: insideLoop)]
+                otherwise = [try control(next, after, insideLoop: insideLoop)]
             } else {
                 guard more.isEmpty else { throw TemplateError("unexpected text after {{else}}") }
                 let (nodes, last) = try block(insideLoop: insideLoop)

@@ -1,20 +1,43 @@
 /// What stands between the braces.
 struct TemplateActionParser {
     private let bytes: ArraySlice<UInt8>
+    private let functions: TemplateFunctions
+    private var variables: [String]
     private var i: Int
     private var depth = 0
 
-    static func pipeline(_ action: ArraySlice<UInt8>) throws(TemplateError) -> TemplatePipeline {
-        var parser = TemplateActionParser(bytes: action, i: action.startIndex)
+    /// `variables` are the names in scope; what the pipeline declares is added.
+    static func pipeline(
+        _ action: ArraySlice<UInt8>, functions: TemplateFunctions, variables: inout [String]
+    ) throws(TemplateError) -> TemplatePipeline {
+        var parser = TemplateActionParser(action, functions: functions, variables: variables)
         let pipeline = try parser.pipeline()
         parser.skipSpace()
         guard parser.i == action.endIndex else { throw TemplateError("unexpected \(parser.restText)") }
+        variables = parser.variables
         return pipeline
     }
 
+    /// `"name"` of `define`, `template` and `block`, and what follows.
+    static func name(
+        _ action: ArraySlice<UInt8>, functions: TemplateFunctions
+    ) throws(TemplateError) -> (String, ArraySlice<UInt8>) {
+        var parser = TemplateActionParser(action, functions: functions, variables: [])
+        parser.skipSpace()
+        guard let quote = parser.current, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "`"),
+            case .string(let name) = try parser.string(quote)
+        else { throw TemplateError("unexpected \(parser.restText): the template's name must be a string constant") }
+        parser.skipSpace()
+        return (name, action[parser.i...])
+    }
+
+    static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20 >= 97 && byte | 0x20 <= 122) || byte == 95 }
+
     /// `$k, $v := `, `$v := ` of `range`, and what follows.
-    static func rangeVariables(_ action: ArraySlice<UInt8>) -> (String?, String?, ArraySlice<UInt8>) {
-        var parser = TemplateActionParser(bytes: action, i: action.startIndex)
+    static func rangeVariables(
+        _ action: ArraySlice<UInt8>, functions: TemplateFunctions
+    ) -> (String?, String?, ArraySlice<UInt8>) {
+        var parser = TemplateActionParser(action, functions: functions, variables: [])
         parser.skipSpace()
         guard let first = parser.variableName() else { return (nil, nil, action) }
         parser.skipSpace()
@@ -29,13 +52,15 @@ struct TemplateActionParser {
         return second == nil ? (nil, first, rest) : (first, second, rest)
     }
 
-    private init(bytes: ArraySlice<UInt8>, i: Int) {
+    private init(_ bytes: ArraySlice<UInt8>, functions: TemplateFunctions, variables: [String]) {
         self.bytes = bytes
-        self.i = i
+        self.functions = functions
+        self.variables = variables
+        i = bytes.startIndex
     }
 
     private var current: UInt8? { i < bytes.endIndex ? bytes[i] : nil }
-    private var restText: String { QuotedText.quote(String(decoding: bytes[i...].prefix(20), as: UTF8.self)) }
+    private var restText: String { GoQuoting.quote(String(decoding: bytes[i...].prefix(20), as: UTF8.self)) }
 
     private mutating func skipSpace() {
         while let byte = current, byte == 32 || byte == 9 || byte == 10 || byte == 13 { i += 1 }
@@ -49,13 +74,19 @@ struct TemplateActionParser {
 
     private mutating func word() -> String {
         let start = i
-        while let byte = current, Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte >= 0x80 { i += 1 }
+        while let byte = current, TemplateActionParser.isLetter(byte) || (byte >= 48 && byte <= 57) || byte >= 0x80 {
+            i += 1
+        }
         return String(decoding: bytes[start..<i], as: UTF8.self)
     }
 
     private mutating func variableName() -> String? {
         guard take(UInt8(ascii: "$")) else { return nil }
         return word()
+    }
+
+    private func checkVariable(_ name: String) throws(TemplateError) {
+        guard name.isEmpty || variables.contains(name) else { throw TemplateError("undefined variable \"$\(name)\"") }
     }
 
     private mutating func pipeline() throws(TemplateError) -> TemplatePipeline {
@@ -69,8 +100,10 @@ struct TemplateActionParser {
             skipSpace()
             let declares = take(UInt8(ascii: ":"))
             if take(UInt8(ascii: "=")) {
+                if !declares { try checkVariable(name) }
                 pipeline.variable = name
                 pipeline.declares = declares
+                if declares { variables.append(name) }
             } else {
                 i = start
             }
@@ -106,6 +139,7 @@ struct TemplateActionParser {
             return .field(names)
         case UInt8(ascii: "$"):
             let name = variableName() ?? ""
+            try checkVariable(name)
             return .variable(name, fields())
         case UInt8(ascii: "\""), UInt8(ascii: "`"), UInt8(ascii: "'"): return .literal(try string(byte))
         default: break
@@ -120,16 +154,16 @@ struct TemplateActionParser {
         case "false": return .literal(.bool(false))
         case "nil": return .literal(.none)
         default:
-            guard TemplateFunction(rawValue: name) != nil else {
-                throw TemplateError("function \(QuotedText.quote(name)) not defined")
+            guard let function = functions[name] else {
+                throw TemplateError("function \(GoQuoting.quote(name)) not defined")
             }
-            return .function(name)
+            return .function(function)
         }
     }
 
     private mutating func fields() -> [String] {
         var names: [String] = []
-        while current == UInt8(ascii: "."), i + 1 < bytes.endIndex, Lexer.isLetter(bytes[i + 1]) || bytes[i + 1] >= 0x80
+        while current == UInt8(ascii: "."), i + 1 < bytes.endIndex, TemplateActionParser.isLetter(bytes[i + 1]) || bytes[i + 1] >= 0x80
         {
             i += 1
             names.append(word())
@@ -140,14 +174,14 @@ struct TemplateActionParser {
     private mutating func number() throws(TemplateError) -> TemplateValue {
         let start = i
         i += 1
-        while let byte = current, Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") {
+        while let byte = current, TemplateActionParser.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") {
             i += 1
         }
         let text = String(decoding: bytes[start..<i], as: UTF8.self)
         if let whole = Int64(text) { return .int(whole) }
         if text.hasPrefix("0x"), let whole = Int64(text.dropFirst(2), radix: 16) { return .int(whole) }
         if let value = Double(text), value.isFinite { return .double(value) }
-        throw TemplateError("bad number syntax: \(QuotedText.quote(text))")
+        throw TemplateError("bad number syntax: \(GoQuoting.quote(text))")
     }
 
     private mutating func string(_ quote: UInt8) throws(TemplateError) -> TemplateValue {
@@ -160,7 +194,7 @@ struct TemplateActionParser {
         let inner = bytes[start..<i]
         i += 1
         if quote == UInt8(ascii: "`") { return .string(String(decoding: inner, as: UTF8.self)) }
-        guard let text = QuotedText.unescape(inner) else { throw TemplateError("bad escape in quoted string") }
+        guard let text = GoQuoting.unescape(inner) else { throw TemplateError("bad escape in quoted string") }
         if quote == UInt8(ascii: "'") { return .int(Int64(text.unicodeScalars.first?.value ?? 0)) }
         return .string(text)
     }

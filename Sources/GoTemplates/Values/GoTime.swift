@@ -1,5 +1,5 @@
 /// Go's reference-time layouts (`2006-01-02T15:04:05Z07:00`), over UTC.
-enum GoTime {
+package enum GoTime {
     private static let months = [
         "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
         "December",
@@ -48,7 +48,7 @@ enum GoTime {
 
     private static func floorDivide(_ a: Int64, _ b: Int64) -> Int64 { a / b - (a % b < 0 ? 1 : 0) }
 
-    static func format(_ nanoseconds: Int64, layout: String) -> String {
+    package static func format(_ nanoseconds: Int64, layout: String) -> String {
         let seconds = floorDivide(nanoseconds, 1_000_000_000)
         let fraction = nanoseconds &- seconds &* 1_000_000_000
         let day = floorDivide(seconds, 86_400)
@@ -124,7 +124,7 @@ enum GoTime {
 
     /// Nanoseconds; nil where `text` does not fit the layout. A text without zone is UTC, moved by `zoneOffset`
     /// seconds.
-    static func parse(_ text: String, layout: String, zoneOffset: Int64 = 0) -> Int64? {
+    package static func parse(_ text: String, layout: String, zoneOffset: Int64 = 0) -> Int64? {
         var input = Array(text.utf8)[...]
         var rest = Substring(layout)
         var date = Civil(year: 1, month: 1, day: 1)
@@ -223,4 +223,9 @@ enum GoTime {
         let minutes = takeNumber(&input, width: 2, exact: true) ?? 0
         return (sign == UInt8(ascii: "-") ? -1 : 1) * (hours * 3600 + minutes * 60)
     }
+}
+
+extension GoTime {
+    /// What a failed parse gives: Go's zero time does not fit into nanoseconds, so its nearest is taken.
+    package static let zero: Int64 = .min
 }
