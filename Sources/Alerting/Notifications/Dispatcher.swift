@@ -211,6 +211,10 @@ package final class Dispatcher: Sendable {
             key, firing: firing, resolved: resolved, sendResolved: webhook.sendResolved,
             repeatInterval: group.route.repeatInterval, at: time)
         else { return true }
+        if firing.isEmpty && !webhook.sendResolved {
+            remember(key, firing: firing, resolved: resolved, repeatInterval: group.route.repeatInterval, at: time)
+            return true
+        }
         let payload = WebhookPayload(
             groupKey: group.key, groupLabels: group.labels, receiver: receiver, externalURL: externalURL,
             alerts: webhook.sendResolved ? alerts : firing, maxAlerts: webhook.maxAlerts, at: time)
@@ -227,11 +231,16 @@ package final class Dispatcher: Sendable {
             }
         }
         if delivered {
-            do { try log.record(key, firing: firing, resolved: resolved, repeatInterval: group.route.repeatInterval, at: time) } catch {
-                logger.warning("the notification log could not be written: a restart may notify again", metadata: ["error": "\(error)"])
-            }
+            remember(key, firing: firing, resolved: resolved, repeatInterval: group.route.repeatInterval, at: time)
         }
         return delivered
+    }
+
+    private func remember(_ key: String, firing: [Alert], resolved: [Alert], repeatInterval: Int64, at time: Int64) {
+        do { try log.record(key, firing: firing, resolved: resolved, repeatInterval: repeatInterval, at: time) } catch {
+            logger.warning(
+                "the notification log could not be written: a restart may notify again", metadata: ["error": "\(error)"])
+        }
     }
 
     private func collectGarbage(at time: Int64) {

@@ -31,7 +31,8 @@ final class NotificationLog: Sendable {
         guard let entry = entries.withLock({ $0[key] }) else { return !firing.isEmpty }
         let firingNow = Set(firing.map(\.fingerprint))
         if !firingNow.isSubset(of: entry.firing) { return true }
-        if firing.isEmpty { return !entry.firing.isEmpty && sendResolved && !resolved.isEmpty }
+        // Also where nobody wants to hear it: the log must know that nothing fires, or the next firing goes unheard.
+        if firing.isEmpty { return !entry.firing.isEmpty && !resolved.isEmpty }
         if sendResolved, !Set(resolved.map(\.fingerprint)).isSubset(of: entry.resolved) { return true }
         return entry.time <= time - repeatInterval
     }
@@ -39,7 +40,7 @@ final class NotificationLog: Sendable {
     func record(_ key: String, firing: [Alert], resolved: [Alert], repeatInterval: Int64, at time: Int64) throws {
         let entry = Entry(
             time: time, firing: firing.map(\.fingerprint), resolved: resolved.map(\.fingerprint),
-            expires: time + min(2 * repeatInterval, 120 * 3_600_000))
+            expires: time + 2 * min(repeatInterval, 60 * 3_600_000))
         entries.withLock { $0[key] = entry }
         try documents.put(kind: NotificationLog.kind, key: key, body: String(decoding: JSONEncoder().encode(entry), as: UTF8.self))
     }

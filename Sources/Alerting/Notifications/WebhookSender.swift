@@ -66,7 +66,9 @@ struct WebhookSender: Sendable {
             _ = try? await response.body.collect(upTo: 1 << 20)
             let code = response.status.code
             if (200..<300).contains(code) { return .delivered }
-            let after = response.headers.first(name: "Retry-After").flatMap { Int64($0) }.map { $0 * 1000 }
+            let after = response.headers.first(name: "Retry-After").flatMap { Int64($0) }
+                // The receiver's word, so it is bounded before it is multiplied.
+                .map { min(max($0, 0), 3600) * 1000 }
             return .failed(reason: "unexpected status code \(code)", retry: code >= 500 || code == 429, after: after)
         } catch {
             return .failed(reason: "\(error)", retry: !Task.isCancelled, after: nil)

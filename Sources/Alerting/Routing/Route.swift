@@ -16,6 +16,9 @@ package struct Route: Sendable, Hashable {
     /// `{}/{team="x"}`: the way to this node, the first part of a group key.
     package var key = "{}"
 
+    /// Times are added to the clock: a thousand years are as good as for ever.
+    private static let longest: Int64 = 1000 * 31_536_000_000
+
     private static let keys = [
         "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "matchers", "match", "match_re", "continue",
         "routes", "mute_time_intervals", "active_time_intervals",
@@ -51,13 +54,13 @@ package struct Route: Sendable, Hashable {
                 route.groupBy = names.sorted()
             }
         }
-        if let wait = try keys["group_wait"]?.duration() { route.groupWait = wait }
+        if let wait = try keys["group_wait"]?.duration() { route.groupWait = min(wait, longest) }
         if let node = keys["group_interval"] {
-            route.groupInterval = try node.duration()
+            route.groupInterval = min(try node.duration(), longest)
             if route.groupInterval == 0 { throw node.error("group_interval cannot be zero") }
         }
         if let node = keys["repeat_interval"] {
-            route.repeatInterval = try node.duration()
+            route.repeatInterval = min(try node.duration(), longest)
             if route.repeatInterval == 0 { throw node.error("repeat_interval cannot be zero") }
         }
         for name in ["mute_time_intervals", "active_time_intervals"] where keys[name] != nil {

@@ -116,7 +116,4 @@ extension RuleState {
         written = current
         return batch
     }
-
-    /// Ends every series that the rule wrote last.
-    mutating func endSeries(at time: Int64) -> SeriesBatch { batch([], at: time) }
 }

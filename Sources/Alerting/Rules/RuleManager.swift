@@ -43,6 +43,8 @@ package final class RuleManager: Sendable {
         var wake: AsyncStream<Void>.Continuation?
         var running: Set<String> = []
         var persisted: [String: String] = [:]
+        /// Series of rules that a reload took away; they end at the next chance.
+        var orphans: Set<LabelSet> = []
     }
 
     private let language: any RuleQuerying
@@ -95,10 +97,14 @@ package final class RuleManager: Sendable {
                     }
                     status.rules.append(next)
                 }
+                for rule in available { state.orphans.formUnion(rule.written) }
                 kept[group.key] = status
                 state.generation[group.key, default: 0] += 1
             }
-            for key in state.groups.keys where kept[key] == nil { state.generation[key, default: 0] += 1 }
+            for (key, gone) in state.groups where kept[key] == nil {
+                state.generation[key, default: 0] += 1
+                for rule in gone.rules { state.orphans.formUnion(rule.written) }
+            }
             state.groups = kept
             state.order = groups.map(\.key)
             return state.wake
@@ -194,7 +200,7 @@ package final class RuleManager: Sendable {
                 do { try await Task.sleep(for: .milliseconds(wait)) } catch { return }
             }
             guard state.withLock({ $0.generation[key] == generation && $0.groups[key] != nil }) else {
-                return await endGroup(key)
+                return await endOrphans(at: now())
             }
             await evaluateGroup(key, generation, at: next)
             let missed = max(0, (now() - next) / interval - 1)
@@ -203,8 +209,22 @@ package final class RuleManager: Sendable {
         }
     }
 
-    /// Series of a group that is gone end; those of a group that only changed are taken over by its next loop.
-    private func endGroup(_ key: String) async {}
+    /// Series of groups and rules that are gone end, unless another rule writes them now.
+    package func endOrphans(at time: Int64) async {
+        let gone = state.withLock { state in
+            let orphans = state.orphans
+            state.orphans = []
+            return orphans.subtracting(state.groups.values.flatMap(\.rules).flatMap(\.written))
+        }
+        guard !gone.isEmpty else { return }
+        var batch = SeriesBatch()
+        for labels in gone.sorted() {
+            batch.addSample(batch.addSeries(labels), timestamp: time, value: SpecialValue.staleMarker)
+        }
+        do { _ = try await store.append(batch, id: nil) } catch {
+            logger.warning("series of removed rules could not be ended", metadata: ["error": "\(error)"])
+        }
+    }
 
     /// Evaluates every rule of a group at one time (milliseconds). Tests call it too.
     package func evaluateGroup(_ key: String, _ generation: Int? = nil, at time: Int64) async {
@@ -249,6 +269,7 @@ package final class RuleManager: Sendable {
             state.groups[key]?.iterations += 1
         }
         persist(status.group, evaluated, at: time)
+        await endOrphans(at: time)
     }
 
     private func alert(
@@ -259,7 +280,7 @@ package final class RuleManager: Sendable {
             if labels[name] == nil { labels = labels.setting(name, to: value) }
         }
         // Four times the slower of both clocks: one missed repetition does not resolve the alert.
-        let validUntil = time + 4 * max(status.interval, settings.resendDelay)
+        let validUntil = time + 4 * min(max(status.interval, settings.resendDelay), 1 << 50)
         return Alert(
             labels: labels, annotations: active.annotations, startsAt: active.firedAt ?? active.activeAt,
             endsAt: active.resolvedAt ?? validUntil, updatedAt: time,

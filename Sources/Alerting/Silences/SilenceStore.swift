@@ -105,7 +105,7 @@ package final class SilenceStore: Sendable {
 
     package func collectGarbage(at time: Int64) {
         let old = entries.withLock { entries in
-            entries.values.filter { $0.silence.endsAt + SilenceStore.retention < time }.map(\.silence.id)
+            entries.values.filter { $0.silence.endsAt < time - SilenceStore.retention }.map(\.silence.id)
         }
         for id in old {
             try? documents.delete(kind: SilenceStore.kind, key: id)
