@@ -27,7 +27,8 @@ package struct Target: Sendable, Hashable {
         var active: [Target] = []
         var dropped: [LabelSet] = []
         var problems: [String] = []
-        var seen: Set<Target> = []
+        // Targets are the same when their labels and address are; where they were found does not matter.
+        var seen: Set<LabelSet> = []
         for group in groups {
             for address in group.targets {
                 var labels = group.labels.labels
@@ -61,7 +62,7 @@ package struct Target: Sendable, Hashable {
                 let target = Target(
                     labels: kept, discoveredLabels: discovered,
                     url: url(of: relabelled, address: final, configuration), interval: interval, timeout: timeout)
-                if seen.insert(target).inserted { active.append(target) }
+                if seen.insert(target.identity).inserted { active.append(target) }
             }
         }
         if configuration.targetLimit > 0 && active.count > configuration.targetLimit {
@@ -103,9 +104,10 @@ package struct Target: Sendable, Hashable {
 
     /// A place inside the interval that stays the same over restarts, so that targets do not all answer at once.
     package var offset: Int64 {
-        let hash = LabelSet(labels.labels + [Label("__url__", url)]).stableHash
-        return Int64(hash % UInt64(max(1, interval)))
+        Int64(identity.stableHash % UInt64(max(1, interval)))
     }
+
+    private var identity: LabelSet { labels.setting("__url__", to: url) }
 }
 
 private func text(_ milliseconds: Int64) -> String { PrometheusDuration.format(milliseconds) }

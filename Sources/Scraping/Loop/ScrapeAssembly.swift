@@ -31,24 +31,27 @@ package struct ScrapeAssembly: Sendable {
     package mutating func accept(
         _ body: [UInt8], format: ExpositionFormat, timestamp: Int64, duration: Double
     ) -> (batch: SeriesBatch, report: Report) {
+        var report = Report()
         do {
             let parsed = try ExpositionParser.parse(body, format: format, defaultTimestamp: timestamp)
-            var report = Report()
             let batch = try assemble(parsed, timestamp: timestamp, duration: duration, report: &report)
             return (batch, report)
         } catch {
-            return fail("\(error)", timestamp: timestamp, duration: duration)
+            // What was counted before the limit struck is told: it says by how much the target is too large.
+            return fail("\(error)", report, timestamp: timestamp, duration: duration)
         }
     }
 
     /// The batch of a scrape that failed: every series of the target ends, `up` is 0.
-    package mutating func fail(_ reason: String, timestamp: Int64, duration: Double) -> (batch: SeriesBatch, report: Report) {
+    package mutating func fail(
+        _ reason: String, _ counted: Report = Report(), timestamp: Int64, duration: Double
+    ) -> (batch: SeriesBatch, report: Report) {
         var batch = SeriesBatch()
         for labels in previous {
             batch.addSample(batch.addSeries(labels), timestamp: timestamp, value: SpecialValue.staleMarker)
         }
         previous = []
-        var report = Report()
+        var report = counted
         report.failure = reason
         addReport(report, up: 0, timestamp: timestamp, duration: duration, to: &batch)
         return (batch, report)
@@ -90,9 +93,7 @@ package struct ScrapeAssembly: Sendable {
             kept[sample.labels] = .some(final)
             guard let labels = final else { continue }
             report.kept += 1
-            if configuration.sampleLimit > 0 && report.kept > configuration.sampleLimit {
-                throw ScrapeFailure.limit("sample_limit of \(configuration.sampleLimit) exceeded")
-            }
+            if configuration.sampleLimit > 0 && report.kept > configuration.sampleLimit { continue }
             let hasOwnTime = configuration.honorTimestamps && sample.timestamp != nil
             let time = hasOwnTime ? sample.timestamp ?? timestamp : timestamp
             let series: UInt32
@@ -108,6 +109,9 @@ package struct ScrapeAssembly: Sendable {
                 batch.exemplars.append(.init(series: series, exemplar: exemplar))
             }
             if !hasOwnTime || configuration.trackTimestampsStaleness { current.insert(labels) }
+        }
+        if configuration.sampleLimit > 0 && report.kept > configuration.sampleLimit {
+            throw ScrapeFailure.limit("sample_limit of \(configuration.sampleLimit) exceeded")
         }
         for gone in previous where !current.contains(gone) && indexes[gone] == nil {
             batch.addSample(batch.addSeries(gone), timestamp: timestamp, value: SpecialValue.staleMarker)
