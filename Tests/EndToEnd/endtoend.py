@@ -265,8 +265,16 @@ class Serve:
 
 
 def run(arguments, timeout=60, **options):
-    return subprocess.run(
-        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, errors="replace", **options)
+    """A command that ends by itself; where it does not in time, its status is None."""
+    try:
+        return subprocess.run(
+            arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, errors="replace", **options)
+    except subprocess.TimeoutExpired as late:
+        def text(output):
+            return (output or b"").decode("utf-8", "replace") if not isinstance(output, str) else output
+
+        return subprocess.CompletedProcess(
+            arguments, None, text(late.stdout), text(late.stderr) + f"\nstill running after {timeout} s")
 
 
 # Protocol Buffers and snappy, as much as a sender needs.
