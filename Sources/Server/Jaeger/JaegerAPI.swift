@@ -62,13 +62,13 @@ struct JaegerAPI {
         on("/operations") { call in
             guard let service = call.parameters["service"] else { throw HTTPFailure(400, "parameter 'service' is required") }
             let kind = call.parameters["spanKind"]
-            let found = try await operations(service).filter { kind == nil || $0.kind == kind }
+            let found = try await operations(service).filter { kind == nil || TraceEncoding.kindText($0.kind) == kind }
             return envelope(found) { json, list in
                 json.beginArray()
                 for operation in list {
                     json.beginObject()
                     json.field("name", operation.name)
-                    json.field("spanKind", operation.kind)
+                    json.field("spanKind", TraceEncoding.kindText(operation.kind))
                     json.endObject()
                 }
                 json.endArray()
@@ -108,7 +108,7 @@ struct JaegerAPI {
             for operation in try await operations(service) {
                 json.beginObject()
                 json.field("name", operation.name)
-                json.field("spanKind", operation.kind)
+                json.field("spanKind", TraceEncoding.kindText(operation.kind))
                 json.endObject()
             }
             json.endArray()
@@ -167,28 +167,8 @@ struct JaegerAPI {
             "service_name", EventCatalogQuery(table: .spans), context: process.queryContext())
     }
 
-    private struct Operation: Hashable {
-        var name: String
-        var kind: String
-    }
-
-    private func operations(_ service: String) async throws -> [Operation] {
-        let context = process.queryContext()
-        let plan = EventScanPlan(
-            table: .spans, range: .all, matchers: [Matcher("service_name", .equal, service)],
-            projection: .columns([EventColumnName.spanName, EventColumnName.spanKind]), order: .any)
-        var seen: Set<Operation> = []
-        _ = try await process.events.scan(plan, context: context) { batch in
-            try context.check()
-            for row in 0..<batch.rowCount {
-                guard case .string(let name)? = batch.value(EventColumnName.spanName, row: row) else { continue }
-                var kind = TraceSpan.Kind.unspecified
-                if case .int(let raw)? = batch.value(EventColumnName.spanKind, row: row) { kind = .init(rawValue: raw) ?? .unspecified }
-                seen.insert(Operation(name: name, kind: TraceEncoding.kindText(kind)))
-            }
-            return .goOn
-        }
-        return seen.sorted { ($0.name, $0.kind) < ($1.name, $1.kind) }
+    private func operations(_ service: String) async throws -> [TraceQLEngine.Operation] {
+        try await engine.operations(of: service, range: .all, context: process.queryContext())
     }
 
     // MARK: Search

@@ -117,7 +117,7 @@ extension JSONWriter {
         beginObject()
         field("count", formatValue(histogram.count))
         field("sum", formatValue(histogram.sum))
-        let buckets = HistogramBuckets.all(of: histogram)
+        let buckets = histogram.apiBuckets()
         if !buckets.isEmpty {
             key("buckets")
             beginArray()
@@ -133,60 +133,5 @@ extension JSONWriter {
         }
         endObject()
         endArray()
-    }
-}
-
-/// The buckets of a native histogram with their bounds, from low to high, empty ones left out.
-enum HistogramBuckets {
-    struct Bucket {
-        /// 0 `(]`, 1 `[)`, 2 `()`, 3 `[]`.
-        var rule: Int
-        var lower: Double
-        var upper: Double
-        var count: Double
-    }
-
-    static func all(of histogram: NativeHistogram) -> [Bucket] {
-        var out: [Bucket] = []
-        for (index, count) in indexed(histogram.negativeSpans, histogram.negativeBuckets).reversed() where count != 0 {
-            out.append(
-                Bucket(rule: 1, lower: -bound(index, histogram), upper: -bound(index - 1, histogram), count: count))
-        }
-        if histogram.zeroCount != 0 {
-            out.append(Bucket(rule: 3, lower: -histogram.zeroThreshold, upper: histogram.zeroThreshold, count: histogram.zeroCount))
-        }
-        for (index, count) in indexed(histogram.positiveSpans, histogram.positiveBuckets) where count != 0 {
-            if histogram.schema == NativeHistogram.customBucketsSchema {
-                let bounds = histogram.customValues
-                let at = Int(index)
-                let lower = at > 0 && at <= bounds.count ? bounds[at - 1] : -Double.infinity
-                let upper = at >= 0 && at < bounds.count ? bounds[at] : Double.infinity
-                out.append(Bucket(rule: lower == -.infinity ? 3 : 0, lower: lower, upper: upper, count: count))
-            } else {
-                out.append(Bucket(rule: 0, lower: bound(index - 1, histogram), upper: bound(index, histogram), count: count))
-            }
-        }
-        return out
-    }
-
-    private static func indexed(_ spans: [NativeHistogram.Span], _ counts: [Double]) -> [(Int32, Double)] {
-        var out: [(Int32, Double)] = []
-        var index: Int32 = 0
-        var at = 0
-        for span in spans {
-            index &+= span.offset
-            for _ in 0..<min(Int(span.length), counts.count - at) {
-                out.append((index, counts[at]))
-                index &+= 1
-                at += 1
-            }
-        }
-        return out
-    }
-
-    /// 2^(index · 2^-schema), cut at the largest finite number.
-    private static func bound(_ index: Int32, _ histogram: NativeHistogram) -> Double {
-        let value = Elementary.exp2(Double(index) * Elementary.exp2(-Double(histogram.schema)))
-        return value.isInfinite && index > 0 ? .greatestFiniteMagnitude : value
     }
 }

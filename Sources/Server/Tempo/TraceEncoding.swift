@@ -163,18 +163,8 @@ struct TraceEncoding {
 
     private static func kindName(_ kind: TraceSpan.Kind) -> String { "SPAN_KIND_" + kindText(kind).uppercased() }
 
-    static func kindText(_ kind: TraceSpan.Kind) -> String { kindName(of: kind) }
-
-    private static func kindName(of kind: TraceSpan.Kind) -> String {
-        switch kind.rawValue {
-        case 1: "internal"
-        case 2: "server"
-        case 3: "client"
-        case 4: "producer"
-        case 5: "consumer"
-        default: "unspecified"
-        }
-    }
+    /// As Jaeger and OTLP's enum spell it.
+    static func kindText(_ kind: TraceSpan.Kind) -> String { TraceQL.kindName(kind) }
 
     // MARK: Protobuf
 

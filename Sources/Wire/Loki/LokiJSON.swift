@@ -94,7 +94,7 @@ enum LokiJSON {
         try reader.beginObject()
         while try reader.nextKey(&key) {
             if key.elementsEqual("ts".utf8) {
-                time = RFC3339.nanoseconds(Array(try reader.readString().utf8))
+                time = RFC3339.parse(try reader.readString())
                 guard time != nil else { throw reader.failure("a timestamp must be in RFC 3339 form") }
             } else if key.elementsEqual("line".utf8) {
                 line.removeAll()
