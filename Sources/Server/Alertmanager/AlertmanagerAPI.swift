@@ -216,7 +216,8 @@ struct AlertmanagerAPI {
                 continue
             }
             func time(_ name: String, _ text: String?) -> Int64?? {
-                guard let text, !text.isEmpty, text != "0001-01-01T00:00:00Z" else { return .some(nil) }
+                // Go clients write the zero time, with or without a fraction, for a time that is not given.
+                guard let text, !text.isEmpty, !text.hasPrefix("0001-01-01T00:00:00") else { return .some(nil) }
                 return RFC3339.parse(text).map { .some($0 / 1_000_000) } ?? .none
             }
             guard let startsAt = time("startsAt", posted.startsAt), let endsAt = time("endsAt", posted.endsAt) else {
