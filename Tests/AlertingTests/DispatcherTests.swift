@@ -25,7 +25,8 @@ private final class Inbox: Sendable {
                 state.refusals -= 1
                 return .internalServerError
             }
-            guard let payload = try? JSONDecoder().decode(WebhookPayload.self, from: Data(body.readableBytesView)) else {
+            guard let payload = try? JSONDecoder().decode(WebhookPayload.self, from: Data(body.readableBytesView))
+            else {
                 return .badRequest
             }
             state.bodies.append(payload)
@@ -85,14 +86,17 @@ private final class Inbox: Sendable {
     private static func alert(_ labels: [String: String], ended: Bool = false) -> Alert {
         let time = now()
         return Alert(
-            labels: LabelSet(labels), annotations: ["summary": "s"], startsAt: time - 1000, endsAt: ended ? time : time + 600_000,
+            labels: LabelSet(labels), annotations: ["summary": "s"], startsAt: time - 1000,
+            endsAt: ended ? time : time + 600_000,
             updatedAt: time)
     }
 
     @Test func groupsAreToldOnceAndToldWhenTheyEnd() async throws {
         try await DispatcherTests.withDispatcher(refusals: 1) { dispatcher, inbox in
             let one = ["alertname": "A", "job": "a", "severity": "page"]
-            dispatcher.receive([DispatcherTests.alert(one), DispatcherTests.alert(["alertname": "B", "job": "a", "severity": "warn"])])
+            dispatcher.receive([
+                DispatcherTests.alert(one), DispatcherTests.alert(["alertname": "B", "job": "a", "severity": "warn"]),
+            ])
             try await DispatcherTests.wait { !inbox.payloads.isEmpty }
             #expect(inbox.attempts == 2, "a 500 is tried again")
             let first = try #require(inbox.payloads.first)
@@ -138,8 +142,12 @@ private final class Inbox: Sendable {
         let payload = WebhookPayload(
             groupKey: "{}:{}", groupLabels: LabelSet(["job": "a"]), receiver: "r", externalURL: "http://ui",
             alerts: [
-                Alert(labels: LabelSet(["job": "a", "i": "1"]), annotations: ["s": "x", "t": "1"], startsAt: 0, endsAt: 2000, updatedAt: 0, generatorURL: "g"),
-                Alert(labels: LabelSet(["job": "a", "i": "2"]), annotations: ["s": "x"], startsAt: 500, endsAt: 900_000, updatedAt: 0),
+                Alert(
+                    labels: LabelSet(["job": "a", "i": "1"]), annotations: ["s": "x", "t": "1"], startsAt: 0,
+                    endsAt: 2000, updatedAt: 0, generatorURL: "g"),
+                Alert(
+                    labels: LabelSet(["job": "a", "i": "2"]), annotations: ["s": "x"], startsAt: 500, endsAt: 900_000,
+                    updatedAt: 0),
             ], maxAlerts: 1, at: 5000)
         let expected =
             #"{"alerts":[{"annotations":{"s":"x","t":"1"},"endsAt":"1970-01-01T00:00:02Z","fingerprint":"\#(Alert.fingerprint(of: LabelSet(["job": "a", "i": "1"])))","generatorURL":"g","#

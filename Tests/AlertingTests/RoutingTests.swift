@@ -5,7 +5,8 @@ import YAMLReading
 
 func alertingConfiguration(_ text: String) throws -> AlertingConfiguration {
     let root = try #require(try YAMLNode.read(text, file: "c"))
-    return try AlertingConfiguration.read(root.mapping(["alerting"] + AlertingConfiguration.notificationKeys), file: "c")
+    return try AlertingConfiguration.read(
+        root.mapping(["alerting"] + AlertingConfiguration.notificationKeys), file: "c")
 }
 
 @Suite struct RoutingTests {
@@ -68,13 +69,15 @@ func alertingConfiguration(_ text: String) throws -> AlertingConfiguration {
     @Test func matchersParse() {
         for (text, expected) in [
             (#"a="b""#, [#"a="b""#]), ("a=b", [#"a="b""#]), (#"{a=~"x.*", b!=y,}"#, [#"a=~"x.*""#, #"b!="y""#]),
-            (#""odd name"!~"q\"uo""#, [#"odd name!~"q\"uo""#]), ("  ", []), (#"a="""#, [#"a="""#]), (#"a="x,y",b=z"#, [#"a="x,y""#, #"b="z""#]),
+            (#""odd name"!~"q\"uo""#, [#"odd name!~"q\"uo""#]), ("  ", []), (#"a="""#, [#"a="""#]),
+            (#"a="x,y",b=z"#, [#"a="x,y""#, #"b="z""#]),
             ("a", nil), ("=b", nil), (#"a="b"#, nil), (#"a="b" c="d""#, nil), ("{a=b", nil), (#"a=~"(""#, nil),
         ] as [(String, [String]?)] {
             #expect((try? AlertMatcher.parse(text).map(\.description)) == expected, "\(text)")
         }
         for (text, labels, matches) in [
-            (#"a="""#, [:], true), ("a!=b", [:], true), (#"a=~"x|y""#, ["a": "xy"], false), (#"a=~".*""#, [:], true), (#"a!~"x""#, ["a": "x"], false),
+            (#"a="""#, [:], true), ("a!=b", [:], true), (#"a=~"x|y""#, ["a": "xy"], false), (#"a=~".*""#, [:], true),
+            (#"a!~"x""#, ["a": "x"], false),
         ] as [(String, [String: String], Bool)] {
             #expect((try? AlertMatcher.parse(text).allSatisfy { $0.matches(LabelSet(labels)) }) == matches, "\(text)")
         }
@@ -83,7 +86,8 @@ func alertingConfiguration(_ text: String) throws -> AlertingConfiguration {
     @Test func mistakesInTheConfigurationAreNamed() {
         let receivers = "receivers: [{name: a}]\n"
         for (text, message) in [
-            (receivers, "there are receivers but no route"), (receivers + "route: {receiver: b}", "undefined receiver \"b\""),
+            (receivers, "there are receivers but no route"),
+            (receivers + "route: {receiver: b}", "undefined receiver \"b\""),
             (receivers + "route: {}", "must specify a default receiver"),
             (receivers + "route: {receiver: a, match: {x: y}}", "root route must not have any match"),
             (receivers + "route: {receiver: a, group_by: [x, x]}", "duplicated label"),
@@ -92,7 +96,8 @@ func alertingConfiguration(_ text: String) throws -> AlertingConfiguration {
             (receivers + "route: {receiver: a, routes: [{matchers: ['x=~(']}]}", "c:2:"),
             ("receivers: [{name: a, slack_configs: []}]", "slack_configs is not built in"),
             ("receivers: [{name: a, webhook_configs: [{}]}]", "one of url or url_file"),
-            ("receivers: [{name: a, webhook_configs: [{url: 'ftp://x'}]}]", "is not an http"), ("receivers: [{name: a}, {name: a}]", "not unique"),
+            ("receivers: [{name: a, webhook_configs: [{url: 'ftp://x'}]}]", "is not an http"),
+            ("receivers: [{name: a}, {name: a}]", "not unique"),
         ] {
             do {
                 _ = try alertingConfiguration(text)
@@ -104,21 +109,28 @@ func alertingConfiguration(_ text: String) throws -> AlertingConfiguration {
     @Test func silencesAreKeptAndEnd() throws {
         let documents = MemoryDocuments()
         let store = try SilenceStore(documents: documents)
-        func silence(_ id: String = "", value: String = "b", start: Int64 = 0, end: Int64 = 1000, regex: Bool = false) -> Silence {
+        func silence(_ id: String = "", value: String = "b", start: Int64 = 0, end: Int64 = 1000, regex: Bool = false)
+            -> Silence
+        {
             Silence(
-                id: id, matchers: [.init(name: "a", value: value, isRegex: regex, isEqual: true)], startsAt: start, endsAt: end,
+                id: id, matchers: [.init(name: "a", value: value, isRegex: regex, isEqual: true)], startsAt: start,
+                endsAt: end,
                 createdBy: "me", comment: "c")
         }
         for (wish, message) in [
-            (silence(end: 5), "end time can't be in the past"), (silence(start: 20, end: 20), "start time must be before"),
-            (silence(value: ""), "must not match the empty string"), (silence(value: "(", regex: true), "invalid silence"),
+            (silence(end: 5), "end time can't be in the past"),
+            (silence(start: 20, end: 20), "start time must be before"),
+            (silence(value: ""), "must not match the empty string"),
+            (silence(value: "(", regex: true), "invalid silence"),
             (silence("gone"), "silence gone not found"),
         ] {
             #expect { try store.set(wish, now: 10) } throws: { "\($0)".contains(message) }
         }
         let id = try store.set(silence(), now: 10)
         let (hit, miss) = (LabelSet(["a": "b"]), LabelSet(["a": "c"]))
-        #expect(store.silencing(hit, at: 10) == [id] && store.silencing(miss, at: 10) == [] && store.silencing(hit, at: 1000) == [])
+        #expect(
+            store.silencing(hit, at: 10) == [id] && store.silencing(miss, at: 10) == []
+                && store.silencing(hit, at: 1000) == [])
         // Longer is the same silence, other matchers are another.
         #expect(try store.set(silence(id, start: 10, end: 2000), now: 20) == id)
         let other = try store.set(silence(id, value: "c", start: 10, end: 2000), now: 30)

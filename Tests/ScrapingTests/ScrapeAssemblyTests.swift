@@ -7,9 +7,10 @@ import YAMLReading
 
 @Suite struct ScrapeAssemblyTests {
     private static let target = Target(
-        labels: LabelSet(["job": "j", "instance": "i"]), discoveredLabels: .empty, url: "http://i/metrics", interval: 1000, timeout: 1000)
+        labels: LabelSet(["job": "j", "instance": "i"]), discoveredLabels: .empty, url: "http://i/metrics",
+        interval: 1000, timeout: 1000)
 
-    private static func assembly(_ change: (inout ScrapeConfiguration) throws -> Void ) rethrows -> ScrapeAssembly {
+    private static func assembly(_ change: (inout ScrapeConfiguration) throws -> Void) rethrows -> ScrapeAssembly {
         var configuration = ScrapeConfiguration(jobName: "j")
         try change(&configuration)
         return ScrapeAssembly(configuration: configuration, target: target)
@@ -17,7 +18,10 @@ import YAMLReading
 
     /// `name{labels} value @time` without the target's labels, sorted; report series only where asked for.
     private static func text(_ batch: SeriesBatch, report: Bool = false) -> [String] {
-        let reports = ["up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added"]
+        let reports = [
+            "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling",
+            "scrape_series_added",
+        ]
         return batch.refs.indices.compactMap { i in
             let labels = batch.series[Int(batch.refs[i])]
             guard report == reports.contains(labels.metricName ?? "") else { return nil }
@@ -38,10 +42,11 @@ import YAMLReading
         var assembly = Self.assembly { _ in }
         let first = Self.accept(&assembly, "a 1\nb{x=\"1\"} 2\nc 3 777\n", at: 1000)
         #expect(Self.text(first.batch) == ["a 1.0 @1000", "b{x=\"1\"} 2.0 @1000", "c 3.0 @777"])
-        #expect(Self.text(first.batch, report: true) == [
-            "scrape_duration_seconds 0.5 @1000", "scrape_samples_post_metric_relabeling 3.0 @1000",
-            "scrape_samples_scraped 3.0 @1000", "scrape_series_added 3.0 @1000", "up 1.0 @1000",
-        ])
+        #expect(
+            Self.text(first.batch, report: true) == [
+                "scrape_duration_seconds 0.5 @1000", "scrape_samples_post_metric_relabeling 3.0 @1000",
+                "scrape_samples_scraped 3.0 @1000", "scrape_series_added 3.0 @1000", "up 1.0 @1000",
+            ])
         // A series with a time of its own does not go stale.
         let second = Self.accept(&assembly, "a 1\nd 4\n", at: 2000)
         #expect(Self.text(second.batch) == ["a 1.0 @2000", "b{x=\"1\"} stale @2000", "d 4.0 @2000"])
@@ -59,14 +64,26 @@ import YAMLReading
 
     @Test func labelsAndTimesFollowTheConfiguration() throws {
         let metricRules = try #require(
-            try YAMLNode.read("[{source_labels: [__name__], regex: b, action: drop}, {regex: tmp, action: labeldrop}]", file: "c"))
-        let cases: [(name: String, body: String, expected: [String], change: (inout ScrapeConfiguration) throws -> Void)] = [
-            ("target labels win", "a{job=\"own\",exported_job=\"x\"} 1\n", ["a{exported_exported_job=\"own\", exported_job=\"x\"} 1.0 @9"], { _ in }),
-            ("honor_labels", "a{job=\"own\"} 1\n", ["a{instance=\"i\", job=\"own\"} 1.0 @9"], { $0.honorLabels = true }),
-            ("honor_labels, empty label", "a{job=\"\"} 1\n", ["a 1.0 @9"], { $0.honorLabels = true }),
-            ("times honoured", "a 1 5\n", ["a 1.0 @5"], { _ in }), ("times not honoured", "a 1 5\n", ["a 1.0 @9"], { $0.honorTimestamps = false }),
-            ("metric relabelling", "a{tmp=\"1\"} 1\nb 2\n", ["a 1.0 @9"], { $0.metricRelabelRules = try metricRules.list().map { try RelabelRule.read($0) } }),
-        ]
+            try YAMLNode.read(
+                "[{source_labels: [__name__], regex: b, action: drop}, {regex: tmp, action: labeldrop}]", file: "c"))
+        let cases:
+            [(name: String, body: String, expected: [String], change: (inout ScrapeConfiguration) throws -> Void)] = [
+                (
+                    "target labels win", "a{job=\"own\",exported_job=\"x\"} 1\n",
+                    ["a{exported_exported_job=\"own\", exported_job=\"x\"} 1.0 @9"], { _ in }
+                ),
+                (
+                    "honor_labels", "a{job=\"own\"} 1\n", ["a{instance=\"i\", job=\"own\"} 1.0 @9"],
+                    { $0.honorLabels = true }
+                ),
+                ("honor_labels, empty label", "a{job=\"\"} 1\n", ["a 1.0 @9"], { $0.honorLabels = true }),
+                ("times honoured", "a 1 5\n", ["a 1.0 @5"], { _ in }),
+                ("times not honoured", "a 1 5\n", ["a 1.0 @9"], { $0.honorTimestamps = false }),
+                (
+                    "metric relabelling", "a{tmp=\"1\"} 1\nb 2\n", ["a 1.0 @9"],
+                    { $0.metricRelabelRules = try metricRules.list().map { try RelabelRule.read($0) } }
+                ),
+            ]
         for (name, body, expected, change) in cases {
             var assembly = try Self.assembly(change)
             #expect(Self.text(Self.accept(&assembly, body, at: 9).batch) == expected, "\(name)")
@@ -78,8 +95,10 @@ import YAMLReading
 
     @Test func limitsRefuseTheWholeScrape() {
         let cases: [(body: String, failure: String?, change: (inout ScrapeConfiguration) -> Void)] = [
-            ("a 1\nb 2\n", nil, { $0.sampleLimit = 2 }), ("a 1\nb 2\nc 3\n", "sample_limit of 2 exceeded", { $0.sampleLimit = 2 }),
-            ("a{x=\"1\"} 1\n", "label_limit exceeded", { $0.labelLimit = 3 }), ("a{x=\"1\"} 1\n", nil, { $0.labelLimit = 4 }),
+            ("a 1\nb 2\n", nil, { $0.sampleLimit = 2 }),
+            ("a 1\nb 2\nc 3\n", "sample_limit of 2 exceeded", { $0.sampleLimit = 2 }),
+            ("a{x=\"1\"} 1\n", "label_limit exceeded", { $0.labelLimit = 3 }),
+            ("a{x=\"1\"} 1\n", nil, { $0.labelLimit = 4 }),
             ("a{long_name=\"1\"} 1\n", "label_name_length_limit exceeded", { $0.labelNameLengthLimit = 8 }),
             ("a{x=\"long\"} 1\n", "label_value_length_limit exceeded", { $0.labelValueLengthLimit = 3 }),
         ]

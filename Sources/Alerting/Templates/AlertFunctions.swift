@@ -7,7 +7,8 @@ import YAMLReading
 enum AlertFunctions {
     static let table = TemplateFunctions(
         [
-            .context("query", 1...1), .context("externalURL", 0...0), .context("pathPrefix", 0...0), .context("now", 0...0),
+            .context("query", 1...1), .context("externalURL", 0...0), .context("pathPrefix", 0...0),
+            .context("now", 0...0),
             .template,
         ] + samples + texts + numbers)
 
@@ -34,7 +35,9 @@ enum AlertFunctions {
             return .list(keyed.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map(\.value))
         },
         TemplateFunction("args", 0...64) { arguments in
-            let entries = arguments.enumerated().map { TemplateValue.TemplateEntry(key: "arg\($0.offset)", value: $0.element) }
+            let entries = arguments.enumerated().map {
+                TemplateValue.TemplateEntry(key: "arg\($0.offset)", value: $0.element)
+            }
             return .map(entries.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) })
         },
     ]
@@ -86,7 +89,8 @@ enum AlertFunctions {
         TemplateFunction("parseDuration", 1...1) { arguments throws(TemplateError) in
             let text = try string(arguments[0])
             guard let milliseconds = PrometheusDuration.parse(text) else {
-                throw TemplateError("error calling parseDuration: not a valid duration string: \(GoQuoting.quote(text))")
+                throw TemplateError(
+                    "error calling parseDuration: not a valid duration string: \(GoQuoting.quote(text))")
             }
             return .double(Double(milliseconds) / 1000)
         },
@@ -106,7 +110,8 @@ enum AlertFunctions {
                         "error calling \(name): strconv.ParseFloat: parsing \(GoQuoting.quote(text)): invalid syntax")
                 }
                 return try change(number)
-            default: throw TemplateError("error calling \(name): can't convert \(GoFormat.kind(of: arguments[0])) to float")
+            default:
+                throw TemplateError("error calling \(name): can't convert \(GoFormat.kind(of: arguments[0])) to float")
             }
         }
     }
@@ -119,7 +124,8 @@ enum AlertFunctions {
 
     private static func overflow(_ value: Double, _ function: String) -> TemplateError {
         TemplateError(
-            "error calling \(function): \(GoNumber.general(value)) cannot be represented in nanoseconds: it overflows int64")
+            "error calling \(function): \(GoNumber.general(value)) cannot be represented in nanoseconds: it overflows int64"
+        )
     }
 
     // MARK: Arguments

@@ -39,7 +39,8 @@ final class AlertTemplateContext: TemplateContext {
         return .list(
             try answer.get().map { sample in
                 .object([
-                    .init(key: "Labels", value: .labels(sample.labels)), .init(key: "Value", value: .double(sample.value)),
+                    .init(key: "Labels", value: .labels(sample.labels)),
+                    .init(key: "Value", value: .double(sample.value)),
                 ])
             })
     }

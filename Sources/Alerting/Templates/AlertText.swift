@@ -9,7 +9,8 @@ enum AlertText {
             out += isStart ? scalar.properties.titlecaseMapping : String(scalar)
             isStart =
                 scalar.isASCII
-                ? !(("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar) || scalar == "_")
+                ? !(("a"..."z").contains(scalar) || ("A"..."Z").contains(scalar) || ("0"..."9").contains(scalar)
+                    || scalar == "_")
                 : scalar.properties.isWhitespace
         }
         return out
@@ -26,7 +27,8 @@ enum AlertText {
         } else if host.contains(":") {
             return nil
         }
-        guard !host.contains(where: { $0 == "[" || $0 == "]" }), !port.contains(where: { $0 == "[" || $0 == "]" }) else {
+        guard !host.contains(where: { $0 == "[" || $0 == "]" }), !port.contains(where: { $0 == "[" || $0 == "]" })
+        else {
             return nil
         }
         return (String(host), String(port))

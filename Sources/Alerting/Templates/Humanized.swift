@@ -21,7 +21,9 @@ enum Humanized {
         if seconds.magnitude < 1 { return fraction(seconds) + "s" }
         let sign = seconds < 0 ? "-" : ""
         // Int64 holds 292 billion years; what is longer is no duration any more.
-        guard let whole = Int64(exactly: seconds.magnitude.rounded(.down)) else { return GoNumber.general(seconds, digits: 4) + "s" }
+        guard let whole = Int64(exactly: seconds.magnitude.rounded(.down)) else {
+            return GoNumber.general(seconds, digits: 4) + "s"
+        }
         let (days, hours, minutes) = (whole / 86_400, whole / 3600 % 24, whole / 60 % 60)
         if days > 0 { return "\(sign)\(days)d \(hours)h \(minutes)m \(whole % 60)s" }
         if hours > 0 { return "\(sign)\(hours)h \(minutes)m \(whole % 60)s" }

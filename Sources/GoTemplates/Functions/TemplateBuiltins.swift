@@ -141,7 +141,6 @@ enum TemplateBuiltin {
     }
 }
 
-
 extension TemplateValue {
     fileprivate var isString: Bool {
         if case .string = self { return true }

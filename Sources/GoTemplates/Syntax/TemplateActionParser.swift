@@ -163,7 +163,8 @@ struct TemplateActionParser {
 
     private mutating func fields() -> [String] {
         var names: [String] = []
-        while current == UInt8(ascii: "."), i + 1 < bytes.endIndex, TemplateActionParser.isLetter(bytes[i + 1]) || bytes[i + 1] >= 0x80
+        while current == UInt8(ascii: "."), i + 1 < bytes.endIndex,
+            TemplateActionParser.isLetter(bytes[i + 1]) || bytes[i + 1] >= 0x80
         {
             i += 1
             names.append(word())
@@ -174,7 +175,9 @@ struct TemplateActionParser {
     private mutating func number() throws(TemplateError) -> TemplateValue {
         let start = i
         i += 1
-        while let byte = current, TemplateActionParser.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") {
+        while let byte = current,
+            TemplateActionParser.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".")
+        {
             i += 1
         }
         let text = String(decoding: bytes[start..<i], as: UTF8.self)

@@ -114,7 +114,8 @@ struct GoDecimal {
         }
         let power = digits.isEmpty ? 0 : point - 1
         let text = String(power.magnitude)
-        return String(decoding: out, as: UTF8.self) + (power < 0 ? "e-" : "e+") + (power.magnitude < 10 ? "0" : "") + text
+        return String(decoding: out, as: UTF8.self) + (power < 0 ? "e-" : "e+") + (power.magnitude < 10 ? "0" : "")
+            + text
     }
 
     /// Whichever of both is shorter to read: an exponent below -4 or from `threshold` on.
