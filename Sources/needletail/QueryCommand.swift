@@ -121,7 +121,8 @@ enum MetricAnswer {
 
     private static func printVector(_ series: [Envelope.Series], _ format: OutputFormat) {
         if format == .raw {
-            for one in series { Terminal.line("\(LabelSet(one.metric)) \(text(one))") }
+            // A series without labels is a number for a script.
+            for one in series { Terminal.line(one.metric.isEmpty ? text(one) : "\(LabelSet(one.metric)) \(text(one))") }
             return
         }
         if format == .csv {
@@ -162,8 +163,8 @@ enum MetricAnswer {
                 let values = points.compactMap { Double($0.value) }.filter { !$0.isNaN }
                 let mean = values.isEmpty ? Double.nan : values.reduce(0, +) / Double(values.count)
                 table.rows.append([
-                    LabelSet(one.metric).description, "\(points.count)", points.last?.value ?? "", values.min().map(short) ?? "",
-                    values.max().map(short) ?? "", short(mean),
+                    LabelSet(one.metric).description, "\(points.count)", points.last.flatMap { Double($0.value) }.map(short) ?? "",
+                    values.min().map(short) ?? "", values.max().map(short) ?? "", short(mean),
                 ])
             }
             if table.rows.isEmpty { Terminal.complain("no series") } else { table.print() }

@@ -56,7 +56,9 @@ struct ServerClient: Sendable {
 
     private static func reason(_ error: any Error) -> String {
         if let error = error as? HTTPClientError { return error.shortDescription }
-        return "\(error)"
+        // The socket's own error is wrapped, once for each address of the host, in text for programmers.
+        let text = "\(error)"
+        return text.contains("Connection refused") ? "connection refused" : text
     }
 
     /// The error of a JSON envelope, or the text as it is.
