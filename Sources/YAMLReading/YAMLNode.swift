@@ -223,7 +223,8 @@ package enum PrometheusDuration {
             guard let unit = units[next...].firstIndex(where: { $0.suffix == suffix }) else { return nil }
             let (product, overflow) = number.multipliedReportingOverflow(by: units[unit].milliseconds)
             let (sum, carry) = total.addingReportingOverflow(product)
-            guard !overflow, !carry else { return nil }
+            // Go counts durations in nanoseconds and ends at 292 years; so far they can be added to any clock.
+            guard !overflow, !carry, sum <= 9_223_372_036_854 else { return nil }
             total = sum
             next = unit + 1
             rest = rest.dropFirst(suffix.count)

@@ -34,6 +34,14 @@ struct ModelRow: Hashable {
         return group.labels[column].map { Field(.string($0)) }
     }
 
+    /// What a condition on a column may hold for: its value, and of an array every element too.
+    private func candidates(_ column: String) -> [Field] { lookup(column).map { ModelRow.unfolded($0) } ?? [] }
+
+    private static func unfolded(_ field: Field) -> [Field] {
+        guard case .array(let elements) = field.value else { return [field] }
+        return [field] + elements.flatMap { unfolded(Field($0)) }
+    }
+
     func passes(_ predicate: EventPredicate) -> Bool {
         switch predicate {
         case .everything: return true
@@ -42,21 +50,21 @@ struct ModelRow: Hashable {
         case .not(let inner): return !passes(inner)
         case .exists(let column): return lookup(column) != nil
         case .compare(let column, let comparison, let value):
-            return lookup(column).map { ModelRow.compare($0, comparison, Field(value)) } ?? false
+            return candidates(column).contains { ModelRow.compare($0, comparison, Field(value)) }
         case .isAny(let column, let values):
-            return lookup(column).map { field in values.contains { ModelRow.compare(field, .equal, Field($0)) } }
-                ?? false
+            return candidates(column).contains { field in
+                values.contains { ModelRow.compare(field, .equal, Field($0)) }
+            }
         case .contains(let column, let needle):
-            guard let field = lookup(column), field.kind == .string else { return false }
-            return ModelRow.holds(field.payload, needle)
+            return candidates(column).contains { $0.kind == .string && ModelRow.holds($0.payload, needle) }
         case .matches(let column, let pattern, let anchored):
             // The generator makes two patterns only, so that no second regex engine is needed here.
-            guard let field = lookup(column), field.kind == .string else { return false }
-            let text = field.payload
-            switch (pattern, anchored) {
-            case ("er+or", false): return ModelRow.holds(text, "error") || ModelRow.holds(text, "errror")
-            case ("v[0-3]", true): return text.count == 2 && text[0] == 0x76 && (0x30...0x33).contains(text[1])
-            default: fatalError("no model of \(pattern)")
+            return candidates(column).filter { $0.kind == .string }.map(\.payload).contains { text in
+                switch (pattern, anchored) {
+                case ("er+or", false): return ModelRow.holds(text, "error") || ModelRow.holds(text, "errror")
+                case ("v[0-3]", true): return text.count == 2 && text[0] == 0x76 && (0x30...0x33).contains(text[1])
+                default: fatalError("no model of \(pattern)")
+                }
             }
         }
     }

@@ -8,10 +8,10 @@ package func formatValue(_ value: Double) -> String {
 /// The shortest decimal that reads back, never with an exponent: Go's `'f', -1`.
 package func formatPlain(_ value: Double) -> String { formatNumber(value, exponent: false) }
 
-/// Go's `%g`/`%v`: exponent below 1e-4 and from 1e21 on.
+/// Go's `%g`/`%v`: exponent below 1e-4 and from 1e6 on, where the shortest digits decide (strconv's `eprec` of 6).
 package func formatGeneral(_ value: Double) -> String {
     let magnitude = value.magnitude
-    return formatNumber(value, exponent: magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e21))
+    return formatNumber(value, exponent: magnitude != 0 && (magnitude < 1e-4 || magnitude >= 1e6))
 }
 
 /// Always with an exponent, as alert values are given out: `1e+00`.
