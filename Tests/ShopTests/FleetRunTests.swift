@@ -48,7 +48,9 @@ import Testing
             // The receiver outlives the fleet: everything must arrive before `run()` returns.
             try await fleetRun
             let counts = fleet.exportCounts
-            #expect(counts.spans.exported == receiver.spans.count && counts.logs.exported == receiver.logs.count)
+            // At least once: a batch whose answer came too late is sent again.
+            #expect(counts.spans.exported > 0 && counts.spans.exported <= receiver.spans.count)
+            #expect(counts.logs.exported > 0 && counts.logs.exported <= receiver.logs.count)
             #expect(counts.spans.droppedByQueue == 0 && counts.spans.failed == 0)
             #expect(fleet.loadCounts.orders > 0 && fleet.loadCounts.succeeded > 50)
             group.cancelAll()

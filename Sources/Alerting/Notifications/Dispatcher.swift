@@ -117,6 +117,9 @@ package final class Dispatcher: Sendable {
         }.sorted { ($0.labels, $0.receiver) < ($1.labels, $1.receiver) }
     }
 
+    /// Groups that still have something to tell, resolved alerts among them.
+    package var openGroups: Int { state.withLock { $0.groups.count } }
+
     /// Receivers that an alert goes to.
     package func receivers(of labels: LabelSet) -> [String] {
         state.withLock { $0.configuration.route?.matching(labels).map(\.receiver) ?? [] }
