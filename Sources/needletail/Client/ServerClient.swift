@@ -24,6 +24,14 @@ struct ServerOptions: ParsableArguments {
 struct ServerClient: Sendable {
     let base: String
 
+    /// The shared client tries a refused connection again for a minute and a half; a person at a terminal wants to know.
+    private static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration.singletonConfiguration
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.timeout.connect = .seconds(5)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
     func get(_ path: String, _ parameters: [(String, String?)] = [], accept: String? = nil) async throws -> Data {
         var components = URLComponents()
         components.queryItems = parameters.compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) } }
@@ -35,7 +43,7 @@ struct ServerClient: Sendable {
         let response: HTTPClientResponse
         let body: ByteBuffer
         do {
-            response = try await HTTPClient.shared.execute(request, timeout: .minutes(3))
+            response = try await ServerClient.http.execute(request, timeout: .minutes(3))
             body = try await response.body.collect(upTo: 1 << 30)
         } catch {
             throw CommandFailure("cannot reach \(base): \(ServerClient.reason(error)); is `needletail serve` running? Say where with --url")
