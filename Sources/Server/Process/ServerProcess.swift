@@ -64,6 +64,8 @@ package final class ServerProcess: Sendable {
         var clientConfiguration = HTTPClient.Configuration()
         clientConfiguration.decompression = .enabled(limit: .size(512 << 20))
         clientConfiguration.timeout.connect = .seconds(10)
+        // A target or receiver that is down should be told as that and now, not as a timeout; whoever asks tries again.
+        clientConfiguration.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: clientConfiguration)
         scrapes = ScrapeManager(store: series, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
         let documents = CatalogDocuments(folder.catalog)
