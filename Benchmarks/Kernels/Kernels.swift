@@ -12,7 +12,7 @@ import Wire
 @main
 enum Kernels {
     static func main() throws {
-        print("kernel                                       ours            other           ratio")
+        print("kernel".padding(toLength: 56, withPad: " ", startingAt: 0), "ours            other           ratio")
         try otlpTraces()
         regularExpressions()
         try sampleColumns()
@@ -33,7 +33,7 @@ enum Kernels {
 
     private static func row(_ name: String, _ ours: Double, _ other: Double, unit: String, scale: Double) {
         func cell(_ value: Double) -> String { (String(format: "%.2f ", value * scale) + unit).padding(toLength: 15, withPad: " ", startingAt: 0) }
-        print(name.padding(toLength: 44, withPad: " ", startingAt: 0), cell(ours), cell(other), String(format: "%.3f", ours / other))
+        print(name.padding(toLength: 56, withPad: " ", startingAt: 0), cell(ours), cell(other), String(format: "%.3f", ours / other))
     }
 
     private static func otlpTraces() throws {

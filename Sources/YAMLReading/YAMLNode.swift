@@ -13,7 +13,8 @@ package struct YAMLNode {
             try checkBrackets(text, file: file)
             guard let node = try Yams.compose(yaml: text) else { return nil }
             let root = YAMLNode(file: file, path: "", node: node)
-            try root.checkKeysAndDepth(0)
+            var visited = 0
+            try root.checkKeysAndDepth(0, &visited)
             return root
         } catch let error as YAMLError {
             throw error
@@ -29,14 +30,33 @@ package struct YAMLNode {
         var depth = 0
         var line = 1
         var dashes = 0
+        var quote: UInt8?
+        var isComment = false
+        var previous = UInt8(ascii: "\n")
         for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "["), UInt8(ascii: "{"): depth += 1
-            case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
-            case UInt8(ascii: "-"), UInt8(ascii: "?"): dashes += 1
-            case UInt8(ascii: "\n"):
+            defer { previous = byte }
+            if byte == UInt8(ascii: "\n") {
                 line += 1
                 dashes = 0
+                isComment = false
+                continue
+            }
+            if isComment { continue }
+            if let open = quote {
+                // A backslash escapes in double quotes only.
+                let isEscaped = open == UInt8(ascii: "\"") && previous == UInt8(ascii: "\\")
+                if byte == open && !isEscaped { quote = nil }
+                continue
+            }
+            let isAfterSpace = [UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\t")].contains(previous)
+            let startsValue = isAfterSpace || [UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ",")].contains(previous)
+            switch byte {
+            case UInt8(ascii: "#") where isAfterSpace: isComment = true
+            case UInt8(ascii: "\""), UInt8(ascii: "'"): if startsValue { quote = byte }
+            // Only where a value may begin: a bracket inside a plain word is text.
+            case UInt8(ascii: "["), UInt8(ascii: "{"): if startsValue { depth += 1 }
+            case UInt8(ascii: "]"), UInt8(ascii: "}"): depth = max(0, depth - 1)
+            case UInt8(ascii: "-"), UInt8(ascii: "?"): dashes += 1
             case UInt8(ascii: " "): break
             default: dashes = 0
             }
@@ -65,7 +85,10 @@ package struct YAMLNode {
         return false
     }
 
-    private func checkKeysAndDepth(_ depth: Int) throws(YAMLError) {
+    /// Aliases are followed, so that a small file can stand for a huge one: `visited` bounds what it stands for.
+    private func checkKeysAndDepth(_ depth: Int, _ visited: inout Int) throws(YAMLError) {
+        visited += 1
+        if visited > 1_000_000 { throw error("the file holds more than a million values; are its aliases nested?") }
         if depth > 100 { throw error("is nested deeper than 100 levels") }
         if let mapping = node.mapping {
             var seen: Set<String> = []
@@ -77,10 +100,10 @@ package struct YAMLNode {
                     throw YAMLError(
                         file: file, line: key.mark?.line, column: key.mark?.column, message: "key \"\(name)\" is there twice")
                 }
-                try child(name, value).checkKeysAndDepth(depth + 1)
+                try child(name, value).checkKeysAndDepth(depth + 1, &visited)
             }
         } else if let sequence = node.sequence {
-            for (i, value) in sequence.enumerated() { try element(at: i, value).checkKeysAndDepth(depth + 1) }
+            for (i, value) in sequence.enumerated() { try element(at: i, value).checkKeysAndDepth(depth + 1, &visited) }
         }
     }
 

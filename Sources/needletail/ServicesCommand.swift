@@ -31,21 +31,30 @@ struct ServicesCommand: AsyncParsableCommand {
             encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
             return Terminal.json(try encoder.encode(services))
         }
-        var table = Table("SERVICE", "METRICS", "LOGS", "TRACES", "REQ/S", "ERR/S", "P95", numeric: [4, 5, 6])
+        var table = Table("SERVICE", "METRICS", "LOGS", "TRACES", "REQ/S", "ERRORS", "P95", numeric: [4, 5, 6])
         for service in services {
             func mark(_ isThere: Bool) -> String { isThere ? "yes" : "-" }
             table.rows.append([
                 service.name, mark(service.metrics), mark(service.logs), mark(service.traces),
                 service.requestsPerSecond.map { String(format: "%.2f", $0) } ?? "-",
-                service.errorsPerSecond.map { String(format: "%.2f", $0) } ?? "-",
+                errorShare(service),
                 service.p95Seconds.map { $0 < 1 ? String(format: "%.0fms", $0 * 1000) : String(format: "%.2fs", $0) } ?? "-",
             ])
         }
         let rows = table.rows
         table.style = { row, column in
-            column == 5 && rows[row][5] != "-" && rows[row][5] != "0.00" ? .red : column == 0 ? .cyan : nil
+            column == 5 && rows[row][5] != "-" && rows[row][5] != "0%" ? .red : column == 0 ? .cyan : nil
         }
         if rows.isEmpty && output.output == .table { Terminal.complain("nothing has arrived yet") } else { table.print(output.output) }
+    }
+}
+
+extension ServicesCommand {
+    /// The share of requests that failed: a rate of few errors rounds to nothing.
+    private func errorShare(_ service: Service) -> String {
+        guard let errors = service.errorsPerSecond, let requests = service.requestsPerSecond, requests > 0 else { return "-" }
+        let share = errors / requests * 100
+        return share == 0 ? "0%" : share < 0.1 ? "<0.1%" : String(format: "%.1f%%", share)
     }
 }
 

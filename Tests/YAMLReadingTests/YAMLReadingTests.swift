@@ -3,6 +3,15 @@ import Testing
 @testable import YAMLReading
 
 @Suite struct YAMLReadingTests {
+    /// A few lines that stand for 4^12 values.
+    private static let aliasBomb: String = {
+        let names = Array("abcdefghijklm")
+        return zip(names, names.dropFirst()).reduce("a: &a [x, x]\n") { text, pair in
+            let (before, name) = pair
+            return text + "\(name): &\(name) [*\(before), *\(before), *\(before), *\(before)]\n"
+        }
+    }()
+
     @Test func `every complaint names its line and column`() throws {
         let cases: [(text: String, expected: String)] = [
             ("a: 1\nb: [", "f.yml:3:1: not valid YAML"),
@@ -10,6 +19,7 @@ import Testing
             ("global: 5", "f.yml:1:9: global: must be a mapping"),
             ("global:\n  scrape_interval: fast", "f.yml:2:20: global.scrape_interval: \"fast\" is not a duration"),
             ("global: {}\nglobal: {}", "key \"global\" is there twice"),
+            (YAMLReadingTests.aliasBomb, "more than a million values"),
             (String(repeating: "[", count: 300) + String(repeating: "]", count: 300), "nested deeper"),
         ]
         for (text, expected) in cases {
@@ -20,6 +30,12 @@ import Testing
             }
             #expect(error?.description.contains(expected) == true, "\(error?.description ?? "nothing") for \(text)")
         }
+    }
+
+    @Test func `brackets in text and comments are no nesting`() throws {
+        let text = "a: '" + String(repeating: "[", count: 500) + "'\n# " + String(repeating: "{ [", count: 500) + "\nb: x[[[\nc: \"\\\"[[\"\n"
+        let keys = try #require(try YAMLNode.read(text, file: "f")).mapping(["a", "b", "c"])
+        #expect(try keys["b"]?.string() == "x[[[" && keys["c"]?.string() == "\"[[")
     }
 
     @Test func `durations read and print as Prometheus has them`() {

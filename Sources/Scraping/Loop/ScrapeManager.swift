@@ -224,7 +224,10 @@ package final class ScrapeManager: Sendable {
         case let failure as ScrapeFailure: return failure.description
         case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout || error == .connectTimeout:
             return "Get \"\(target.url)\": no answer within the scrape timeout of \(target.timeout) ms"
-        default: return "Get \"\(target.url)\": \(error)"
+        default:
+            // The network library wraps the system's word in its own; people search for the system's.
+            let text = "\(error)"
+            return "Get \"\(target.url)\": \(text.contains("Connection refused") ? "connect: connection refused" : text)"
         }
     }
 }

@@ -77,10 +77,12 @@ struct WaterfallDrawing {
         if row.isError && !span.statusMessage.isEmpty { out.append(indent + Style.red(span.statusMessage.withoutControls)) }
         if row.isError {
             for event in span.events where event.name == "exception" {
-                let text = ["exception.type", "exception.message"].compactMap { key in
-                    event.attributes.first { $0.key == key }?.value.text
-                }.joined(separator: ": ")
-                if !text.isEmpty && text != span.statusMessage { out.append(indent + Style.red(text.withoutControls)) }
+                func field(_ key: String) -> String { event.attributes.first { $0.key == key }?.value.text ?? "" }
+                let type = field("exception.type")
+                // What the status says already is not said twice.
+                let isKnown = !span.statusMessage.isEmpty && span.statusMessage.hasSuffix(field("exception.message"))
+                let text = isKnown ? "" : type.isEmpty ? field("exception.message") : "\(type): \(field("exception.message"))"
+                if !text.isEmpty { out.append(indent + Style.red(text.withoutControls)) }
             }
         }
         for link in row.links {
