@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Glibc
 
 enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
     case table, json, csv, raw
@@ -25,22 +26,32 @@ enum Terminal {
         return Int(ProcessInfo.processInfo.environment["COLUMNS"] ?? "") ?? 120
     }
 
-    static func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(text.utf8))
-    }
+    static func write(_ text: String) { put(Array(text.utf8), to: STDOUT_FILENO) }
 
     static func line(_ text: String) { write(text + "\n") }
 
-    static func line(bytes: [UInt8]) { FileHandle.standardOutput.write(Data(bytes + [10])) }
-
-    static func complain(_ text: String) {
-        FileHandle.standardError.write(Data((text + "\n").utf8))
-    }
+    static func complain(_ text: String) { put(Array((text + "\n").utf8), to: STDERR_FILENO) }
 
     /// JSON from the server, passed on with a line end.
     static func json(_ data: Data) {
-        FileHandle.standardOutput.write(data)
+        put(Array(data), to: STDOUT_FILENO)
         if data.last != 10 { write("\n") }
+    }
+
+    /// A reader that has seen enough (`| head`) ends the command without a word, as it ends any other.
+    private static func put(_ bytes: [UInt8], to descriptor: Int32) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                usleep(1000)
+            } else if errno != EINTR {
+                if descriptor == STDOUT_FILENO { Foundation.exit(errno == EPIPE ? 0 : 1) }
+                return
+            }
+        }
     }
 }
 
