@@ -32,8 +32,12 @@ enum Kernels {
     }
 
     private static func row(_ name: String, _ ours: Double, _ other: Double, unit: String, scale: Double) {
-        func cell(_ value: Double) -> String { (String(format: "%.2f ", value * scale) + unit).padding(toLength: 15, withPad: " ", startingAt: 0) }
-        print(name.padding(toLength: 56, withPad: " ", startingAt: 0), cell(ours), cell(other), String(format: "%.3f", ours / other))
+        func cell(_ value: Double) -> String {
+            (String(format: "%.2f ", value * scale) + unit).padding(toLength: 15, withPad: " ", startingAt: 0)
+        }
+        print(
+            name.padding(toLength: 56, withPad: " ", startingAt: 0), cell(ours), cell(other),
+            String(format: "%.3f", ours / other))
     }
 
     private static func otlpTraces() throws {
@@ -56,7 +60,9 @@ enum Kernels {
         let bytes = Array(try request.serializedData())
         let data = Data(bytes)
         let ours = try best { _ = try OTLPTraces.decode(protobuf: bytes) }
-        let other = try best { _ = try Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceRequest(serializedBytes: data) }
+        let other = try best {
+            _ = try Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceRequest(serializedBytes: data)
+        }
         row("OTLP spans to columns | swift-protobuf decode", ours / 1000, other / 1000, unit: "µs/span", scale: 1e6)
     }
 
@@ -68,24 +74,31 @@ enum Kernels {
     }
 
     private static func lines() -> [String] {
-        (0..<20_000).map { "2026-08-21T10:00:0\($0 % 10)Z level=info service=payment order=ORD-\($0) user=u\($0 % 97) msg=\"payment accepted\" took=\($0 % 300)ms" }
+        (0..<20_000).map {
+            "2026-08-21T10:00:0\($0 % 10)Z level=info service=payment order=ORD-\($0) user=u\($0 % 97) msg=\"payment accepted\" took=\($0 % 300)ms"
+        }
     }
 
     private static func regularExpressions() {
         let lines = lines()
         let bytes = lines.map { Array($0.utf8) }
         for expression in ["took=2[0-9]{2}ms", "user=(u1|u2|u3) .*accepted", "(?i)DECLINED|refused"] {
-            guard let pattern = try? Pattern(expression), let foundation = try? NSRegularExpression(pattern: expression) else { continue }
+            guard let pattern = try? Pattern(expression), let foundation = try? NSRegularExpression(pattern: expression)
+            else { continue }
             var matches = (0, 0)
             let ours = best {
                 var matcher = pattern.makeMatcher()
                 matches.0 = bytes.count { matcher.isFound(in: $0[...]) }
             }
             let other = best(3) {
-                matches.1 = lines.count { foundation.firstMatch(in: $0, range: NSRange(location: 0, length: $0.utf16.count)) != nil }
+                matches.1 = lines.count {
+                    foundation.firstMatch(in: $0, range: NSRange(location: 0, length: $0.utf16.count)) != nil
+                }
             }
             precondition(matches.0 == matches.1, "\(expression): \(matches)")
-            row("regex \(expression) | NSRegularExpression", ours / Double(lines.count), other / Double(lines.count), unit: "ns/line", scale: 1e9)
+            row(
+                "regex \(expression) | NSRegularExpression", ours / Double(lines.count), other / Double(lines.count),
+                unit: "ns/line", scale: 1e9)
         }
     }
 
@@ -106,10 +119,14 @@ enum Kernels {
                 withUnsafeBytes(of: value.bitPattern.littleEndian) { raw.append(contentsOf: $0) }
             }
             let (_, packed) = BlockCodec.compress(raw, codec: .best, level: 3)
-            row("bytes of a \(name) | \(BlockCodec.best) of raw", Double(sealed.count) / Double(count), Double(packed.count) / Double(count), unit: "B/sample", scale: 1)
+            row(
+                "bytes of a \(name) | \(BlockCodec.best) of raw", Double(sealed.count) / Double(count),
+                Double(packed.count) / Double(count), unit: "B/sample", scale: 1)
             let decode = try best { _ = try SealedColumn.decode(sealed[...], count: count) }
             let inflate = try best { _ = try BlockCodec.decompress(packed[...], codec: .best, expectedSize: raw.count) }
-            row("decode of a \(name) | decompress", decode / Double(count), inflate / Double(count), unit: "ns/sample", scale: 1e9)
+            row(
+                "decode of a \(name) | decompress", decode / Double(count), inflate / Double(count), unit: "ns/sample",
+                scale: 1e9)
         }
     }
 
@@ -120,6 +137,8 @@ enum Kernels {
         let data = Data(text)
         let wanted = Data(needle)
         let other = best { _ = data.range(of: wanted) }
-        row("substring | Foundation Data.range(of:)", ours / Double(text.count), other / Double(text.count), unit: "ns/kB", scale: 1e12)
+        row(
+            "substring | Foundation Data.range(of:)", ours / Double(text.count), other / Double(text.count),
+            unit: "ns/kB", scale: 1e12)
     }
 }

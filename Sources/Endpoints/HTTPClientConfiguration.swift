@@ -19,7 +19,8 @@ package struct HTTPClientConfiguration: Sendable, Hashable {
     package init() {}
 
     package static let keys = [
-        "basic_auth", "authorization", "bearer_token", "bearer_token_file", "tls_config", "follow_redirects", "enable_http2",
+        "basic_auth", "authorization", "bearer_token", "bearer_token_file", "tls_config", "follow_redirects",
+        "enable_http2",
         "http_headers", "oauth2", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header",
     ]
 
@@ -49,14 +50,17 @@ package struct HTTPClientConfiguration: Sendable, Hashable {
         }
         if let redirects = try keys["follow_redirects"]?.bool() { http.followRedirects = redirects }
         if let tls = try keys["tls_config"]?.mapping([
-            "ca", "ca_file", "cert", "cert_file", "key", "key_file", "server_name", "insecure_skip_verify", "min_version",
+            "ca", "ca_file", "cert", "cert_file", "key", "key_file", "server_name", "insecure_skip_verify",
+            "min_version",
             "max_version",
         ]) {
             http.insecureSkipVerify = try tls["insecure_skip_verify"]?.bool() ?? false
             http.caFile = try tls["ca_file"]?.string()
             http.serverName = try tls["server_name"]?.string()
             for key in ["ca", "cert", "cert_file", "key", "key_file"] {
-                if let node = tls[key] { throw node.error("client certificates and inline authorities are not supported yet") }
+                if let node = tls[key] {
+                    throw node.error("client certificates and inline authorities are not supported yet")
+                }
             }
         }
         if let headers = keys["http_headers"] {

@@ -49,7 +49,8 @@ package struct YAMLNode {
                 continue
             }
             let isAfterSpace = [UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\t")].contains(previous)
-            let startsValue = isAfterSpace || [UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ",")].contains(previous)
+            let startsValue =
+                isAfterSpace || [UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: ",")].contains(previous)
             switch byte {
             case UInt8(ascii: "#") where isAfterSpace: isComment = true
             case UInt8(ascii: "\""), UInt8(ascii: "'"): if startsValue { quote = byte }
@@ -94,11 +95,13 @@ package struct YAMLNode {
             var seen: Set<String> = []
             for (key, value) in mapping {
                 guard let name = key.string else {
-                    throw YAMLError(file: file, line: key.mark?.line, column: key.mark?.column, message: "a key must be a word")
+                    throw YAMLError(
+                        file: file, line: key.mark?.line, column: key.mark?.column, message: "a key must be a word")
                 }
                 if !seen.insert(name).inserted {
                     throw YAMLError(
-                        file: file, line: key.mark?.line, column: key.mark?.column, message: "key \"\(name)\" is there twice")
+                        file: file, line: key.mark?.line, column: key.mark?.column,
+                        message: "key \"\(name)\" is there twice")
                 }
                 try child(name, value).checkKeysAndDepth(depth + 1, &visited)
             }
@@ -228,7 +231,8 @@ package struct YAMLNode {
 /// `1h30m`, `15s`, `500ms`, `7d`, `0`: the form of Prometheus' files, units from large to small, each once.
 package enum PrometheusDuration {
     private static let units: [(suffix: String, milliseconds: Int64)] = [
-        ("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1),
+        ("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000),
+        ("ms", 1),
     ]
 
     /// Milliseconds, nil where the text is not a duration or too long to count.
@@ -276,7 +280,8 @@ package enum PrometheusDuration {
 extension YAMLError {
     init(from error: YamlError, file: String) {
         switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
             self.init(file: file, line: mark.line, column: mark.column, message: "not valid YAML: \(problem)")
         case .duplicatedKeysInMapping(let names, let context):
             self.init(

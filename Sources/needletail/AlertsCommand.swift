@@ -58,7 +58,11 @@ struct AlertsCommand: AsyncParsableCommand {
         }
         let rows = table.rows
         table.style = { row, column in column > 0 ? nil : rows[row][0] == "firing" ? .red : .yellow }
-        if rows.isEmpty && output.output == .table { Terminal.complain("no alert is pending or firing") } else { table.print(output.output) }
+        if rows.isEmpty && output.output == .table {
+            Terminal.complain("no alert is pending or firing")
+        } else {
+            table.print(output.output)
+        }
     }
 
     private func printRules(_ client: ServerClient) async throws {
@@ -69,10 +73,15 @@ struct AlertsCommand: AsyncParsableCommand {
         for group in groups {
             for rule in group.rules {
                 table.rows.append([
-                    group.name, rule.name, rule.type, rule.state ?? "", rule.health, rule.lastEvaluation, rule.lastError ?? "",
+                    group.name, rule.name, rule.type, rule.state ?? "", rule.health, rule.lastEvaluation,
+                    rule.lastError ?? "",
                 ])
             }
         }
-        if table.rows.isEmpty && output.output == .table { Terminal.complain("no rules are loaded") } else { table.print(output.output) }
+        if table.rows.isEmpty && output.output == .table {
+            Terminal.complain("no rules are loaded")
+        } else {
+            table.print(output.output)
+        }
     }
 }

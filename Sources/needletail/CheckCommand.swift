@@ -7,7 +7,8 @@ import YAMLReading
 
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Check files before they are used.", subcommands: [CheckConfig.self, CheckRules.self])
+        commandName: "check", abstract: "Check files before they are used.",
+        subcommands: [CheckConfig.self, CheckRules.self])
 }
 
 /// Rules are checked without a server: only the grammar is asked.
@@ -30,11 +31,15 @@ struct CheckConfig: AsyncParsableCommand {
             do {
                 let configuration = try ServerConfiguration.load(path: file)
                 for warning in configuration.warnings { Terminal.complain("  WARNING: \(warning)") }
-                let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: Grammar())
-                Terminal.line("  SUCCESS: \(file) is valid: \(configuration.scrapes.count) scrape jobs, \(groups.count) rule groups")
+                let groups = try RuleFiles.load(
+                    configuration.ruleFiles, folder: configuration.folder, language: Grammar())
+                Terminal.line(
+                    "  SUCCESS: \(file) is valid: \(configuration.scrapes.count) scrape jobs, \(groups.count) rule groups"
+                )
             } catch {
                 failed = true
-                Terminal.complain("  FAILED:\n" + "\(error)".split(separator: "\n").map { "    \($0)" }.joined(separator: "\n"))
+                Terminal.complain(
+                    "  FAILED:\n" + "\(error)".split(separator: "\n").map { "    \($0)" }.joined(separator: "\n"))
             }
         }
         if failed { throw SilentFailure(code: 1) }

@@ -6,7 +6,8 @@ import Shop
 
 struct DemoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "demo", abstract: "See it work: collector, shop, load, rules, a webhook receiver and one fault, in one command.",
+        commandName: "demo",
+        abstract: "See it work: collector, shop, load, rules, a webhook receiver and one fault, in one command.",
         discussion: """
             Goes on until Ctrl-C or --duration. With -o json the only thing on standard output is one JSON object at the end, and \
             what happens meanwhile is told on standard error.
@@ -18,7 +19,9 @@ struct DemoCommand: AsyncParsableCommand {
     @Option(name: [.customShort("o"), .long], help: "table for people, json for scripts.")
     var output: OutputFormat = .table
 
-    @Option(help: ArgumentHelp("Keep the data here; a temporary folder, removed at the end, where none is given.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "Keep the data here; a temporary folder, removed at the end, where none is given.", valueName: "dir"))
     var dataDir: String?
 
     @Option(help: "Requests per second of the shop's customers.")

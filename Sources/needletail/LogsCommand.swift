@@ -72,7 +72,8 @@ struct LogsCommand: AsyncParsableCommand {
             try await Task.sleep(for: .milliseconds(400))
             let now = Int64(Date().timeIntervalSince1970 * 1e9)
             let from = max(now - overlap, start * 1_000_000)
-            for line in try await fetch(client, from: from, to: now + 1_000_000_000, direction: "forward", limit: 5000) {
+            for line in try await fetch(client, from: from, to: now + 1_000_000_000, direction: "forward", limit: 5000)
+            {
                 if seen.updateValue(line.time, forKey: key(line)) == nil { show(line) }
             }
             seen = seen.filter { $0.value >= from }
@@ -104,7 +105,9 @@ struct LogsCommand: AsyncParsableCommand {
             ])
         var lines: [(Int, Line)] = []
         for stream in answer.data.result {
-            for value in stream.values { lines.append((lines.count, Line(time: Int64(value.time) ?? 0, text: value.line, labels: stream.stream))) }
+            for value in stream.values {
+                lines.append((lines.count, Line(time: Int64(value.time) ?? 0, text: value.line, labels: stream.stream)))
+            }
         }
         let forward = direction == "forward"
         return lines.sorted { a, b in
@@ -140,7 +143,8 @@ struct LogsCommand: AsyncParsableCommand {
                 default: nil
                 }
             let shown = (level.isEmpty ? "-" : level).padding(toLength: 5, withPad: " ", startingAt: 0)
-            var text = "\(Style.dim(time)) \(colour.map { $0(shown) } ?? shown) \(Style.cyan(service)) \(line.text.withoutControls)"
+            var text =
+                "\(Style.dim(time)) \(colour.map { $0(shown) } ?? shown) \(Style.cyan(service)) \(line.text.withoutControls)"
             if !trace.isEmpty { text += Style.dim(" trace_id=\(trace)") }
             Terminal.line(text)
         }

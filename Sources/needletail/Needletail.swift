@@ -12,7 +12,8 @@ struct Needletail: AsyncParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self, TracesCommand.self,
+            ServeCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self,
+            TracesCommand.self,
             TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self,
         ])
 

@@ -28,7 +28,9 @@ struct QueryCommand: AsyncParsableCommand {
 
     func validate() throws {
         if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
-        if at != nil && window.isGiven { throw ValidationError("--at asks for one moment; leave out --since, --from and --to") }
+        if at != nil && window.isGiven {
+            throw ValidationError("--at asks for one moment; leave out --since, --from and --to")
+        }
         if let step { _ = try TimeWindow.duration(step) }
         if let at { _ = try TimeWindow.time(at, now: 0) }
     }
@@ -38,7 +40,9 @@ struct QueryCommand: AsyncParsableCommand {
         let data: Data
         if window.isGiven {
             let (start, end) = try window.range(default: 3_600_000)
-            let seconds = try step.map(TimeWindow.duration).map { Double($0) / 1000 } ?? max(1, (Double(end - start) / 250_000).rounded())
+            let seconds =
+                try step.map(TimeWindow.duration).map { Double($0) / 1000 }
+                ?? max(1, (Double(end - start) / 250_000).rounded())
             data = try await client.get(
                 "/api/v1/query_range",
                 [
@@ -49,7 +53,10 @@ struct QueryCommand: AsyncParsableCommand {
             let time = try at.map { try TimeWindow.time($0, now: Int64(Date().timeIntervalSince1970 * 1000)) }
             data = try await client.get(
                 "/api/v1/query",
-                [("query", expression), ("time", time.map { "\(Double($0) / 1000)" }), ("limit", limit.map(String.init))])
+                [
+                    ("query", expression), ("time", time.map { "\(Double($0) / 1000)" }),
+                    ("limit", limit.map(String.init)),
+                ])
         }
         if output.output == .json { return Terminal.json(data) }
         try MetricAnswer.print(data, as: output.output)
@@ -96,7 +103,9 @@ enum MetricAnswer {
             case point(Point)
             init(from decoder: any Decoder) throws {
                 let container = try decoder.singleValueContainer()
-                if let point = try? container.decode(Point.self) { self = .point(point) } else {
+                if let point = try? container.decode(Point.self) {
+                    self = .point(point)
+                } else {
                     self = .series(try container.decode([Series].self))
                 }
             }
@@ -130,7 +139,9 @@ enum MetricAnswer {
             Terminal.line((names + ["time", "value"]).map(Table.quoted).joined(separator: ","))
             for one in series {
                 let time = one.value?.time ?? one.histogram?.time ?? 0
-                Terminal.line((names.map { one.metric[$0] ?? "" } + [number(time), text(one)]).map(Table.quoted).joined(separator: ","))
+                Terminal.line(
+                    (names.map { one.metric[$0] ?? "" } + [number(time), text(one)]).map(Table.quoted).joined(
+                        separator: ","))
             }
             return
         }
@@ -140,7 +151,9 @@ enum MetricAnswer {
     }
 
     private static func text(_ series: Envelope.Series) -> String {
-        if let histogram = series.histogram { return "histogram count \(histogram.body.count) sum \(histogram.body.sum)" }
+        if let histogram = series.histogram {
+            return "histogram count \(histogram.body.count) sum \(histogram.body.sum)"
+        }
         return series.value?.value ?? ""
     }
 
@@ -150,11 +163,15 @@ enum MetricAnswer {
             Terminal.line("series,time,value")
             for one in series {
                 let name = LabelSet(one.metric).description
-                for point in one.values ?? [] { Terminal.line("\(Table.quoted(name)),\(number(point.time)),\(point.value)") }
+                for point in one.values ?? [] {
+                    Terminal.line("\(Table.quoted(name)),\(number(point.time)),\(point.value)")
+                }
             }
         case .raw:
             for one in series {
-                for point in one.values ?? [] { Terminal.line("\(LabelSet(one.metric)) \(point.value) \(number(point.time))") }
+                for point in one.values ?? [] {
+                    Terminal.line("\(LabelSet(one.metric)) \(point.value) \(number(point.time))")
+                }
             }
         default:
             var table = Table("SERIES", "POINTS", "LAST", "MIN", "MAX", "MEAN", numeric: [1, 2, 3, 4, 5])
@@ -163,7 +180,8 @@ enum MetricAnswer {
                 let values = points.compactMap { Double($0.value) }.filter { !$0.isNaN }
                 let mean = values.isEmpty ? Double.nan : values.reduce(0, +) / Double(values.count)
                 table.rows.append([
-                    LabelSet(one.metric).description, "\(points.count)", points.last.flatMap { Double($0.value) }.map(short) ?? "",
+                    LabelSet(one.metric).description, "\(points.count)",
+                    points.last.flatMap { Double($0.value) }.map(short) ?? "",
                     values.min().map(short) ?? "", values.max().map(short) ?? "", short(mean),
                 ])
             }
@@ -172,7 +190,9 @@ enum MetricAnswer {
     }
 
     private static func short(_ value: Double) -> String {
-        value.isNaN ? "NaN" : value == value.rounded() && value.magnitude < 1e15 ? "\(Int64(value))" : String(format: "%.4g", value)
+        value.isNaN
+            ? "NaN"
+            : value == value.rounded() && value.magnitude < 1e15 ? "\(Int64(value))" : String(format: "%.4g", value)
     }
 
     private static func number(_ time: Double) -> String {

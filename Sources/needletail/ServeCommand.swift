@@ -18,7 +18,9 @@ struct ServeCommand: AsyncParsableCommand {
             taken as it is. SIGHUP or POST /-/reload reads the configuration again; SIGTERM drains, seals and ends.
             """)
 
-    @Option(help: ArgumentHelp("Configuration file: a prometheus.yml, with our own sections where wanted.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Configuration file: a prometheus.yml, with our own sections where wanted.", valueName: "file"))
     var config: String?
 
     @Option(help: ArgumentHelp("Folder of all data; made when it is not there.", valueName: "dir"))
@@ -33,10 +35,13 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Address of OTLP over gRPC.", valueName: "host:port"))
     var otlpGrpc = ListenAddress(host: "127.0.0.1", port: 4317)
 
-    @Option(help: ArgumentHelp("Address under which people reach this server, for links in notifications.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "Address under which people reach this server, for links in notifications.", valueName: "url"))
     var externalUrl: String?
 
-    @Option(help: "When an acknowledged write is on the disk and not just in the kernel: 100ms (group commit) or always.")
+    @Option(
+        help: "When an acknowledged write is on the disk and not just in the kernel: 100ms (group commit) or always.")
     var fsync = "100ms"
 
     @Option(help: ArgumentHelp("Longest time of one query.", valueName: "duration"))
@@ -51,7 +56,9 @@ struct ServeCommand: AsyncParsableCommand {
     func validate() throws {
         guard fsync == "always" || fsync == "100ms" else { throw ValidationError("--fsync is 100ms or always") }
         _ = try TimeWindow.duration(queryTimeout)
-        guard (1...1_000_000).contains(queryMemory) else { throw ValidationError("--query-memory must be from 1 to 1000000 MiB") }
+        guard (1...1_000_000).contains(queryMemory) else {
+            throw ValidationError("--query-memory must be from 1 to 1000000 MiB")
+        }
     }
 
     func run() async throws {

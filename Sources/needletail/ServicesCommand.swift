@@ -38,21 +38,28 @@ struct ServicesCommand: AsyncParsableCommand {
                 service.name, mark(service.metrics), mark(service.logs), mark(service.traces),
                 service.requestsPerSecond.map { String(format: "%.2f", $0) } ?? "-",
                 errorShare(service),
-                service.p95Seconds.map { $0 < 1 ? String(format: "%.0fms", $0 * 1000) : String(format: "%.2fs", $0) } ?? "-",
+                service.p95Seconds.map { $0 < 1 ? String(format: "%.0fms", $0 * 1000) : String(format: "%.2fs", $0) }
+                    ?? "-",
             ])
         }
         let rows = table.rows
         table.style = { row, column in
             column == 5 && rows[row][5] != "-" && rows[row][5] != "0%" ? .red : column == 0 ? .cyan : nil
         }
-        if rows.isEmpty && output.output == .table { Terminal.complain("nothing has arrived yet") } else { table.print(output.output) }
+        if rows.isEmpty && output.output == .table {
+            Terminal.complain("nothing has arrived yet")
+        } else {
+            table.print(output.output)
+        }
     }
 }
 
 extension ServicesCommand {
     /// The share of requests that failed: a rate of few errors rounds to nothing.
     private func errorShare(_ service: Service) -> String {
-        guard let errors = service.errorsPerSecond, let requests = service.requestsPerSecond, requests > 0 else { return "-" }
+        guard let errors = service.errorsPerSecond, let requests = service.requestsPerSecond, requests > 0 else {
+            return "-"
+        }
         let share = errors / requests * 100
         return share == 0 ? "0%" : share < 0.1 ? "<0.1%" : String(format: "%.1f%%", share)
     }
@@ -79,11 +86,17 @@ enum ServiceList {
         func note(_ name: String, _ change: (inout ServicesCommand.Service) -> Void) {
             change(&services[name, default: .init(name: name)])
         }
-        for name in try await client.get(Names.self, "/api/v1/label/job/values").data ?? [] { note(name) { $0.metrics = true } }
-        for name in try await client.get(Names.self, "/loki/api/v1/label/service_name/values", [("since", "720h")]).data ?? [] {
+        for name in try await client.get(Names.self, "/api/v1/label/job/values").data ?? [] {
+            note(name) { $0.metrics = true }
+        }
+        for name in try await client.get(Names.self, "/loki/api/v1/label/service_name/values", [("since", "720h")]).data
+            ?? []
+        {
             note(name) { $0.logs = true }
         }
-        for name in try await client.get(Names.self, "/jaeger/api/services").data ?? [] { note(name) { $0.traces = true } }
+        for name in try await client.get(Names.self, "/jaeger/api/services").data ?? [] {
+            note(name) { $0.traces = true }
+        }
         let now = Date().timeIntervalSince1970
         let times = [("start", "\(Int64(now) - since / 1000)"), ("end", "\(Int64(now) + 1)")]
         func red(_ query: String, _ apply: (inout ServicesCommand.Service, Double) -> Void) async throws {
@@ -98,8 +111,12 @@ enum ServiceList {
         }
         let entry = "kind = server || kind = consumer"
         try await red("{ \(entry) } | rate() by (resource.service.name)") { $0.requestsPerSecond = $1 }
-        try await red("{ (\(entry)) && status = error } | rate() by (resource.service.name)") { $0.errorsPerSecond = $1 }
-        try await red("{ \(entry) } | quantile_over_time(duration, 0.95) by (resource.service.name)") { $0.p95Seconds = $1 }
+        try await red("{ (\(entry)) && status = error } | rate() by (resource.service.name)") {
+            $0.errorsPerSecond = $1
+        }
+        try await red("{ \(entry) } | quantile_over_time(duration, 0.95) by (resource.service.name)") {
+            $0.p95Seconds = $1
+        }
         for (name, service) in services where service.requestsPerSecond != nil && service.errorsPerSecond == nil {
             services[name]?.errorsPerSecond = 0
         }

@@ -13,7 +13,8 @@ struct ShopCommand: AsyncParsableCommand {
             \(Fault.allCases.map(\.rawValue).joined(separator: ", ")).
             """)
 
-    @Option(help: ArgumentHelp("Description of the fleet; the built-in shopstack where none is given.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp("Description of the fleet; the built-in shopstack where none is given.", valueName: "file"))
     var fleet: String?
 
     @Option(help: ArgumentHelp("OTLP/HTTP receiver for spans and logs.", valueName: "url"))
@@ -46,18 +47,20 @@ struct ShopCommand: AsyncParsableCommand {
         }
         if let rate, rate < 0 || rate > 100_000 { throw ValidationError("--rate must be from 0 to 100000") }
         for name in fault where Fault(rawValue: name) == nil {
-            throw ValidationError("there is no fault \"\(name)\"; there are \(Fault.allCases.map(\.rawValue).joined(separator: ", "))")
+            throw ValidationError(
+                "there is no fault \"\(name)\"; there are \(Fault.allCases.map(\.rawValue).joined(separator: ", "))")
         }
     }
 
     func run() async throws {
-        let description = try fleet.map { path in
-            let text: String
-            do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-                throw CommandFailure("\(path) cannot be read: \(error.localizedDescription)")
-            }
-            return try FleetDescription(yaml: text, file: path)
-        } ?? FleetDescription.shopstack()
+        let description =
+            try fleet.map { path in
+                let text: String
+                do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+                    throw CommandFailure("\(path) cannot be read: \(error.localizedDescription)")
+                }
+                return try FleetDescription(yaml: text, file: path)
+            } ?? FleetDescription.shopstack()
         var options = ShopOptions()
         options.otlpEndpoint = otlp
         options.basePort = basePort
@@ -69,7 +72,9 @@ struct ShopCommand: AsyncParsableCommand {
             let base = basePort ?? description.basePort
             Terminal.line("scrape_configs:")
             for (i, service) in description.services.enumerated() {
-                Terminal.line("  - job_name: \(service.name)\n    scrape_interval: 5s\n    static_configs:\n      - targets: ['127.0.0.1:\(service.port ?? base + i)']")
+                Terminal.line(
+                    "  - job_name: \(service.name)\n    scrape_interval: 5s\n    static_configs:\n      - targets: ['127.0.0.1:\(service.port ?? base + i)']"
+                )
             }
             return
         }

@@ -26,7 +26,9 @@ struct TraceCommand: AsyncParsableCommand {
     var logs = false
 
     func validate() throws {
-        guard parseTraceID(id) != nil else { throw ValidationError("\"\(id)\" is not a trace id: 1 to 32 hexadecimal digits") }
+        guard parseTraceID(id) != nil else {
+            throw ValidationError("\"\(id)\" is not a trace id: 1 to 32 hexadecimal digits")
+        }
     }
 
     func run() async throws {
@@ -35,7 +37,9 @@ struct TraceCommand: AsyncParsableCommand {
         if output.output == .json { return Terminal.json(try await client.get("/jaeger/api/v3/traces/\(hex)")) }
         let data = try await client.get("/tempo/api/traces/\(hex)", accept: "application/protobuf")
         let decoded = try OTLPTraces.decode(protobuf: Array(data))
-        guard let trace = Trace.all(in: [decoded.batch]).first else { throw CommandFailure("trace \(hex) has no spans") }
+        guard let trace = Trace.all(in: [decoded.batch]).first else {
+            throw CommandFailure("trace \(hex) has no spans")
+        }
         let drawing = WaterfallDrawing(trace: trace, width: Terminal.width, showsAttributes: attributes)
         if output.output == .csv {
             var table = Table("offset_ms", "duration_ms", "depth", "service", "name", "status", "span_id", "guilty")
@@ -82,7 +86,11 @@ struct TraceCommand: AsyncParsableCommand {
             for value in stream.values where value.count >= 2 {
                 let level = stream.stream["detected_level"] ?? ""
                 let service = stream.stream["service_name"] ?? ""
-                lines.append((Int64(value[0]) ?? 0, "\(level.padding(toLength: 5, withPad: " ", startingAt: 0)) \(service)  \(value[1].withoutControls)"))
+                lines.append(
+                    (
+                        Int64(value[0]) ?? 0,
+                        "\(level.padding(toLength: 5, withPad: " ", startingAt: 0)) \(service)  \(value[1].withoutControls)"
+                    ))
             }
         }
         Terminal.line("")

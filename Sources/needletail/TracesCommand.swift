@@ -44,7 +44,8 @@ struct TracesCommand: AsyncParsableCommand {
         let data = try await server.client.get(
             "/tempo/api/search",
             [
-                ("q", query), ("start", "\(Double(start) / 1000)"), ("end", "\(Double(end + 1000) / 1000)"), ("limit", "\(limit)"),
+                ("q", query), ("start", "\(Double(start) / 1000)"), ("end", "\(Double(end + 1000) / 1000)"),
+                ("limit", "\(limit)"),
             ])
         if output.output == .json { return Terminal.json(data) }
         let answer = try JSONDecoder().decode(Envelope.self, from: data)
@@ -52,11 +53,13 @@ struct TracesCommand: AsyncParsableCommand {
             for trace in answer.traces { Terminal.line(trace.traceID) }
             return
         }
-        var table = Table("START", "DURATION", "SPANS", "ERRORS", "SERVICES", "ROOT", "TRACE ID", numeric: [1, 2, 3, 4])
+        var table = Table(
+            "START", "DURATION", "SPANS", "ERRORS", "SERVICES", "ROOT", "TRACE ID", numeric: [1, 2, 3, 4])
         for trace in answer.traces {
             let statistics = trace.serviceStats ?? [:]
             table.rows.append([
-                RFC3339.format(milliseconds: (Int64(trace.startTimeUnixNano) ?? 0) / 1_000_000), "\(trace.durationMs ?? 0)ms",
+                RFC3339.format(milliseconds: (Int64(trace.startTimeUnixNano) ?? 0) / 1_000_000),
+                "\(trace.durationMs ?? 0)ms",
                 "\(statistics.values.reduce(0) { $0 + ($1.spanCount ?? 0) })",
                 "\(statistics.values.reduce(0) { $0 + ($1.errorCount ?? 0) })", "\(statistics.count)",
                 "\(trace.rootServiceName): \(trace.rootTraceName)", trace.traceID,
@@ -64,6 +67,10 @@ struct TracesCommand: AsyncParsableCommand {
         }
         let rows = table.rows
         table.style = { row, column in column == 3 && rows[row][3] != "0" ? .red : nil }
-        if rows.isEmpty && output.output == .table { Terminal.complain("no traces in this time range") } else { table.print(output.output) }
+        if rows.isEmpty && output.output == .table {
+            Terminal.complain("no traces in this time range")
+        } else {
+            table.print(output.output)
+        }
     }
 }

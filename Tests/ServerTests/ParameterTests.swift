@@ -17,21 +17,30 @@ import Testing
         }
         let nanoseconds: [(String, Int64?)] = [
             ("1435781451", 1_435_781_451_000_000_000), ("1435781451781000000", 1_435_781_451_781_000_000),
-            ("1435781451.5", 1_435_781_451_500_000_000), ("2015-07-01T20:10:51.000000001Z", 1_435_781_451_000_000_001), ("x", nil),
+            ("1435781451.5", 1_435_781_451_500_000_000), ("2015-07-01T20:10:51.000000001Z", 1_435_781_451_000_000_001),
+            ("x", nil),
             ("1e99", nil),
         ]
         for (text, expected) in nanoseconds {
             #expect((try? TimeParameters.nanoseconds(text, name: "start")) == expected, "\(text)")
         }
-        let durations: [(String, Int64?)] = [("15", 15_000), ("0.5", 500), ("1m", 60_000), ("1h30m", 5_400_000), ("x", nil), ("1e99", nil)]
-        for (text, expected) in durations { #expect((try? TimeParameters.duration(text, name: "step")) == expected, "\(text)") }
-        for (text, expected) in [("1.5s", 1_500_000_000 as Int64?), ("100us", 100_000), ("1h2m", 3_720_000_000_000), ("", nil), ("5", nil)] {
+        let durations: [(String, Int64?)] = [
+            ("15", 15_000), ("0.5", 500), ("1m", 60_000), ("1h30m", 5_400_000), ("x", nil), ("1e99", nil),
+        ]
+        for (text, expected) in durations {
+            #expect((try? TimeParameters.duration(text, name: "step")) == expected, "\(text)")
+        }
+        for (text, expected) in [
+            ("1.5s", 1_500_000_000 as Int64?), ("100us", 100_000), ("1h2m", 3_720_000_000_000), ("", nil), ("5", nil),
+        ] {
             #expect(GoDuration.nanoseconds(text) == expected, "\(text)")
         }
     }
 
     @Test func `times come out as Go prints them and read back`() {
-        for time: Int64 in [0, 1, -1, 1_435_781_451_781_000_000, 951_782_400_000_000_000, -62_135_596_800, 1_795_271_798_978_000_001] {
+        for time: Int64 in [
+            0, 1, -1, 1_435_781_451_781_000_000, 951_782_400_000_000_000, -62_135_596_800, 1_795_271_798_978_000_001,
+        ] {
             #expect(RFC3339.parse(RFC3339.format(nanoseconds: time)) == time)
         }
         #expect(RFC3339.format(milliseconds: 1_435_781_451_780) == "2015-07-01T20:10:51.78Z")
@@ -51,10 +60,12 @@ import Testing
 
     @Test func `listen addresses are host and port`() {
         let cases: [(String, String?)] = [
-            ("127.0.0.1:9090", "127.0.0.1:9090"), (":80", "0.0.0.0:80"), ("[::1]:9090", "[::1]:9090"), ("localhost:0", "localhost:0"),
+            ("127.0.0.1:9090", "127.0.0.1:9090"), (":80", "0.0.0.0:80"), ("[::1]:9090", "[::1]:9090"),
+            ("localhost:0", "localhost:0"),
             ("9090", nil), ("a:b", nil), ("a:70000", nil), ("a:-1", nil), ("", nil),
         ]
         for (text, expected) in cases { #expect(ListenAddress(text)?.description == expected, "\(text)") }
-        #expect(ListenAddress(host: "127.0.0.1", port: 1).isLoopback && !ListenAddress(host: "0.0.0.0", port: 1).isLoopback)
+        #expect(
+            ListenAddress(host: "127.0.0.1", port: 1).isLoopback && !ListenAddress(host: "0.0.0.0", port: 1).isLoopback)
     }
 }

@@ -48,13 +48,31 @@ import YAMLReading
     @Test func `what is wrong is named with its line and column`() {
         let cases: [(yaml: String, complaint: String)] = [
             ("globl: {}", "f:1:1: unknown key \"globl\" in the top level; did you mean \"global\"?"),
-            ("scrape_configs:\n  - job_nam: a", "f:2:5: unknown key \"job_nam\" in scrape_configs[0]; did you mean \"job_name\"?"),
+            (
+                "scrape_configs:\n  - job_nam: a",
+                "f:2:5: unknown key \"job_nam\" in scrape_configs[0]; did you mean \"job_name\"?"
+            ),
             ("scrape_configs:\n  - metrics_path: /m", "job_name is empty or missing"),
-            ("scrape_configs:\n  - job_name: a\n  - job_name: a", "f:3:5: scrape_configs[1]: found multiple scrape configs with job name \"a\""),
-            ("scrape_configs:\n  - job_name: a\n    scrape_interval: 5\n", "f:3:22: scrape_configs[0].scrape_interval: \"5\" is not a duration"),
-            ("scrape_configs:\n  - job_name: a\n    scrape_interval: 5s\n    scrape_timeout: 6s", "greater than scrape interval"),
-            ("scrape_configs:\n  - job_name: a\n    static_configs: [{targets: ['http://a:1/x']}]", "not a valid hostname"),
-            ("scrape_configs:\n  - job_name: a\n    relabel_configs: [{regex: '(', action: keep}]", "missing closing )"),
+            (
+                "scrape_configs:\n  - job_name: a\n  - job_name: a",
+                "f:3:5: scrape_configs[1]: found multiple scrape configs with job name \"a\""
+            ),
+            (
+                "scrape_configs:\n  - job_name: a\n    scrape_interval: 5\n",
+                "f:3:22: scrape_configs[0].scrape_interval: \"5\" is not a duration"
+            ),
+            (
+                "scrape_configs:\n  - job_name: a\n    scrape_interval: 5s\n    scrape_timeout: 6s",
+                "greater than scrape interval"
+            ),
+            (
+                "scrape_configs:\n  - job_name: a\n    static_configs: [{targets: ['http://a:1/x']}]",
+                "not a valid hostname"
+            ),
+            (
+                "scrape_configs:\n  - job_name: a\n    relabel_configs: [{regex: '(', action: keep}]",
+                "missing closing )"
+            ),
             ("route: {receiver: x}", "f:1:19: route.receiver: undefined receiver \"x\""),
             ("receivers: [{name: a, slack_configs: [{}]}]", "slack_configs is not built in yet"),
             ("retention: {logs: 0}", "must be longer than nothing"),
@@ -68,7 +86,9 @@ import YAMLReading
     }
 
     @Test func `secrets do not leave through the configuration page`() {
-        let masked = SecretMasking.masked("receivers:\n- webhook_configs:\n  - url: http://h/token\n    http_config:\n      basic_auth: {username: u}\n      password: p4ss\nscrape_configs:\n- job_name: x")
+        let masked = SecretMasking.masked(
+            "receivers:\n- webhook_configs:\n  - url: http://h/token\n    http_config:\n      basic_auth: {username: u}\n      password: p4ss\nscrape_configs:\n- job_name: x"
+        )
         #expect(!masked.contains("p4ss") && !masked.contains("token") && masked.contains("job_name: x"))
     }
 }

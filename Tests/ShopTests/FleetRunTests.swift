@@ -30,7 +30,7 @@ import Testing
                 configuration: .init(
                     services: [fleet], logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }))
             async let fleetRun: Void = services.run()
-            let deadline = ContinuousClock.now + .seconds(60)
+            let deadline = ContinuousClock.now + .seconds(240)
             while !Self.isDone(fleet, receiver), ContinuousClock.now < deadline {
                 try await Task.sleep(for: .milliseconds(100))
             }

@@ -10,10 +10,17 @@ import Testing
         case 1: .bool(Bool.random(using: &generator))
         case 2: .int(Int64.random(in: .min ... .max, using: &generator))
         case 3: .double([0, -0.0, 1.5, .infinity, .leastNonzeroMagnitude].randomElement(using: &generator) ?? 0)
-        case 4: .bytes((0..<Int.random(in: 0...5, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) })
+        case 4:
+            .bytes(
+                (0..<Int.random(in: 0...5, using: &generator)).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            )
         case 5: .empty
         case 6: .array((0..<Int.random(in: 0...3, using: &generator)).map { _ in value(&generator, depth: depth + 1) })
-        default: .map((0..<Int.random(in: 0...3, using: &generator)).map { Attribute("k\($0)", value(&generator, depth: depth + 1)) })
+        default:
+            .map(
+                (0..<Int.random(in: 0...3, using: &generator)).map {
+                    Attribute("k\($0)", value(&generator, depth: depth + 1))
+                })
         }
     }
 

@@ -54,7 +54,8 @@ package struct AlertRuleState: Sendable, Hashable {
                 alerts[result.labels] = known
             } else {
                 alerts[result.labels] = ActiveAlert(
-                    labels: result.labels.dictionary, annotations: result.annotations, state: .pending, value: result.value,
+                    labels: result.labels.dictionary, annotations: result.annotations, state: .pending,
+                    value: result.value,
                     activeAt: time)
             }
         }

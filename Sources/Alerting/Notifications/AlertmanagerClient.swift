@@ -28,7 +28,8 @@ package struct AlertmanagerClient: Sendable {
         let relabelled = alerts.compactMap { alert -> Posted? in
             guard let labels = configuration.alertRelabelRules.apply(alert.labels) else { return nil }
             return Posted(
-                labels: labels.dictionary, annotations: alert.annotations, startsAt: RFC3339.format(milliseconds: alert.startsAt),
+                labels: labels.dictionary, annotations: alert.annotations,
+                startsAt: RFC3339.format(milliseconds: alert.startsAt),
                 endsAt: RFC3339.format(milliseconds: alert.endsAt), generatorURL: alert.generatorURL)
         }
         guard !relabelled.isEmpty else { return }
@@ -57,11 +58,14 @@ package struct AlertmanagerClient: Sendable {
                 let text = body.map { String(buffer: $0) } ?? ""
                 logger.warning(
                     "an Alertmanager refused alerts",
-                    metadata: ["url": "\(endpoint.url)", "status": "\(response.status.code)", "answer": "\(text.prefix(300))"])
+                    metadata: [
+                        "url": "\(endpoint.url)", "status": "\(response.status.code)", "answer": "\(text.prefix(300))",
+                    ])
                 return
             }
         } catch {
-            logger.warning("an Alertmanager cannot be reached", metadata: ["url": "\(endpoint.url)", "error": "\(error)"])
+            logger.warning(
+                "an Alertmanager cannot be reached", metadata: ["url": "\(endpoint.url)", "error": "\(error)"])
         }
     }
 }

@@ -74,9 +74,13 @@ package final class Dispatcher: Sendable {
             let old = state.groups
             state.groups = [:]
             // Alerts find their groups in the new tree; a group that is still there keeps its clock.
-            for alert in state.alerts.values where !alert.isResolved(at: time) { state.place(alert, at: time, old: old) }
+            for alert in state.alerts.values where !alert.isResolved(at: time) {
+                state.place(alert, at: time, old: old)
+            }
             for (id, group) in old where state.groups[id] != nil {
-                for (labels, alert) in group.alerts where alert.isResolved(at: time) { state.groups[id]?.alerts[labels] = alert }
+                for (labels, alert) in group.alerts where alert.isResolved(at: time) {
+                    state.groups[id]?.alerts[labels] = alert
+                }
             }
         }
         wake.yield()
@@ -90,7 +94,8 @@ package final class Dispatcher: Sendable {
         let time = now()
         state.withLock { state in
             for var alert in incoming {
-                if let known = state.alerts[alert.labels], known.endsAt >= alert.startsAt || !known.isResolved(at: time) {
+                if let known = state.alerts[alert.labels], known.endsAt >= alert.startsAt || !known.isResolved(at: time)
+                {
                     alert.startsAt = min(alert.startsAt, known.startsAt)
                 }
                 state.alerts[alert.labels] = alert
@@ -102,7 +107,9 @@ package final class Dispatcher: Sendable {
 
     package var alerts: [Alert] {
         let time = now()
-        return state.withLock { $0.alerts.values.filter { !$0.isResolved(at: time) } }.sorted { $0.fingerprint < $1.fingerprint }
+        return state.withLock { $0.alerts.values.filter { !$0.isResolved(at: time) } }.sorted {
+            $0.fingerprint < $1.fingerprint
+        }
     }
 
     package var groups: [GroupStatus] {
@@ -112,7 +119,8 @@ package final class Dispatcher: Sendable {
                 let alerts = group.alerts.values.filter { !$0.isResolved(at: time) }
                 guard !alerts.isEmpty else { return nil }
                 return GroupStatus(
-                    labels: group.labels, receiver: group.route.receiver, alerts: alerts.sorted { $0.fingerprint < $1.fingerprint })
+                    labels: group.labels, receiver: group.route.receiver,
+                    alerts: alerts.sorted { $0.fingerprint < $1.fingerprint })
             }
         }.sorted { ($0.labels, $0.receiver) < ($1.labels, $1.receiver) }
     }
@@ -172,9 +180,11 @@ package final class Dispatcher: Sendable {
 
     private func flush(_ id: GroupID) async {
         let time = now()
-        guard let (group, configuration, externalURL) = state.withLock({ state in
-            state.groups[id].map { ($0, state.configuration, state.externalURL) }
-        }) else { return }
+        guard
+            let (group, configuration, externalURL) = state.withLock({ state in
+                state.groups[id].map { ($0, state.configuration, state.externalURL) }
+            })
+        else { return }
         let all = group.alerts.values.sorted { $0.labels < $1.labels }
         let told = all.filter { alert in
             inhibiting(alert.labels).isEmpty && silences.silencing(alert.labels, at: time).isEmpty
@@ -205,14 +215,16 @@ package final class Dispatcher: Sendable {
     }
 
     private func notify(
-        _ group: Group, _ alerts: [Alert], receiver: String, index: Int, _ webhook: Webhook, externalURL: String, at time: Int64
+        _ group: Group, _ alerts: [Alert], receiver: String, index: Int, _ webhook: Webhook, externalURL: String,
+        at time: Int64
     ) async -> Bool {
         let firing = alerts.filter { !$0.isResolved(at: time) }
         let resolved = alerts.filter { $0.isResolved(at: time) }
         let key = "\(group.key):\(receiver)/webhook/\(index)"
-        guard log.shouldSend(
-            key, firing: firing, resolved: resolved, sendResolved: webhook.sendResolved,
-            repeatInterval: group.route.repeatInterval, at: time)
+        guard
+            log.shouldSend(
+                key, firing: firing, resolved: resolved, sendResolved: webhook.sendResolved,
+                repeatInterval: group.route.repeatInterval, at: time)
         else { return true }
         if firing.isEmpty && !webhook.sendResolved {
             remember(key, firing: firing, resolved: resolved, repeatInterval: group.route.repeatInterval, at: time)
@@ -221,7 +233,8 @@ package final class Dispatcher: Sendable {
         let payload = WebhookPayload(
             groupKey: group.key, groupLabels: group.labels, receiver: receiver, externalURL: externalURL,
             alerts: webhook.sendResolved ? alerts : firing, maxAlerts: webhook.maxAlerts, at: time)
-        let failures = await sender.send(payload, to: webhook, until: time + max(group.route.groupInterval, 10_000), now: now)
+        let failures = await sender.send(
+            payload, to: webhook, until: time + max(group.route.groupInterval, 10_000), now: now)
         let delivered = failures.delivered
         state.withLock { state in
             state.statistics.failedAttempts += failures.failedAttempts
@@ -242,7 +255,8 @@ package final class Dispatcher: Sendable {
     private func remember(_ key: String, firing: [Alert], resolved: [Alert], repeatInterval: Int64, at time: Int64) {
         do { try log.record(key, firing: firing, resolved: resolved, repeatInterval: repeatInterval, at: time) } catch {
             logger.warning(
-                "the notification log could not be written: a restart may notify again", metadata: ["error": "\(error)"])
+                "the notification log could not be written: a restart may notify again", metadata: ["error": "\(error)"]
+            )
         }
     }
 

@@ -42,7 +42,8 @@ final class NotificationLog: Sendable {
             time: time, firing: firing.map(\.fingerprint), resolved: resolved.map(\.fingerprint),
             expires: time + 2 * min(repeatInterval, 60 * 3_600_000))
         entries.withLock { $0[key] = entry }
-        try documents.put(kind: NotificationLog.kind, key: key, body: String(decoding: JSONEncoder().encode(entry), as: UTF8.self))
+        try documents.put(
+            kind: NotificationLog.kind, key: key, body: String(decoding: JSONEncoder().encode(entry), as: UTF8.self))
     }
 
     func collectGarbage(at time: Int64) {

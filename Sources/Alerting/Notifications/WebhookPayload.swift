@@ -40,10 +40,12 @@ package struct WebhookPayload: Sendable, Codable {
         self.alerts = kept.map { alert in
             let resolved = alert.isResolved(at: time)
             return Entry(
-                status: resolved ? "resolved" : "firing", labels: alert.labels.dictionary, annotations: alert.annotations,
+                status: resolved ? "resolved" : "firing", labels: alert.labels.dictionary,
+                annotations: alert.annotations,
                 startsAt: RFC3339.format(milliseconds: alert.startsAt),
                 // A firing alert has no end; Go's zero time says so.
-                endsAt: resolved ? RFC3339.format(milliseconds: alert.endsAt) : "0001-01-01T00:00:00Z", generatorURL: alert.generatorURL,
+                endsAt: resolved ? RFC3339.format(milliseconds: alert.endsAt) : "0001-01-01T00:00:00Z",
+                generatorURL: alert.generatorURL,
                 fingerprint: alert.fingerprint)
         }
     }

@@ -31,7 +31,9 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
     package static func parse(_ text: String) throws -> [AlertMatcher] {
         var rest = text.trimmingBlanks
         if rest.hasPrefix("{") {
-            guard rest.hasSuffix("}") else { throw AlertMatcherError(text: text, reason: "the closing brace is missing") }
+            guard rest.hasSuffix("}") else {
+                throw AlertMatcherError(text: text, reason: "the closing brace is missing")
+            }
             rest = String(rest.dropFirst().dropLast())
         }
         var out: [AlertMatcher] = []
@@ -50,9 +52,17 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
             skipBlanks()
             guard !name.isEmpty else { throw AlertMatcherError(text: text, reason: "a label name is missing") }
             let operation: Matcher.Operation
-            if characters.hasPrefix("=~") { operation = .regex } else if characters.hasPrefix("!~") { operation = .notRegex }
-            else if characters.hasPrefix("!=") { operation = .notEqual } else if characters.hasPrefix("=") { operation = .equal }
-            else { throw AlertMatcherError(text: text, reason: "after \(name) one of = != =~ !~ is missing") }
+            if characters.hasPrefix("=~") {
+                operation = .regex
+            } else if characters.hasPrefix("!~") {
+                operation = .notRegex
+            } else if characters.hasPrefix("!=") {
+                operation = .notEqual
+            } else if characters.hasPrefix("=") {
+                operation = .equal
+            } else {
+                throw AlertMatcherError(text: text, reason: "after \(name) one of = != =~ !~ is missing")
+            }
             characters = characters.dropFirst(operation.rawValue.count)
             skipBlanks()
             let value: String
@@ -65,7 +75,9 @@ package struct AlertMatcher: Sendable, Hashable, CustomStringConvertible {
             }
             out.append(try AlertMatcher(Matcher(name, operation, value)))
             skipBlanks()
-            if characters.first == "," { characters.removeFirst() } else if !characters.isEmpty {
+            if characters.first == "," {
+                characters.removeFirst()
+            } else if !characters.isEmpty {
                 throw AlertMatcherError(text: text, reason: "between matchers a comma is missing")
             }
         }

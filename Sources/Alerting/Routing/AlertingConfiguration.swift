@@ -22,8 +22,12 @@ package struct AlertingConfiguration: Sendable {
     package static func read(_ keys: [String: YAMLNode], file: String) throws(YAMLError) -> AlertingConfiguration {
         var out = AlertingConfiguration()
         if let alerting = try keys["alerting"]?.mapping(["alert_relabel_configs", "alertmanagers"]) {
-            for rule in try alerting["alert_relabel_configs"]?.list() ?? [] { out.alertRelabelRules.append(try RelabelRule.read(rule)) }
-            for node in try alerting["alertmanagers"]?.list() ?? [] { out.alertmanagers += try AlertmanagerEndpoint.read(node) }
+            for rule in try alerting["alert_relabel_configs"]?.list() ?? [] {
+                out.alertRelabelRules.append(try RelabelRule.read(rule))
+            }
+            for node in try alerting["alertmanagers"]?.list() ?? [] {
+                out.alertmanagers += try AlertmanagerEndpoint.read(node)
+            }
         }
         for node in try keys["receivers"]?.list() ?? [] {
             let receiver = try Receiver.read(node)
@@ -55,7 +59,8 @@ package struct AlertmanagerEndpoint: Sendable, Hashable {
     static func read(_ node: YAMLNode) throws(YAMLError) -> [AlertmanagerEndpoint] {
         let keys = try node.mapping(
             [
-                "static_configs", "scheme", "path_prefix", "timeout", "api_version", "relabel_configs", "alert_relabel_configs",
+                "static_configs", "scheme", "path_prefix", "timeout", "api_version", "relabel_configs",
+                "alert_relabel_configs",
                 "sigv4",
             ] + HTTPClientConfiguration.keys)
         let scheme = try keys["scheme"]?.string() ?? "http"
@@ -71,7 +76,8 @@ package struct AlertmanagerEndpoint: Sendable, Hashable {
             for target in try groupKeys["targets"]?.strings() ?? [] {
                 out.append(
                     AlertmanagerEndpoint(
-                        url: "\(scheme)://\(target)\(prefix)/api/v2/alerts", timeout: try keys["timeout"]?.duration() ?? 10_000,
+                        url: "\(scheme)://\(target)\(prefix)/api/v2/alerts",
+                        timeout: try keys["timeout"]?.duration() ?? 10_000,
                         http: http))
             }
         }

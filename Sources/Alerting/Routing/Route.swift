@@ -20,7 +20,8 @@ package struct Route: Sendable, Hashable {
     private static let longest: Int64 = 1000 * 31_536_000_000
 
     private static let keys = [
-        "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "matchers", "match", "match_re", "continue",
+        "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "matchers", "match", "match_re",
+        "continue",
         "routes", "mute_time_intervals", "active_time_intervals",
     ]
 
@@ -46,11 +47,14 @@ package struct Route: Sendable, Hashable {
         if let names = try keys["group_by"]?.strings() {
             if names.contains("...") {
                 guard names.count == 1 else {
-                    throw (keys["group_by"] ?? node).error("cannot have wildcard group_by (`...`) and other labels at the same time")
+                    throw (keys["group_by"] ?? node).error(
+                        "cannot have wildcard group_by (`...`) and other labels at the same time")
                 }
                 route.groupBy = nil
             } else {
-                guard Set(names).count == names.count else { throw (keys["group_by"] ?? node).error("duplicated label in group_by") }
+                guard Set(names).count == names.count else {
+                    throw (keys["group_by"] ?? node).error("duplicated label in group_by")
+                }
                 route.groupBy = names.sorted()
             }
         }
@@ -77,7 +81,8 @@ package struct Route: Sendable, Hashable {
     }
 
     static func readMatchers(
-        _ keys: [String: YAMLNode], matchers: String = "matchers", match: String = "match", matchRegex: String = "match_re"
+        _ keys: [String: YAMLNode], matchers: String = "matchers", match: String = "match",
+        matchRegex: String = "match_re"
     ) throws(YAMLError) -> [AlertMatcher] {
         var out: [AlertMatcher] = []
         for node in try keys[matchers]?.list() ?? [] {
@@ -87,7 +92,9 @@ package struct Route: Sendable, Hashable {
         }
         for (key, operation) in [(match, Matcher.Operation.equal), (matchRegex, .regex)] {
             for (name, value) in try keys[key]?.entries() ?? [] {
-                do { out.append(try AlertMatcher(Matcher(name, operation, value.string()))) } catch let error as YAMLError {
+                do { out.append(try AlertMatcher(Matcher(name, operation, value.string()))) } catch let error
+                    as YAMLError
+                {
                     throw error
                 } catch {
                     throw value.error("\(error)")
@@ -124,11 +131,14 @@ package struct InhibitRule: Sendable, Hashable {
 
     static func read(_ node: YAMLNode) throws(YAMLError) -> InhibitRule {
         let keys = try node.mapping([
-            "name", "source_matchers", "source_match", "source_match_re", "target_matchers", "target_match", "target_match_re", "equal",
+            "name", "source_matchers", "source_match", "source_match_re", "target_matchers", "target_match",
+            "target_match_re", "equal",
         ])
         return InhibitRule(
-            source: try Route.readMatchers(keys, matchers: "source_matchers", match: "source_match", matchRegex: "source_match_re"),
-            target: try Route.readMatchers(keys, matchers: "target_matchers", match: "target_match", matchRegex: "target_match_re"),
+            source: try Route.readMatchers(
+                keys, matchers: "source_matchers", match: "source_match", matchRegex: "source_match_re"),
+            target: try Route.readMatchers(
+                keys, matchers: "target_matchers", match: "target_match", matchRegex: "target_match_re"),
             equal: try keys["equal"]?.strings() ?? [])
     }
 
@@ -148,8 +158,10 @@ package struct Receiver: Sendable, Hashable {
 
     static func read(_ node: YAMLNode) throws(YAMLError) -> Receiver {
         let others = [
-            "email_configs", "slack_configs", "telegram_configs", "discord_configs", "msteams_configs", "msteamsv2_configs",
-            "pagerduty_configs", "opsgenie_configs", "sns_configs", "pushover_configs", "incidentio_configs", "jira_configs",
+            "email_configs", "slack_configs", "telegram_configs", "discord_configs", "msteams_configs",
+            "msteamsv2_configs",
+            "pagerduty_configs", "opsgenie_configs", "sns_configs", "pushover_configs", "incidentio_configs",
+            "jira_configs",
             "mattermost_configs", "rocketchat_configs", "victorops_configs", "webex_configs", "wechat_configs",
         ]
         let keys = try node.mapping(["name", "webhook_configs"] + others)

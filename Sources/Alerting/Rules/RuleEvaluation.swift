@@ -35,7 +35,8 @@ enum RuleError: Error, CustomStringConvertible {
 
     var description: String {
         switch self {
-        case .duplicateLabels(let labels): "vector contains metrics with the same labelset after applying rule labels: \(labels)"
+        case .duplicateLabels(let labels):
+            "vector contains metrics with the same labelset after applying rule labels: \(labels)"
         case .overLimit(let count, let limit): "exceeded limit of \(limit) with \(count) series or alerts"
         }
     }
@@ -52,12 +53,15 @@ extension RuleState {
         case .recording(let name): return try record(samples, as: name, at: at, limit: group.limit)
         case .alerting(let name, let hold, let keepFiring, let annotations):
             return try await alert(
-                samples, name: name, hold: hold, keepFiring: keepFiring, annotations: annotations, at: at, limit: group.limit,
+                samples, name: name, hold: hold, keepFiring: keepFiring, annotations: annotations, at: at,
+                limit: group.limit,
                 language: language, surroundings: surroundings)
         }
     }
 
-    private mutating func record(_ samples: [RuleSample], as name: String, at time: Int64, limit: Int) throws -> SeriesBatch {
+    private mutating func record(_ samples: [RuleSample], as name: String, at time: Int64, limit: Int) throws
+        -> SeriesBatch
+    {
         var series: [(LabelSet, Double)] = []
         var seen: Set<LabelSet> = []
         for sample in samples {
@@ -71,7 +75,8 @@ extension RuleState {
     }
 
     private mutating func alert(
-        _ samples: [RuleSample], name: String, hold: Int64, keepFiring: Int64, annotations: [String: String], at time: Int64,
+        _ samples: [RuleSample], name: String, hold: Int64, keepFiring: Int64, annotations: [String: String],
+        at time: Int64,
         limit: Int, language: any RuleQuerying, surroundings: TemplateSurroundings
     ) async throws -> SeriesBatch {
         var results: [AlertRuleState.Result] = []

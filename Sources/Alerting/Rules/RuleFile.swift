@@ -42,14 +42,19 @@ package enum RuleFile {
 
         mutating func readGroup(_ node: YAMLNode) {
             do throws(YAMLError) {
-                let keys = try node.mapping(["name", "interval", "query_offset", "limit", "labels", "rules", "partial_response_strategy"])
-                guard let name = try keys["name"]?.string(), !name.isEmpty else { throw node.error("Groupname must not be empty") }
+                let keys = try node.mapping([
+                    "name", "interval", "query_offset", "limit", "labels", "rules", "partial_response_strategy",
+                ])
+                guard let name = try keys["name"]?.string(), !name.isEmpty else {
+                    throw node.error("Groupname must not be empty")
+                }
                 if groups.contains(where: { $0.name == name }) {
                     throw node.error("groupname: \"\(name)\" is repeated in the same file")
                 }
                 var group = RuleGroup(
                     name: name, file: file, interval: try keys["interval"]?.duration(),
-                    queryOffset: try keys["query_offset"]?.duration() ?? 0, limit: try keys["limit"]?.integer() ?? 0, rules: [])
+                    queryOffset: try keys["query_offset"]?.duration() ?? 0, limit: try keys["limit"]?.integer() ?? 0,
+                    rules: [])
                 if group.interval == 0 { group.interval = nil }
                 let shared = try keys["labels"]?.stringMapping() ?? [:]
                 if shared["__name__"] != nil { throw (keys["labels"] ?? node).error("label __name__ may not be set") }
@@ -64,7 +69,9 @@ package enum RuleFile {
 
         mutating func readRule(_ node: YAMLNode, index: Int, group: String, shared: [String: String]) -> Rule? {
             do throws(YAMLError) {
-                let keys = try node.mapping(["record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations"])
+                let keys = try node.mapping([
+                    "record", "alert", "expr", "for", "keep_firing_for", "labels", "annotations",
+                ])
                 let before = errors.count
                 let record = try keys["record"]?.string() ?? ""
                 let alert = try keys["alert"]?.string() ?? ""
@@ -73,16 +80,23 @@ package enum RuleFile {
                     errors.append(
                         YAMLError(
                             file: file, line: place.line, column: place.column,
-                            message: "group \"\(group)\", rule \(index + 1), \"\(alert.isEmpty ? record : alert)\": \(message)"))
+                            message:
+                                "group \"\(group)\", rule \(index + 1), \"\(alert.isEmpty ? record : alert)\": \(message)"
+                        ))
                 }
                 if record.isEmpty == alert.isEmpty {
-                    complain("record", record.isEmpty ? "one of 'record' or 'alert' must be set" : "only one of 'record' and 'alert' must be set")
+                    complain(
+                        "record",
+                        record.isEmpty
+                            ? "one of 'record' or 'alert' must be set" : "only one of 'record' and 'alert' must be set")
                 }
                 let expression = try keys["expr"]?.string() ?? ""
                 if expression.isEmpty {
                     complain("expr", "field 'expr' must be set in rule")
                 } else {
-                    do { try language.check(expression) } catch { complain("expr", "could not parse expression: \(error)") }
+                    do { try language.check(expression) } catch {
+                        complain("expr", "could not parse expression: \(error)")
+                    }
                 }
                 var labels = shared
                 labels.merge(try keys["labels"]?.stringMapping() ?? [:]) { $1 }
@@ -95,7 +109,8 @@ package enum RuleFile {
                     for key in ["for", "keep_firing_for", "annotations"] where keys[key] != nil {
                         complain(key, "invalid field '\(key)' in recording rule")
                     }
-                    rule = Rule(kind: .recording(name: record), expression: expression, labels: labels, line: node.line ?? 0)
+                    rule = Rule(
+                        kind: .recording(name: record), expression: expression, labels: labels, line: node.line ?? 0)
                 } else {
                     let annotations = try keys["annotations"]?.stringMapping() ?? [:]
                     for (kind, texts) in [("labels", labels), ("annotations", annotations)] {

@@ -88,7 +88,9 @@ package final class RuleManager: Sendable {
                 var status = GroupStatus(group: group, interval: interval, rules: [])
                 for rule in group.rules {
                     var next = RuleState(rule: rule)
-                    if let i = available.firstIndex(where: { $0.rule.name == rule.name && $0.rule.labels == rule.labels }) {
+                    if let i = available.firstIndex(where: {
+                        $0.rule.name == rule.name && $0.rule.labels == rule.labels
+                    }) {
                         next.alerts = available[i].alerts
                         next.written = available[i].written
                         available.remove(at: i)
@@ -113,7 +115,8 @@ package final class RuleManager: Sendable {
     }
 
     private static func key(_ group: RuleGroup, _ rule: Rule) -> String {
-        "\(group.key);\(rule.name);" + rule.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        "\(group.key);\(rule.name);"
+            + rule.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
     }
 
     private func restoredStates(_ groups: [RuleGroup], tolerance: Int64) -> [String: [ActiveAlert]] {
@@ -141,9 +144,12 @@ package final class RuleManager: Sendable {
             let key = RuleManager.key(group, rule.rule)
             let alerts = rule.alerts.alerts.values.sorted { $0.labelSet < $1.labelSet }
             // Values and annotations change at every evaluation; only what a restart would miss is worth a write.
-            let fingerprint = alerts.map { "\($0.labelSet)\($0.state)\($0.activeAt)\($0.resolvedAt ?? 0)" }.joined(separator: "\n")
+            let fingerprint = alerts.map { "\($0.labelSet)\($0.state)\($0.activeAt)\($0.resolvedAt ?? 0)" }.joined(
+                separator: "\n")
             let changed = state.withLock { state in
-                if state.persisted[key] ?? "" == fingerprint && (fingerprint.isEmpty || time % 600_000 > 60_000) { return false }
+                if state.persisted[key] ?? "" == fingerprint && (fingerprint.isEmpty || time % 600_000 > 60_000) {
+                    return false
+                }
                 state.persisted[key] = fingerprint
                 return true
             }
@@ -153,10 +159,13 @@ package final class RuleManager: Sendable {
                     try documents.delete(kind: RuleManager.documentKind, key: key)
                 } else {
                     let body = try JSONEncoder().encode(Saved(time: time, alerts: alerts))
-                    try documents.put(kind: RuleManager.documentKind, key: key, body: String(decoding: body, as: UTF8.self))
+                    try documents.put(
+                        kind: RuleManager.documentKind, key: key, body: String(decoding: body, as: UTF8.self))
                 }
             } catch {
-                logger.warning("alert state could not be kept for a restart", metadata: ["rule": "\(rule.rule.name)", "error": "\(error)"])
+                logger.warning(
+                    "alert state could not be kept for a restart",
+                    metadata: ["rule": "\(rule.rule.name)", "error": "\(error)"])
             }
         }
     }
@@ -228,7 +237,8 @@ package final class RuleManager: Sendable {
 
     /// Evaluates every rule of a group at one time (milliseconds). Tests call it too.
     package func evaluateGroup(_ key: String, _ generation: Int? = nil, at time: Int64) async {
-        guard let (status, settings) = state.withLock({ state in state.groups[key].map { ($0, state.settings) } }) else { return }
+        guard let (status, settings) = state.withLock({ state in state.groups[key].map { ($0, state.settings) } })
+        else { return }
         let started = ContinuousClock.now
         var rules = status.rules
         for i in rules.indices {
@@ -252,7 +262,8 @@ package final class RuleManager: Sendable {
                 rules[i].health = .err
                 rules[i].lastError = "\(error)"
                 logger.warning(
-                    "rule failed", metadata: ["group": "\(status.group.name)", "rule": "\(rules[i].rule.name)", "error": "\(error)"])
+                    "rule failed",
+                    metadata: ["group": "\(status.group.name)", "rule": "\(rules[i].rule.name)", "error": "\(error)"])
             }
             rules[i].lastEvaluation = time
             rules[i].evaluationDuration = (ContinuousClock.now - ruleStarted).inSeconds
@@ -284,7 +295,8 @@ package final class RuleManager: Sendable {
         return Alert(
             labels: labels, annotations: active.annotations, startsAt: active.firedAt ?? active.activeAt,
             endsAt: active.resolvedAt ?? validUntil, updatedAt: time,
-            generatorURL: settings.surroundings.externalURL + "/graph?g0.expr=" + percentEncoded(rule.expression) + "&g0.tab=1")
+            generatorURL: settings.surroundings.externalURL + "/graph?g0.expr=" + percentEncoded(rule.expression)
+                + "&g0.tab=1")
     }
 }
 
@@ -292,7 +304,8 @@ func percentEncoded(_ text: String) -> String {
     var out = ""
     for byte in text.utf8 {
         let isPlain =
-            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || [45, 46, 95, 126].contains(byte)
+            (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+            || [45, 46, 95, 126].contains(byte)
         if isPlain {
             out.unicodeScalars.append(Unicode.Scalar(byte))
         } else if byte == 32 {

@@ -33,7 +33,8 @@ package struct Silence: Sendable, Hashable, Codable {
     package var comment: String
 
     package init(
-        id: String = "", matchers: [MatcherText], startsAt: Int64, endsAt: Int64, updatedAt: Int64 = 0, createdBy: String,
+        id: String = "", matchers: [MatcherText], startsAt: Int64, endsAt: Int64, updatedAt: Int64 = 0,
+        createdBy: String,
         comment: String
     ) {
         self.id = id

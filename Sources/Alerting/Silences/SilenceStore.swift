@@ -48,13 +48,19 @@ package final class SilenceStore: Sendable {
     package func set(_ wish: Silence, now: Int64) throws -> String {
         var silence = wish
         let matchers: [AlertMatcher]
-        do { matchers = try silence.matchers.map { try $0.compiled() } } catch { throw SilenceError.invalid("\(error)") }
+        do { matchers = try silence.matchers.map { try $0.compiled() } } catch {
+            throw SilenceError.invalid("\(error)")
+        }
         guard !matchers.isEmpty else { throw SilenceError.invalid("at least one matcher required") }
         guard matchers.contains(where: { !$0.matches(.empty) }) else {
             throw SilenceError.invalid("at least one matcher must not match the empty string")
         }
-        guard silence.matchers.allSatisfy({ !$0.name.isEmpty }) else { throw SilenceError.invalid("a matcher has no label name") }
-        guard silence.startsAt < silence.endsAt else { throw SilenceError.invalid("start time must be before end time") }
+        guard silence.matchers.allSatisfy({ !$0.name.isEmpty }) else {
+            throw SilenceError.invalid("a matcher has no label name")
+        }
+        guard silence.startsAt < silence.endsAt else {
+            throw SilenceError.invalid("start time must be before end time")
+        }
         guard silence.endsAt > now else { throw SilenceError.invalid("end time can't be in the past") }
         silence.updatedAt = now
         if !silence.id.isEmpty {
@@ -98,8 +104,10 @@ package final class SilenceStore: Sendable {
     /// Ids of the active silences that hold this alert back.
     package func silencing(_ labels: LabelSet, at time: Int64) -> [String] {
         entries.withLock { entries in
-            entries.values.filter { $0.silence.state(at: time) == .active && $0.matchers.allSatisfy { $0.matches(labels) } }
-                .map(\.silence.id).sorted()
+            entries.values.filter {
+                $0.silence.state(at: time) == .active && $0.matchers.allSatisfy { $0.matches(labels) }
+            }
+            .map(\.silence.id).sorted()
         }
     }
 

@@ -55,7 +55,9 @@ package struct RelabelRule: Sendable {
         let name = action.rawValue
         switch action {
         case .replace, .hashmod, .lowercase, .uppercase, .keepequal, .dropequal:
-            if targetLabel.isEmpty { throw node.error("relabel configuration for \(name) action requires 'target_label' value") }
+            if targetLabel.isEmpty {
+                throw node.error("relabel configuration for \(name) action requires 'target_label' value")
+            }
         case .keep, .drop, .labelmap, .labeldrop, .labelkeep: break
         }
         if action == .hashmod && modulus == 0 {
@@ -102,7 +104,8 @@ package struct RelabelRule: Sendable {
     private func wholeMatch(_ text: String) -> PatternMatch? { pattern.wholeMatch(in: Array(text.utf8)[...]) }
 
     private func expand(_ match: PatternMatch, in text: String, _ template: String) -> String {
-        template.contains("$") ? String(decoding: pattern.expand(template, match, in: Array(text.utf8)[...]), as: UTF8.self) : template
+        template.contains("$")
+            ? String(decoding: pattern.expand(template, match, in: Array(text.utf8)[...]), as: UTF8.self) : template
     }
 }
 

@@ -4,11 +4,14 @@ import YAMLReading
 
 extension ScrapeConfiguration {
     private static let discoveryKinds = [
-        "azure_sd_configs", "consul_sd_configs", "digitalocean_sd_configs", "docker_sd_configs", "dockerswarm_sd_configs",
-        "dns_sd_configs", "ec2_sd_configs", "aws_sd_configs", "eureka_sd_configs", "gce_sd_configs", "hetzner_sd_configs",
+        "azure_sd_configs", "consul_sd_configs", "digitalocean_sd_configs", "docker_sd_configs",
+        "dockerswarm_sd_configs",
+        "dns_sd_configs", "ec2_sd_configs", "aws_sd_configs", "eureka_sd_configs", "gce_sd_configs",
+        "hetzner_sd_configs",
         "http_sd_configs", "ionos_sd_configs", "kubernetes_sd_configs", "kuma_sd_configs", "lightsail_sd_configs",
         "linode_sd_configs", "marathon_sd_configs", "nerve_sd_configs", "nomad_sd_configs", "openstack_sd_configs",
-        "ovhcloud_sd_configs", "puppetdb_sd_configs", "scaleway_sd_configs", "serverset_sd_configs", "stackit_sd_configs",
+        "ovhcloud_sd_configs", "puppetdb_sd_configs", "scaleway_sd_configs", "serverset_sd_configs",
+        "stackit_sd_configs",
         "triton_sd_configs", "uyuni_sd_configs", "vultr_sd_configs",
     ]
 
@@ -26,7 +29,9 @@ extension ScrapeConfiguration {
 
     package static func read(_ node: YAMLNode, defaults: ScrapeDefaults) throws(YAMLError) -> ScrapeConfiguration {
         let keys = try node.mapping(keys)
-        guard let job = try keys["job_name"]?.string(), !job.isEmpty else { throw node.error("job_name is empty or missing") }
+        guard let job = try keys["job_name"]?.string(), !job.isEmpty else {
+            throw node.error("job_name is empty or missing")
+        }
         var scrape = ScrapeConfiguration(jobName: job, defaults: defaults)
         scrape.source = node.text
         if let interval = try keys["scrape_interval"]?.duration(), interval > 0 { scrape.interval = interval }
@@ -49,13 +54,16 @@ extension ScrapeConfiguration {
         scrape.trackTimestampsStaleness = try keys["track_timestamps_staleness"]?.bool() ?? false
         scrape.enableCompression = try keys["enable_compression"]?.bool() ?? true
         scrape.fallbackProtocol = try keys["fallback_scrape_protocol"]?.string()
-        for (name, values) in try keys["params"]?.entries() ?? [] { scrape.parameters.append((name, try values.strings())) }
+        for (name, values) in try keys["params"]?.entries() ?? [] {
+            scrape.parameters.append((name, try values.strings()))
+        }
         for group in try keys["static_configs"]?.list() ?? [] {
             scrape.staticGroups.append(try checked(TargetGroup.read(group), at: group))
         }
         for file in try keys["file_sd_configs"]?.list() ?? [] {
             let fileKeys = try file.mapping(["files", "refresh_interval"])
-            scrape.files.append((try fileKeys["files"]?.strings() ?? [], try fileKeys["refresh_interval"]?.duration() ?? 300_000))
+            scrape.files.append(
+                (try fileKeys["files"]?.strings() ?? [], try fileKeys["refresh_interval"]?.duration() ?? 300_000))
         }
         for rule in try keys["relabel_configs"]?.list() ?? [] { scrape.relabelRules.append(try RelabelRule.read(rule)) }
         for rule in try keys["metric_relabel_configs"]?.list() ?? [] {

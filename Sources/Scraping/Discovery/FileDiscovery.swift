@@ -7,7 +7,9 @@ import YAMLReading
 package enum FileDiscovery {
     /// The groups of all files that match, and a sentence for each file that cannot be read. Of such a file the caller
     /// keeps the groups it had.
-    package static func read(_ patterns: [String], relativeTo base: String) -> (groups: [String: [TargetGroup]], problems: [String]) {
+    package static func read(_ patterns: [String], relativeTo base: String) -> (
+        groups: [String: [TargetGroup]], problems: [String]
+    ) {
         var groups: [String: [TargetGroup]] = [:]
         var problems: [String] = []
         for pattern in patterns {

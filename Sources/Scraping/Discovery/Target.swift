@@ -56,7 +56,9 @@ package struct Target: Sendable, Hashable {
                 let interval = relabelled["__scrape_interval__"].flatMap(milliseconds) ?? 0
                 let timeout = relabelled["__scrape_timeout__"].flatMap(milliseconds) ?? 0
                 guard interval > 0, timeout > 0, timeout <= interval else {
-                    problems.append("target \(final) of job \(configuration.jobName): scrape interval and timeout after relabelling must be durations, the timeout not the longer one")
+                    problems.append(
+                        "target \(final) of job \(configuration.jobName): scrape interval and timeout after relabelling must be durations, the timeout not the longer one"
+                    )
                     continue
                 }
                 let target = Target(
@@ -66,7 +68,9 @@ package struct Target: Sendable, Hashable {
             }
         }
         if configuration.targetLimit > 0 && active.count > configuration.targetLimit {
-            problems.append("job \(configuration.jobName) has \(active.count) targets, over its target_limit of \(configuration.targetLimit)")
+            problems.append(
+                "job \(configuration.jobName) has \(active.count) targets, over its target_limit of \(configuration.targetLimit)"
+            )
         }
         return (active, dropped, problems)
     }
@@ -82,7 +86,9 @@ package struct Target: Sendable, Hashable {
             }
         }
         for (name, values) in configuration.parameters {
-            for value in values.dropFirst(first.contains(name) ? 1 : 0) { query.append("\(escape(name))=\(escape(value))") }
+            for value in values.dropFirst(first.contains(name) ? 1 : 0) {
+                query.append("\(escape(name))=\(escape(value))")
+            }
         }
         let path = labels["__metrics_path__"] ?? "/metrics"
         let scheme = labels["__scheme__"] ?? "http"
@@ -92,7 +98,9 @@ package struct Target: Sendable, Hashable {
     private static func escape(_ text: String) -> String {
         var out = ""
         for byte in text.utf8 {
-            let isPlain = (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) || [45, 46, 95, 126].contains(byte)
+            let isPlain =
+                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+                || [45, 46, 95, 126].contains(byte)
             if isPlain {
                 out.unicodeScalars.append(Unicode.Scalar(byte))
             } else {

@@ -148,28 +148,36 @@ package struct ScrapeAssembly: Sendable {
 
     private func checkLimits(_ labels: LabelSet) throws {
         let limits = configuration
-        guard limits.labelLimit > 0 || limits.labelNameLengthLimit > 0 || limits.labelValueLengthLimit > 0 else { return }
+        guard limits.labelLimit > 0 || limits.labelNameLengthLimit > 0 || limits.labelValueLengthLimit > 0 else {
+            return
+        }
         if limits.labelLimit > 0, labels.count + target.labels.count > limits.labelLimit {
             throw ScrapeFailure.limit("label_limit exceeded (metric: \(labels), limit: \(limits.labelLimit))")
         }
         try labels.forEach { name, value in
             if limits.labelNameLengthLimit > 0, name.utf8.count > limits.labelNameLengthLimit {
-                throw ScrapeFailure.limit("label_name_length_limit exceeded (label name: \(name), limit: \(limits.labelNameLengthLimit))")
+                throw ScrapeFailure.limit(
+                    "label_name_length_limit exceeded (label name: \(name), limit: \(limits.labelNameLengthLimit))")
             }
             if limits.labelValueLengthLimit > 0, value.utf8.count > limits.labelValueLengthLimit {
-                throw ScrapeFailure.limit("label_value_length_limit exceeded (label name: \(name), limit: \(limits.labelValueLengthLimit))")
+                throw ScrapeFailure.limit(
+                    "label_value_length_limit exceeded (label name: \(name), limit: \(limits.labelValueLengthLimit))")
             }
         }
     }
 
     private static let reportNames = [
-        "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling", "scrape_series_added",
+        "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling",
+        "scrape_series_added",
     ]
 
-    private func addReport(_ report: Report, up: Double, timestamp: Int64, duration: Double, to batch: inout SeriesBatch) {
+    private func addReport(
+        _ report: Report, up: Double, timestamp: Int64, duration: Double, to batch: inout SeriesBatch
+    ) {
         let values = [up, duration, Double(report.scraped), Double(report.kept), Double(report.added)]
         for (name, value) in zip(ScrapeAssembly.reportNames, values) {
-            batch.addSample(batch.addSeries(target.labels.setting("__name__", to: name)), timestamp: timestamp, value: value)
+            batch.addSample(
+                batch.addSeries(target.labels.setting("__name__", to: name)), timestamp: timestamp, value: value)
         }
     }
 }

@@ -88,7 +88,9 @@ package final class ScrapeManager: Sendable {
             group.addTask {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: .seconds(5))
-                    if self.state.withLock({ $0.configurations.contains { !$0.files.isEmpty } }) { continuation.yield() }
+                    if self.state.withLock({ $0.configurations.contains { !$0.files.isEmpty } }) {
+                        continuation.yield()
+                    }
                 }
                 continuation.finish()
             }
@@ -122,7 +124,10 @@ package final class ScrapeManager: Sendable {
             for problem in problems { logger.warning("\(problem)") }
             dropped += gone.map { (configuration.jobName, $0) }
             if configuration.targetLimit > 0 && active.count > configuration.targetLimit { continue }
-            for target in active { wanted.append((Key(job: configuration.jobName, target: target, source: configuration.source), configuration)) }
+            for target in active {
+                wanted.append(
+                    (Key(job: configuration.jobName, target: target, source: configuration.source), configuration))
+            }
         }
         return state.withLock { state in
             guard state.generation == generation else { return [] }
@@ -189,7 +194,8 @@ package final class ScrapeManager: Sendable {
         } catch {
             if Task.isCancelled { return }
             let duration = (ContinuousClock.now - started).seconds
-            (batch, report) = assembly.fail(Self.sentence(for: error, key.target), timestamp: timestamp, duration: duration)
+            (batch, report) = assembly.fail(
+                Self.sentence(for: error, key.target), timestamp: timestamp, duration: duration)
         }
         await append(batch, key)
         let duration = (ContinuousClock.now - started).seconds
@@ -202,7 +208,8 @@ package final class ScrapeManager: Sendable {
             state.status[key]?.samples = report.scraped
         }
         if let failure = report.failure {
-            logger.debug("scrape failed", metadata: ["job": "\(key.job)", "url": "\(key.target.url)", "error": "\(failure)"])
+            logger.debug(
+                "scrape failed", metadata: ["job": "\(key.job)", "url": "\(key.target.url)", "error": "\(failure)"])
         }
     }
 
@@ -212,7 +219,9 @@ package final class ScrapeManager: Sendable {
             let outcome = try await store.append(batch, id: nil)
             state.withLock { $0.storedSamples += outcome.accepted }
             if let reason = outcome.firstRejection, outcome.rejectedCount > 0 {
-                logger.debug("samples rejected", metadata: ["job": "\(key.job)", "count": "\(outcome.rejectedCount)", "first": "\(reason)"])
+                logger.debug(
+                    "samples rejected",
+                    metadata: ["job": "\(key.job)", "count": "\(outcome.rejectedCount)", "first": "\(reason)"])
             }
         } catch {
             logger.warning("a scrape could not be stored", metadata: ["job": "\(key.job)", "error": "\(error)"])
@@ -222,12 +231,14 @@ package final class ScrapeManager: Sendable {
     private static func sentence(for error: any Error, _ target: Target) -> String {
         switch error {
         case let failure as ScrapeFailure: return failure.description
-        case let error as HTTPClientError where error == .deadlineExceeded || error == .readTimeout || error == .connectTimeout:
+        case let error as HTTPClientError
+        where error == .deadlineExceeded || error == .readTimeout || error == .connectTimeout:
             return "Get \"\(target.url)\": no answer within the scrape timeout of \(target.timeout) ms"
         default:
             // The network library wraps the system's word in its own; people search for the system's.
             let text = "\(error)"
-            return "Get \"\(target.url)\": \(text.contains("Connection refused") ? "connect: connection refused" : text)"
+            return
+                "Get \"\(target.url)\": \(text.contains("Connection refused") ? "connect: connection refused" : text)"
         }
     }
 }

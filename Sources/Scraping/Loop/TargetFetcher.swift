@@ -24,7 +24,8 @@ struct TargetFetcher: Sendable {
         }
         let response = try await client.execute(request, timeout: .milliseconds(target.timeout))
         guard response.status == .ok else {
-            throw ScrapeFailure.http("server returned HTTP status \(response.status.code) \(response.status.reasonPhrase)")
+            throw ScrapeFailure.http(
+                "server returned HTTP status \(response.status.code) \(response.status.reasonPhrase)")
         }
         let limit = configuration.bodySizeLimit > 0 ? configuration.bodySizeLimit : 512 << 20
         var body: [UInt8] = []

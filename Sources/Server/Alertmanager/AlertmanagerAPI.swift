@@ -9,17 +9,25 @@ struct AlertmanagerAPI {
     private static let errors: Routes.ErrorShaper = { error in
         switch error {
         case let failure as HTTPFailure:
-            return (try? .encoding(failure.message, status: failure.status)) ?? .text(failure.message, status: failure.status)
+            return (try? .encoding(failure.message, status: failure.status))
+                ?? .text(failure.message, status: failure.status)
         case let error as SilenceError:
-            if case .notFound = error { return (try? .encoding(error.description, status: 404)) ?? .text("", status: 404) }
+            if case .notFound = error {
+                return (try? .encoding(error.description, status: 404)) ?? .text("", status: 404)
+            }
             return (try? .encoding(error.description, status: 400)) ?? .text("", status: 400)
         default: return (try? .encoding("\(error)", status: 500)) ?? .text("", status: 500)
         }
     }
 
     func register(on routes: Routes) {
-        func on(_ method: HTTPCall.Method, _ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
-            routes.on([method], "/api/v2\(path)", "/alertmanager/api/v2\(path)", errors: AlertmanagerAPI.errors, handler: handler)
+        func on(
+            _ method: HTTPCall.Method, _ path: String,
+            _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer
+        ) {
+            routes.on(
+                [method], "/api/v2\(path)", "/alertmanager/api/v2\(path)", errors: AlertmanagerAPI.errors,
+                handler: handler)
         }
         on(.get, "/status") { _ in try status() }
         on(.get, "/receivers") { _ in
@@ -175,16 +183,21 @@ struct AlertmanagerAPI {
         var out: [AlertBody] = []
         for alert in alerts where matchers.allSatisfy({ $0.matches(alert.labels) }) {
             let receivers = process.dispatcher.receivers(of: alert.labels)
-            if let receiver, !receivers.contains(where: { receiver.matches(LabelSet([Label("receiver", $0)])) }) { continue }
+            if let receiver, !receivers.contains(where: { receiver.matches(LabelSet([Label("receiver", $0)])) }) {
+                continue
+            }
             let silencedBy = process.dispatcher.silences.silencing(alert.labels, at: time)
             let inhibitedBy = process.dispatcher.inhibiting(alert.labels)
             let suppressed = !silencedBy.isEmpty || !inhibitedBy.isEmpty
-            if !active && !suppressed || !silenced && !silencedBy.isEmpty || !inhibited && !inhibitedBy.isEmpty { continue }
+            if !active && !suppressed || !silenced && !silencedBy.isEmpty || !inhibited && !inhibitedBy.isEmpty {
+                continue
+            }
             out.append(
                 AlertBody(
                     labels: alert.labels.dictionary, annotations: alert.annotations,
                     receivers: receivers.map { .init(name: $0) }, fingerprint: alert.fingerprint,
-                    startsAt: RFC3339.format(milliseconds: alert.startsAt), updatedAt: RFC3339.format(milliseconds: alert.updatedAt),
+                    startsAt: RFC3339.format(milliseconds: alert.startsAt),
+                    updatedAt: RFC3339.format(milliseconds: alert.updatedAt),
                     endsAt: RFC3339.format(milliseconds: alert.endsAt), generatorURL: alert.generatorURL,
                     status: .init(
                         state: suppressed ? "suppressed" : "active", silencedBy: silencedBy, inhibitedBy: inhibitedBy)))
@@ -199,7 +212,8 @@ struct AlertmanagerAPI {
         for group in process.dispatcher.groups {
             let alerts = try shown(call, group.alerts)
             if alerts.isEmpty { continue }
-            out.append(GroupBody(labels: group.labels.dictionary, receiver: .init(name: group.receiver), alerts: alerts))
+            out.append(
+                GroupBody(labels: group.labels.dictionary, receiver: .init(name: group.receiver), alerts: alerts))
         }
         return try .encoding(out)
     }
@@ -232,7 +246,8 @@ struct AlertmanagerAPI {
             }
             alerts.append(
                 Alert(
-                    labels: labels, annotations: (posted.annotations ?? [:]).filter { !$0.value.isEmpty }, startsAt: start,
+                    labels: labels, annotations: (posted.annotations ?? [:]).filter { !$0.value.isEmpty },
+                    startsAt: start,
                     endsAt: end, updatedAt: now, generatorURL: posted.generatorURL ?? ""))
         }
         process.dispatcher.receive(alerts)
@@ -263,7 +278,8 @@ struct AlertmanagerAPI {
             matchers: posted.matchers.map {
                 .init(name: $0.name, value: $0.value, isRegex: $0.isRegex ?? false, isEqual: $0.isEqual ?? true)
             },
-            startsAt: starts / 1_000_000, endsAt: ends / 1_000_000, createdBy: posted.createdBy, comment: posted.comment)
+            startsAt: starts / 1_000_000, endsAt: ends / 1_000_000, createdBy: posted.createdBy, comment: posted.comment
+        )
         let id = try process.dispatcher.silences.set(silence, now: TimeParameters.nowMilliseconds)
         return try .encoding(["silenceID": id])
     }
@@ -281,7 +297,8 @@ enum AlertmanagerConfigurationText {
             if !receiver.webhooks.isEmpty { out += "  webhook_configs:\n" }
             for webhook in receiver.webhooks {
                 // The address may carry a secret.
-                out += "  - send_resolved: \(webhook.sendResolved)\n    url: <secret>\n    max_alerts: \(webhook.maxAlerts)\n"
+                out +=
+                    "  - send_resolved: \(webhook.sendResolved)\n    url: <secret>\n    max_alerts: \(webhook.maxAlerts)\n"
             }
         }
         return out

@@ -36,14 +36,20 @@ package struct ServerConfiguration: Sendable {
     package static func load(path: String) throws -> ServerConfiguration {
         let text: String
         do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-            throw YAMLError(file: path, message: "cannot be read: \(FileManager.default.fileExists(atPath: path) ? "\(error)" : "there is no such file")")
+            throw YAMLError(
+                file: path,
+                message:
+                    "cannot be read: \(FileManager.default.fileExists(atPath: path) ? "\(error)" : "there is no such file")"
+            )
         }
         var folder = (path as NSString).deletingLastPathComponent
         if folder.isEmpty { folder = "." }
         return try read(text, file: path, folder: folder)
     }
 
-    package static func read(_ text: String, file: String, folder: String = ".") throws(YAMLError) -> ServerConfiguration {
+    package static func read(_ text: String, file: String, folder: String = ".") throws(YAMLError)
+        -> ServerConfiguration
+    {
         var configuration = ServerConfiguration()
         configuration.folder = folder
         configuration.text = text
@@ -70,7 +76,8 @@ package struct ServerConfiguration: Sendable {
         guard let node else { return }
         let keys = try node.mapping([
             "scrape_interval", "scrape_timeout", "scrape_protocols", "evaluation_interval", "rule_query_offset",
-            "external_labels", "query_log_file", "scrape_failure_log_file", "body_size_limit", "sample_limit", "label_limit",
+            "external_labels", "query_log_file", "scrape_failure_log_file", "body_size_limit", "sample_limit",
+            "label_limit",
             "label_name_length_limit", "label_value_length_limit", "target_limit", "keep_dropped_targets",
             "metric_name_validation_scheme", "metric_name_escaping_scheme", "scrape_native_histograms",
             "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms", "extra_scrape_metrics",

@@ -2,7 +2,14 @@ import Telemetry
 
 /// A request as the API dialects see it: whole, decoded, without a socket.
 package struct HTTPCall: Sendable {
-    package enum Method: String, Sendable { case get = "GET", head = "HEAD", post = "POST", put = "PUT", delete = "DELETE", options = "OPTIONS" }
+    package enum Method: String, Sendable {
+        case get = "GET"
+        case head = "HEAD"
+        case post = "POST"
+        case put = "PUT"
+        case delete = "DELETE"
+        case options = "OPTIONS"
+    }
 
     package var method: Method
     package var path: String
@@ -16,7 +23,8 @@ package struct HTTPCall: Sendable {
     package var body: [UInt8]
 
     package init(
-        method: Method = .get, path: String, pathParameters: [String: String] = [:], parameters: Parameters = Parameters(),
+        method: Method = .get, path: String, pathParameters: [String: String] = [:],
+        parameters: Parameters = Parameters(),
         headers: [String: String] = [:], body: [UInt8] = []
     ) {
         self.method = method
@@ -41,7 +49,9 @@ package struct HTTPAnswer: Sendable {
     package var headers: [(name: String, value: String)] = []
     package var body: [UInt8]
 
-    package init(status: Int = 200, contentType: String? = nil, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+    package init(
+        status: Int = 200, contentType: String? = nil, headers: [(name: String, value: String)] = [], body: [UInt8] = []
+    ) {
         self.status = status
         self.contentType = contentType
         self.headers = headers

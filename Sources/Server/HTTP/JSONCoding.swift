@@ -26,7 +26,9 @@ extension HTTPCall {
         case .typeMismatch(let type, let context): return "\(path(context)) must be of type \(type)"
         case .valueNotFound(_, let context): return "\(path(context)) must not be null"
         case .dataCorrupted(let context):
-            if let underlying = context.underlyingError { return "not valid JSON: \((underlying as NSError).userInfo["NSDebugDescription"] ?? underlying)" }
+            if let underlying = context.underlyingError {
+                return "not valid JSON: \((underlying as NSError).userInfo["NSDebugDescription"] ?? underlying)"
+            }
             return "\(path(context)): \(context.debugDescription)"
         @unknown default: return "\(error)"
         }

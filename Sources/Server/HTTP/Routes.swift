@@ -45,7 +45,8 @@ package struct Routes {
                     } catch {
                         answer = errors(error)
                         if answer.status >= 500 {
-                            logger.warning("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+                            logger.warning(
+                                "request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
                         }
                     }
                     requests.increment(["handler": pattern, "code": "\(answer.status)"])
@@ -104,7 +105,8 @@ package struct Routes {
             fields[.vary] = "Accept-Encoding"
         }
         return Response(
-            status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body)))
+            status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body))
+        )
     }
 }
 
@@ -124,7 +126,9 @@ package enum ContentDecoding {
 
     private static func bounded(_ limit: Int, _ body: () throws -> [UInt8]) throws -> [UInt8] {
         do { return try body() } catch let error as CodecError {
-            if error.isOverLimit { throw HTTPFailure(413, "the body inflates to more than \(limit) bytes; send smaller batches") }
+            if error.isOverLimit {
+                throw HTTPFailure(413, "the body inflates to more than \(limit) bytes; send smaller batches")
+            }
             throw HTTPFailure(400, "the body cannot be decompressed: \(error)")
         }
     }

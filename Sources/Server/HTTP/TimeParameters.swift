@@ -33,7 +33,10 @@ package enum TimeParameters {
             return held(Int64(whole) * 1_000_000_000 + Int64((seconds - whole) * 1_000_000_000))
         }
         if let nanoseconds = RFC3339.parse(text) { return held(nanoseconds) }
-        throw HTTPFailure(400, "cannot parse \"\(text)\" to a valid timestamp in parameter \"\(name)\": write unix seconds, nanoseconds or RFC 3339")
+        throw HTTPFailure(
+            400,
+            "cannot parse \"\(text)\" to a valid timestamp in parameter \"\(name)\": write unix seconds, nanoseconds or RFC 3339"
+        )
     }
 
     /// A Prometheus step or timeout: seconds as a number, or a duration. Milliseconds.

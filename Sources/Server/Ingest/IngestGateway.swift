@@ -32,20 +32,24 @@ package struct IngestGateway: Sendable {
     }
 
     /// One OTLP export. Throws ``IngestFailure`` where nothing at all was stored.
-    func ingest(_ signal: IngestSignal, _ body: [UInt8], encoding: Encoding, transport: String) async throws -> Outcome {
+    func ingest(_ signal: IngestSignal, _ body: [UInt8], encoding: Encoding, transport: String) async throws -> Outcome
+    {
         let kind = "otlp_\(transport)"
         do {
             switch signal {
             case .traces:
                 let decoded = try encoding == .json ? OTLPTraces.decode(json: body) : OTLPTraces.decode(protobuf: body)
                 return try await store(
-                    decoded.batch, in: .spans, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage)
+                    decoded.batch, in: .spans, signal: signal, kind, rejected: decoded.rejected,
+                    decoded.rejectionMessage)
             case .logs:
                 let now = TimeParameters.nowNanoseconds
                 let decoded =
-                    try encoding == .json ? OTLPLogs.decode(json: body, now: now) : OTLPLogs.decode(protobuf: body, now: now)
+                    try encoding == .json
+                    ? OTLPLogs.decode(json: body, now: now) : OTLPLogs.decode(protobuf: body, now: now)
                 return try await store(
-                    decoded.batch, in: .logs, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage)
+                    decoded.batch, in: .logs, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage
+                )
             case .metrics:
                 let decoded = try deltas.decode(body, encoding: encoding)
                 return try await store(decoded.batch, kind, rejected: decoded.rejected, decoded.rejectionMessage)
@@ -73,7 +77,8 @@ package struct IngestGateway: Sendable {
     func push(_ decoded: LokiPushResult) async throws -> Outcome {
         do {
             return try await store(
-                decoded.batch, in: .logs, signal: .logs, "loki", rejected: decoded.rejections.reduce(0) { $0 + $1.entries },
+                decoded.batch, in: .logs, signal: .logs, "loki",
+                rejected: decoded.rejections.reduce(0) { $0 + $1.entries },
                 decoded.rejections.isEmpty ? nil : decoded.message)
         } catch {
             throw refuse(error, .logs, "loki")
@@ -81,7 +86,8 @@ package struct IngestGateway: Sendable {
     }
 
     private func store(
-        _ batch: EventBatch, in table: EventTable, signal: IngestSignal, _ kind: String, rejected: Int, _ sentence: String?
+        _ batch: EventBatch, in table: EventTable, signal: IngestSignal, _ kind: String, rejected: Int,
+        _ sentence: String?
     ) async throws -> Outcome {
         var outcome = Outcome(accepted: batch.rowCount, rejected: rejected, message: sentence)
         if batch.rowCount > 0 {
@@ -95,7 +101,8 @@ package struct IngestGateway: Sendable {
         return outcome
     }
 
-    private func store(_ batch: SeriesBatch, _ kind: String, rejected: Int, _ sentence: String?) async throws -> Outcome {
+    private func store(_ batch: SeriesBatch, _ kind: String, rejected: Int, _ sentence: String?) async throws -> Outcome
+    {
         var outcome = Outcome(accepted: 0, rejected: rejected, message: sentence)
         if !batch.isEmpty {
             let stored = try await series.append(batch, id: nil)

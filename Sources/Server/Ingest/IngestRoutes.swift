@@ -7,7 +7,8 @@ extension ServerProcess {
     /// What services and agents send to.
     func addIngest(to routes: Routes) {
         for (path, signal, response) in [
-            ("traces", IngestSignal.traces, OTLPResponses.Signal.traces), ("logs", .logs, .logs), ("metrics", .metrics, .metrics),
+            ("traces", IngestSignal.traces, OTLPResponses.Signal.traces), ("logs", .logs, .logs),
+            ("metrics", .metrics, .metrics),
         ] {
             routes.on(
                 [.post], "/v1/\(path)", "/otlp/v1/\(path)", "/api/v1/otlp/v1/\(path)", "/loki/otlp/v1/\(path)",
@@ -19,14 +20,16 @@ extension ServerProcess {
                 case "application/json": json = true
                 case let other:
                     throw HTTPFailure(
-                        415, "Content-Type \"\(other)\" is not known here; send application/x-protobuf or application/json")
+                        415,
+                        "Content-Type \"\(other)\" is not known here; send application/x-protobuf or application/json")
                 }
                 do {
                     let outcome = try await gateway.ingest(
                         signal, call.body, encoding: json ? .json : .protobuf, transport: "http")
                     return HTTPAnswer(
                         contentType: json ? "application/json" : "application/x-protobuf",
-                        body: OTLPResponses.success(response, rejected: outcome.rejected, message: outcome.message, json: json))
+                        body: OTLPResponses.success(
+                            response, rejected: outcome.rejected, message: outcome.message, json: json))
                 } catch {
                     return otlpError(error, json: json)
                 }
@@ -42,9 +45,13 @@ extension ServerProcess {
 
     private func remoteWrite(_ call: HTTPCall) async throws -> HTTPAnswer {
         let type = call.headers["content-type"] ?? ""
-        if type.contains("io.prometheus.write.v2.Request") || !["", "application/x-protobuf"].contains(call.contentType) {
+        if type.contains("io.prometheus.write.v2.Request")
+            || !["", "application/x-protobuf"].contains(call.contentType)
+        {
             throw HTTPFailure(
-                415, "Content-Type \"\(type)\" is not supported: send remote write 1.0, application/x-protobuf;proto=prometheus.WriteRequest")
+                415,
+                "Content-Type \"\(type)\" is not supported: send remote write 1.0, application/x-protobuf;proto=prometheus.WriteRequest"
+            )
         }
         let encoding = call.headers["content-encoding"] ?? ""
         guard encoding == "snappy" || encoding.isEmpty else {
@@ -59,7 +66,9 @@ extension ServerProcess {
 
     private func unsnappy(_ body: [UInt8]) throws -> [UInt8] {
         do { return try Snappy.decompress(body, limit: options.bodyLimit) } catch {
-            if error.isOverLimit { throw HTTPFailure(413, "the body decompresses to more than \(options.bodyLimit) bytes") }
+            if error.isOverLimit {
+                throw HTTPFailure(413, "the body decompresses to more than \(options.bodyLimit) bytes")
+            }
             throw HTTPFailure(400, "the body is not snappy in block format: \(error)")
         }
     }
@@ -82,7 +91,9 @@ extension ServerProcess {
         }
         let outcome = try await gateway.push(decoded)
         // Valid entries are stored; 400 keeps the client from sending all of them again.
-        if outcome.rejected > 0 { throw HTTPFailure(400, outcome.message ?? "\(outcome.rejected) entries were rejected") }
+        if outcome.rejected > 0 {
+            throw HTTPFailure(400, outcome.message ?? "\(outcome.rejected) entries were rejected")
+        }
         return .noContent
     }
 }

@@ -60,7 +60,9 @@ struct JaegerAPI {
             }
         }
         on("/operations") { call in
-            guard let service = call.parameters["service"] else { throw HTTPFailure(400, "parameter 'service' is required") }
+            guard let service = call.parameters["service"] else {
+                throw HTTPFailure(400, "parameter 'service' is required")
+            }
             let kind = call.parameters["spanKind"]
             let found = try await operations(service).filter { kind == nil || TraceEncoding.kindText($0.kind) == kind }
             return envelope(found) { json, list in
@@ -100,7 +102,9 @@ struct JaegerAPI {
             return .json(json.takeBytes())
         }
         onV3("/operations") { call in
-            guard let service = call.parameters["service"] else { throw HTTPFailure(400, "malformed parameter service") }
+            guard let service = call.parameters["service"] else {
+                throw HTTPFailure(400, "malformed parameter service")
+            }
             var json = JSONWriter()
             json.beginObject()
             json.key("operations")
@@ -158,7 +162,9 @@ struct JaegerAPI {
 
     private func find(_ call: HTTPCall) async throws -> Trace? {
         let text = call.pathParameters["id"] ?? ""
-        guard let id = parseTraceID(text) else { throw HTTPFailure(400, "cannot parse trace ID \"\(text)\": 1 to 32 hexadecimal digits") }
+        guard let id = parseTraceID(text) else {
+            throw HTTPFailure(400, "cannot parse trace ID \"\(text)\": 1 to 32 hexadecimal digits")
+        }
         return try await engine.trace(id: id, context: process.queryContext())
     }
 
@@ -185,7 +191,8 @@ struct JaegerAPI {
         for name in names {
             if let text = call.parameters[name] {
                 guard let nanoseconds = GoDuration.nanoseconds(text) else {
-                    throw HTTPFailure(400, "unable to parse param '\(name)': \"\(text)\" is not a duration such as 1.2s")
+                    throw HTTPFailure(
+                        400, "unable to parse param '\(name)': \"\(text)\" is not a duration such as 1.2s")
                 }
                 return nanoseconds
             }
@@ -206,7 +213,9 @@ struct JaegerAPI {
         if !ids.isEmpty {
             return try await engine.traces(ids: ids.compactMap { parseTraceID($0) }, context: process.queryContext())
         }
-        guard let service = call.parameters["service"] else { throw HTTPFailure(400, "parameter 'service' is required") }
+        guard let service = call.parameters["service"] else {
+            throw HTTPFailure(400, "parameter 'service' is required")
+        }
         var tags: [Attribute] = []
         for pair in call.parameters.values("tag") {
             guard let colon = pair.firstIndex(of: ":") else {
@@ -216,7 +225,8 @@ struct JaegerAPI {
         }
         for object in call.parameters.values("tags") { tags += try JaegerAPI.tags(object) }
         let range = TimeRange(
-            start: try microseconds(call, "start") ?? .min, end: try microseconds(call, "end").map { $0 + 1000 } ?? .max)
+            start: try microseconds(call, "start") ?? .min, end: try microseconds(call, "end").map { $0 + 1000 } ?? .max
+        )
         return try await traces(
             TraceSearchFilter(
                 service: service, operation: call.parameters["operation"], tags: tags,
@@ -228,7 +238,8 @@ struct JaegerAPI {
         for name in names {
             if let text = call.parameters[name] {
                 guard let number = Int(text), number > 0, number <= 100_000 else {
-                    throw HTTPFailure(400, "unable to parse param '\(name)': \"\(text)\" is not a number from 1 to 100000")
+                    throw HTTPFailure(
+                        400, "unable to parse param '\(name)': \"\(text)\" is not a number from 1 to 100000")
                 }
                 return number
             }
@@ -238,26 +249,34 @@ struct JaegerAPI {
 
     private static func tags(_ text: String) throws -> [Attribute] {
         guard let object = try? JSONDecoder().decode([String: String].self, from: Data(text.utf8)) else {
-            throw HTTPFailure(400, "malformed 'tags' parameter, cannot unmarshal JSON: a map of strings is expected, received: \(text)")
+            throw HTTPFailure(
+                400,
+                "malformed 'tags' parameter, cannot unmarshal JSON: a map of strings is expected, received: \(text)")
         }
         return object.sorted { $0.key < $1.key }.map { Attribute($0.key, .string($0.value)) }
     }
 
     private func searchV3(_ call: HTTPCall) async throws -> [Trace] {
-        func value(_ camel: String, _ snake: String) -> String? { call.parameters["query.\(camel)"] ?? call.parameters["query.\(snake)"] }
+        func value(_ camel: String, _ snake: String) -> String? {
+            call.parameters["query.\(camel)"] ?? call.parameters["query.\(snake)"]
+        }
         func time(_ camel: String, _ snake: String) throws -> Int64 {
             guard let text = value(camel, snake) else { throw HTTPFailure(400, "query.\(camel) is required") }
-            guard let nanoseconds = RFC3339.parse(text) else { throw HTTPFailure(400, "malformed parameter query.\(camel): \(text)") }
+            guard let nanoseconds = RFC3339.parse(text) else {
+                throw HTTPFailure(400, "malformed parameter query.\(camel): \(text)")
+            }
             return nanoseconds
         }
         var tags: [Attribute] = []
         if let text = call.parameters["query.attributes"] { tags = try JaegerAPI.tags(text) }
         return try await traces(
             TraceSearchFilter(
-                service: value("serviceName", "service_name"), operation: value("operationName", "operation_name"), tags: tags,
+                service: value("serviceName", "service_name"), operation: value("operationName", "operation_name"),
+                tags: tags,
                 minDuration: duration(call, "query.durationMin", "query.duration_min"),
                 maxDuration: duration(call, "query.durationMax", "query.duration_max")),
-            range: TimeRange(start: time("startTimeMin", "start_time_min"), end: time("startTimeMax", "start_time_max")),
+            range: TimeRange(
+                start: time("startTimeMin", "start_time_min"), end: time("startTimeMax", "start_time_max")),
             limit: limit(call, "query.searchDepth", "query.search_depth", "query.num_traces"))
     }
 

@@ -50,7 +50,9 @@ enum JaegerEncoding {
         json.integer(span.duration / 1000)
         var all = span.attributes
         if !span.origin.scopeName.isEmpty { all.append(Attribute("otel.scope.name", .string(span.origin.scopeName))) }
-        if !span.origin.scopeVersion.isEmpty { all.append(Attribute("otel.scope.version", .string(span.origin.scopeVersion))) }
+        if !span.origin.scopeVersion.isEmpty {
+            all.append(Attribute("otel.scope.version", .string(span.origin.scopeVersion)))
+        }
         if span.kind != .unspecified { all.append(Attribute("span.kind", .string(TraceEncoding.kindText(span.kind)))) }
         if span.status == .error {
             all.append(Attribute("error", .bool(true)))

@@ -30,7 +30,10 @@ struct LokiAPI {
     }
 
     func register(on routes: Routes) {
-        func on(_ methods: [HTTPCall.Method], _ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
+        func on(
+            _ methods: [HTTPCall.Method], _ path: String,
+            _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer
+        ) {
             routes.on(methods, "/loki/api/v1\(path)", errors: LokiAPI.errors, handler: handler)
         }
         on([.get, .post], "/query") { try await query($0) }
@@ -45,7 +48,8 @@ struct LokiAPI {
             var json = JSONWriter()
             json.beginObject()
             for (name, value) in [
-                ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""), ("buildUser", ""),
+                ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""),
+                ("buildUser", ""),
                 ("buildDate", ""), ("goVersion", ""),
             ] { json.field(name, value) }
             json.endObject()
@@ -58,13 +62,17 @@ struct LokiAPI {
     // MARK: Parameters
 
     private func queryText(_ call: HTTPCall) throws -> String {
-        guard let text = call.parameters["query"] else { throw HTTPFailure(400, "parse error : syntax error: unexpected $end: parameter query is missing or empty") }
+        guard let text = call.parameters["query"] else {
+            throw HTTPFailure(400, "parse error : syntax error: unexpected $end: parameter query is missing or empty")
+        }
         return text
     }
 
     /// `start`, `end` and `since`, with the last hour where they are missing. Nanoseconds.
     private func times(_ call: HTTPCall) throws -> (start: Int64, end: Int64) {
-        let end = try call.parameters["end"].map { try TimeParameters.nanoseconds($0, name: "end") } ?? TimeParameters.nowNanoseconds
+        let end =
+            try call.parameters["end"].map { try TimeParameters.nanoseconds($0, name: "end") }
+            ?? TimeParameters.nowNanoseconds
         if let start = call.parameters["start"] { return (try TimeParameters.nanoseconds(start, name: "start"), end) }
         var since: Int64 = 3_600_000_000_000
         if let text = call.parameters["since"] {
@@ -80,7 +88,10 @@ struct LokiAPI {
         guard let text = call.parameters["limit"] else { return 100 }
         guard let limit = Int(text), limit > 0 else { throw HTTPFailure(400, "limit must be a positive value") }
         guard limit <= LokiAPI.maximumLimit else {
-            throw HTTPFailure(400, "max entries limit per query exceeded, limit > max_entries_limit_per_query (\(limit) > \(LokiAPI.maximumLimit))")
+            throw HTTPFailure(
+                400,
+                "max entries limit per query exceeded, limit > max_entries_limit_per_query (\(limit) > \(LokiAPI.maximumLimit))"
+            )
         }
         return limit
     }
@@ -106,7 +117,8 @@ struct LokiAPI {
         }
         if let seconds = Double(text) {
             guard seconds > 0 else {
-                throw HTTPFailure(400, "zero or negative query resolution step widths are not accepted. Try a positive integer")
+                throw HTTPFailure(
+                    400, "zero or negative query resolution step widths are not accepted. Try a positive integer")
             }
             guard seconds < 9e9 else { throw HTTPFailure(400, "step \(text) is too long") }
             return max(1_000_000, Int64(seconds * 1000) * 1_000_000)
@@ -121,7 +133,9 @@ struct LokiAPI {
 
     private func query(_ call: HTTPCall) async throws -> HTTPAnswer {
         let text = try queryText(call)
-        let time = try call.parameters["time"].map { try TimeParameters.nanoseconds($0, name: "time") } ?? TimeParameters.nowNanoseconds
+        let time =
+            try call.parameters["time"].map { try TimeParameters.nanoseconds($0, name: "time") }
+            ?? TimeParameters.nowNanoseconds
         let context = process.queryContext()
         let started = ContinuousClock.now
         let result = try await engine.instant(text, at: time, context: context)
@@ -146,13 +160,16 @@ struct LokiAPI {
     private func queryRange(_ call: HTTPCall) async throws -> HTTPAnswer {
         let text = try queryText(call)
         let times = try times(call)
-        guard times.end >= times.start else { throw HTTPFailure(400, "end timestamp must not be before or equal to start time") }
+        guard times.end >= times.start else {
+            throw HTTPFailure(400, "end timestamp must not be before or equal to start time")
+        }
         let context = process.queryContext()
         let started = ContinuousClock.now
         switch try LogQLEngine.parse(text) {
         case .log(let expression):
             let result = try await engine.logs(
-                expression, range: TimeRange(start: times.start, end: times.end), limit: limit(call), direction: direction(call),
+                expression, range: TimeRange(start: times.start, end: times.end), limit: limit(call),
+                direction: direction(call),
                 context: context)
             process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
             let categorised = isCategorised(call)
@@ -168,9 +185,13 @@ struct LokiAPI {
         case .metric(let metric):
             let step = try step(call, times)
             if (times.end - times.start) / step > 11_000 {
-                throw HTTPFailure(400, "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter")
+                throw HTTPFailure(
+                    400,
+                    "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter"
+                )
             }
-            let result = try await engine.range(metric, start: times.start, end: times.end, step: step, context: context)
+            let result = try await engine.range(
+                metric, start: times.start, end: times.end, step: step, context: context)
             process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
             return answer(context, started, warnings: []) { json in
                 json.field("resultType", "matrix")
@@ -179,8 +200,12 @@ struct LokiAPI {
                 case .matrix(let matrix): json.matrix(matrix)
                 case .scalar(let value):
                     let count = Int((times.end - times.start) / step) + 1
-                    let grid = StepGrid(start: times.start / 1_000_000, end: times.end / 1_000_000, step: step / 1_000_000)
-                    json.matrix(StepMatrix(grid: grid, series: [StepSeries(labels: .empty, constant: value, count: min(count, grid.count))]))
+                    let grid = StepGrid(
+                        start: times.start / 1_000_000, end: times.end / 1_000_000, step: step / 1_000_000)
+                    json.matrix(
+                        StepMatrix(
+                            grid: grid,
+                            series: [StepSeries(labels: .empty, constant: value, count: min(count, grid.count))]))
                 }
             }
         }
@@ -298,7 +323,9 @@ struct LokiAPI {
         var found: Set<LabelSet> = []
         for selector in selectors {
             let query = EventCatalogQuery(table: .logs, range: range, matchers: try LogQLEngine.parseSelector(selector))
-            for stream in try await process.events.streams(query, context: process.queryContext()) { found.insert(stream.labels) }
+            for stream in try await process.events.streams(query, context: process.queryContext()) {
+                found.insert(stream.labels)
+            }
         }
         var json = JSONWriter()
         json.beginObject()

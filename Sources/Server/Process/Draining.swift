@@ -23,7 +23,8 @@ struct Draining: Service, CustomStringConvertible {
             let isDrained = try await group.next() ?? true
             group.cancelAll()
             guard !isDrained else { return }
-            logger.notice("requests were still open; their connections are closed", metadata: ["listener": "\(description)"])
+            logger.notice(
+                "requests were still open; their connections are closed", metadata: ["listener": "\(description)"])
             _ = try? await group.next()
         }
     }

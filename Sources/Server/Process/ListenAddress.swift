@@ -12,7 +12,8 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// `127.0.0.1:9090`, `:9090` (every interface), `[::1]:9090`; nil where it is none of these.
     package init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port)
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (0...65535).contains(port)
         else { return nil }
         var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
@@ -36,7 +37,8 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         let code = getaddrinfo(host, "\(port)", &hints, &found)
         defer { if let found { freeaddrinfo(found) } }
         guard code == 0, let first = found?.pointee else {
-            return .badAddress("\(flag) \(self): the host name cannot be resolved: \(String(cString: gai_strerror(code)))")
+            return .badAddress(
+                "\(flag) \(self): the host name cannot be resolved: \(String(cString: gai_strerror(code)))")
         }
         let descriptor = socket(first.ai_family, first.ai_socktype, first.ai_protocol)
         guard descriptor >= 0 else { return nil }

@@ -15,7 +15,9 @@ extension ServerProcess {
         handlingSignals: Bool = true, alongside others: [any Service] = [],
         onReady: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
     ) async throws {
-        let obstacles = [(options.listen, "--listen"), (options.otlpHTTP, "--otlp-http"), (options.otlpGRPC, "--otlp-grpc")]
+        let obstacles = [
+            (options.listen, "--listen"), (options.otlpHTTP, "--otlp-http"), (options.otlpGRPC, "--otlp-grpc"),
+        ]
         for (address, flag) in obstacles {
             if let obstacle = address.obstacle(flag: flag) {
                 await close()
@@ -28,7 +30,8 @@ extension ServerProcess {
         let responder = routes.router.buildResponder()
         let main = Application(
             responder: responder,
-            configuration: .init(address: .hostname(options.listen.host, port: options.listen.port), serverName: "needletail"),
+            configuration: .init(
+                address: .hostname(options.listen.host, port: options.listen.port), serverName: "needletail"),
             onServerRunning: { [self] channel in
                 let port = channel.localAddress?.port ?? options.listen.port
                 let address = ListenAddress(host: options.listen.host, port: port)
@@ -37,7 +40,8 @@ extension ServerProcess {
             }, logger: quiet)
         let otlp = Application(
             responder: responder,
-            configuration: .init(address: .hostname(options.otlpHTTP.host, port: options.otlpHTTP.port), serverName: "needletail"),
+            configuration: .init(
+                address: .hostname(options.otlpHTTP.host, port: options.otlpHTTP.port), serverName: "needletail"),
             logger: quiet)
         // Shut down in reverse: first nothing new comes in, at last the stores close.
         var services: [any Service] = [
@@ -50,12 +54,15 @@ extension ServerProcess {
             Room("rules", untilShutdown: { [self] in await rules.run() }),
             Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),
             Draining(
-                description: "OTLP over gRPC", service: GRPCListener(process: self), patience: .seconds(1), logger: logger),
+                description: "OTLP over gRPC", service: GRPCListener(process: self), patience: .seconds(1),
+                logger: logger),
             Draining(description: "OTLP over HTTP", service: otlp, patience: .seconds(1), logger: logger),
             Draining(description: "every API", service: main, patience: .seconds(2), logger: logger),
         ]
         services += others
-        if handlingSignals { services.append(Room("reload on SIGHUP", untilShutdown: { [self] in await reloadOnSignal() })) }
+        if handlingSignals {
+            services.append(Room("reload on SIGHUP", untilShutdown: { [self] in await reloadOnSignal() }))
+        }
         var configuration = ServiceGroupConfiguration(
             services: services.map { .init(service: $0, successTerminationBehavior: .gracefullyShutdownGroup) },
             gracefulShutdownSignals: handlingSignals ? [.sigterm, .sigint] : [], logger: quiet)
@@ -102,7 +109,9 @@ private struct GRPCListener: Service {
         config.connection.keepalive.clientBehavior.allowWithoutCalls = true
         config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
         let transport = HTTP2ServerTransport.Posix(
-            address: address.host.contains(":") ? .ipv6(host: address.host, port: address.port) : .ipv4(host: resolved(address.host), port: address.port),
+            address: address.host.contains(":")
+                ? .ipv6(host: address.host, port: address.port)
+                : .ipv4(host: resolved(address.host), port: address.port),
             transportSecurity: .plaintext, config: config)
         let server = GRPCServer(transport: transport, services: [OTLPGRPCService(gateway: process.gateway)])
         try await withGracefulShutdownHandler {

@@ -40,13 +40,15 @@ extension ServerProcess {
     private func updateStoreGauges() async {
         let registry = metrics.registry
         let health: [(String, StoreHealth)] = [
-            ("metrics", await series.health()), ("logs", await events.health(of: .logs)), ("traces", await events.health(of: .spans)),
+            ("metrics", await series.health()), ("logs", await events.health(of: .logs)),
+            ("traces", await events.health(of: .spans)),
         ]
         let parts = registry.gauge("needletail_store_parts", help: "Sealed parts.")
         let rows = registry.gauge("needletail_store_rows", help: "Samples, lines or spans in sealed parts and memory.")
         let bytes = registry.gauge("needletail_store_bytes", help: "Bytes on disk, sealed parts and journal together.")
         let journal = registry.gauge("needletail_store_journal_bytes", help: "Bytes of the journal on disk.")
-        let problems = registry.gauge("needletail_store_problems", help: "Damaged blocks and other trouble that needs a person.")
+        let problems = registry.gauge(
+            "needletail_store_problems", help: "Damaged blocks and other trouble that needs a person.")
         for (signal, health) in health {
             parts.set(Double(health.parts), ["signal": signal])
             rows.set(Double(health.rows), ["signal": signal])

@@ -13,7 +13,8 @@ extension ServerProcess {
     package func seenServices() async -> (metrics: [String], logs: [String], traces: [String]) {
         let context = queryContext()
         let jobs = try? await series.labelValues(
-            "job", SeriesCatalogQuery(matcherSets: [[Matcher("__name__", .equal, "scrape_samples_scraped")]]), context: context)
+            "job", SeriesCatalogQuery(matcherSets: [[Matcher("__name__", .equal, "scrape_samples_scraped")]]),
+            context: context)
         let logs = try? await events.labelValues("service_name", EventCatalogQuery(table: .logs), context: context)
         let traces = try? await events.labelValues("service_name", EventCatalogQuery(table: .spans), context: context)
         return (jobs ?? [], logs ?? [], traces ?? [])

@@ -22,7 +22,8 @@ struct RuleLanguage: RuleQuerying {
         switch result.value {
         case .vector(let matrix):
             return matrix.series.compactMap { series in
-                guard series.present.first == true, series.histogram(at: 0) == nil, let value = series.values.first else { return nil }
+                guard series.present.first == true, series.histogram(at: 0) == nil, let value = series.values.first
+                else { return nil }
                 return RuleSample(labels: series.labels, value: value)
             }
         case .scalar(let value): return [RuleSample(labels: .empty, value: value)]

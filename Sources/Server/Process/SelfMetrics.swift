@@ -13,17 +13,28 @@ package struct SelfMetrics: Sendable {
     let reloadTime: Gauge
 
     init() {
-        ingested = registry.counter("needletail_ingested_total", help: "Samples, log lines and spans stored, by signal and protocol.")
-        rejected = registry.counter("needletail_rejected_total", help: "Parts of accepted requests that were refused, by signal, protocol and reason.")
-        requestsRefused = registry.counter("needletail_ingest_requests_refused_total", help: "Whole requests refused, by signal, protocol and reason.")
-        httpRequests = registry.counter("needletail_http_requests_total", help: "Requests answered, by handler and status.")
-        queryDuration = registry.histogram("needletail_query_duration_seconds", help: "Time to answer a query, by language.")
-        reloadSuccessful = registry.gauge("prometheus_config_last_reload_successful", help: "Whether the last configuration reload attempt was successful.")
-        reloadTime = registry.gauge("prometheus_config_last_reload_success_timestamp_seconds", help: "Timestamp of the last successful configuration reload.")
+        ingested = registry.counter(
+            "needletail_ingested_total", help: "Samples, log lines and spans stored, by signal and protocol.")
+        rejected = registry.counter(
+            "needletail_rejected_total",
+            help: "Parts of accepted requests that were refused, by signal, protocol and reason.")
+        requestsRefused = registry.counter(
+            "needletail_ingest_requests_refused_total", help: "Whole requests refused, by signal, protocol and reason.")
+        httpRequests = registry.counter(
+            "needletail_http_requests_total", help: "Requests answered, by handler and status.")
+        queryDuration = registry.histogram(
+            "needletail_query_duration_seconds", help: "Time to answer a query, by language.")
+        reloadSuccessful = registry.gauge(
+            "prometheus_config_last_reload_successful",
+            help: "Whether the last configuration reload attempt was successful.")
+        reloadTime = registry.gauge(
+            "prometheus_config_last_reload_success_timestamp_seconds",
+            help: "Timestamp of the last successful configuration reload.")
         // Zeros from the start: a rate sees a first refusal only where a sample stood before it.
         for signal in IngestSignal.allCases {
             for transport in ["otlp_http", "otlp_grpc"] {
-                requestsRefused.increment(by: 0, ["signal": signal.rawValue, "protocol": transport, "reason": "bad_data"])
+                requestsRefused.increment(
+                    by: 0, ["signal": signal.rawValue, "protocol": transport, "reason": "bad_data"])
                 rejected.increment(by: 0, ["signal": signal.rawValue, "protocol": transport, "reason": "invalid"])
             }
         }

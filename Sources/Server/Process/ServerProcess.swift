@@ -82,7 +82,8 @@ package final class ServerProcess: Sendable {
         let dispatcher = dispatcher
         let alertmanagers = alertmanagers
         rules = RuleManager(
-            language: RuleLanguage(engine: PromQLEngine(reader: series), options: options), store: series, documents: documents,
+            language: RuleLanguage(engine: PromQLEngine(reader: series), options: options), store: series,
+            documents: documents,
             logger: logger, now: { TimeParameters.nowMilliseconds },
             send: { alerts in
                 dispatcher.receive(alerts)
@@ -154,7 +155,8 @@ package final class ServerProcess: Sendable {
         var settings = RuleManager.Settings()
         settings.defaultInterval = configuration.evaluationInterval
         settings.resendDelay = min(60_000, max(1000, configuration.evaluationInterval * 4))
-        settings.surroundings = TemplateSurroundings(externalLabels: configuration.externalLabels, externalURL: externalURL)
+        settings.surroundings = TemplateSurroundings(
+            externalLabels: configuration.externalLabels, externalURL: externalURL)
         rules.reload(groups, settings: settings)
         dispatcher.reload(configuration.alerting, externalURL: externalURL)
         if isReady { scrapes.reload(scrapeConfigurations, baseFolder: configuration.folder) }
@@ -169,7 +171,8 @@ package final class ServerProcess: Sendable {
         let listen = state.withLock { $0.listen }
         let host = listen.host == "0.0.0.0" ? "127.0.0.1" : listen.host == "::" ? "::1" : listen.host
         own.staticGroups = [
-            TargetGroup(targets: ["\(ListenAddress(host: host, port: listen.port))"], labels: .empty, source: "needletail")
+            TargetGroup(
+                targets: ["\(ListenAddress(host: host, port: listen.port))"], labels: .empty, source: "needletail")
         ]
         own.source = "\(listen)"
         return own
@@ -180,7 +183,8 @@ package final class ServerProcess: Sendable {
         let limit = min(timeout ?? options.queryTimeout, options.queryTimeout)
         return QueryContext(
             limits: .init(
-                memory: options.queryMemory, samples: options.queryMaxSamples, deadline: .now + .milliseconds(max(1, limit))))
+                memory: options.queryMemory, samples: options.queryMaxSamples,
+                deadline: .now + .milliseconds(max(1, limit))))
     }
 
     /// Seals, merges and drops in the background until cancelled.
@@ -226,8 +230,10 @@ package final class ServerProcess: Sendable {
         let scrapes = scrapes
         let dispatcher = dispatcher
         let up = registry.gauge("needletail_targets", help: "Scrape targets by health.")
-        let delivered = registry.counter("needletail_notifications_delivered_total", help: "Notifications that a receiver took.")
-        let failed = registry.counter("needletail_notification_attempts_failed_total", help: "Attempts that a receiver did not take.")
+        let delivered = registry.counter(
+            "needletail_notifications_delivered_total", help: "Notifications that a receiver took.")
+        let failed = registry.counter(
+            "needletail_notification_attempts_failed_total", help: "Attempts that a receiver did not take.")
         registry.onCollect {
             var counts: [String: Double] = ["up": 0, "down": 0, "unknown": 0]
             for target in scrapes.targets { counts[target.health.rawValue, default: 0] += 1 }
@@ -247,6 +253,8 @@ struct CatalogDocuments: DocumentStore {
     func documents(kind: String) throws -> [String: String] {
         Dictionary(try catalog.documents(kind: kind).map { ($0.key, $0.body) }) { $1 }
     }
-    func put(kind: String, key: String, body: String) throws { try catalog.putDocument(kind: kind, key: key, body: body) }
+    func put(kind: String, key: String, body: String) throws {
+        try catalog.putDocument(kind: kind, key: key, body: body)
+    }
     func delete(kind: String, key: String) throws { try catalog.deleteDocument(kind: kind, key: key) }
 }

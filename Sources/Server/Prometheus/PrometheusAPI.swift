@@ -10,9 +10,13 @@ struct PrometheusAPI {
     private static let maximumPoints: Int64 = 11_000
 
     func register(on routes: Routes) {
-        func on(_ methods: [HTTPCall.Method], _ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
+        func on(
+            _ methods: [HTTPCall.Method], _ path: String,
+            _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer
+        ) {
             routes.on(
-                methods, "/api/v1\(path)", "/prometheus/api/v1\(path)", errors: PrometheusEnvelope.errors, handler: handler)
+                methods, "/api/v1\(path)", "/prometheus/api/v1\(path)", errors: PrometheusEnvelope.errors,
+                handler: handler)
         }
         on([.get, .post], "/query") { try await query($0) }
         on([.get, .post], "/query_range") { try await queryRange($0) }
@@ -38,7 +42,9 @@ struct PrometheusAPI {
 
     private func required(_ call: HTTPCall, _ name: String) throws -> String {
         guard let value = call.parameters[name] else {
-            if name == "query" { throw HTTPFailure.badParameter("query", "1:1: parse error: no expression found in input") }
+            if name == "query" {
+                throw HTTPFailure.badParameter("query", "1:1: parse error: no expression found in input")
+            }
             throw HTTPFailure.badParameter(name, "cannot parse \"\" to a valid timestamp")
         }
         return value
@@ -46,7 +52,9 @@ struct PrometheusAPI {
 
     private func limit(_ call: HTTPCall) throws -> Int {
         guard let text = call.parameters["limit"] else { return 0 }
-        guard let limit = Int(text), limit >= 0 else { throw HTTPFailure.badParameter("limit", "limit must be a non-negative number") }
+        guard let limit = Int(text), limit >= 0 else {
+            throw HTTPFailure.badParameter("limit", "limit must be a non-negative number")
+        }
         return limit
     }
 
@@ -66,14 +74,18 @@ struct PrometheusAPI {
     // MARK: Queries
 
     private func query(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let time = try call.parameters["time"].map { try TimeParameters.milliseconds($0, name: "time") } ?? TimeParameters.nowMilliseconds
+        let time =
+            try call.parameters["time"].map { try TimeParameters.milliseconds($0, name: "time") }
+            ?? TimeParameters.nowMilliseconds
         let limit = try limit(call)
         let context = try context(call)
         let started = ContinuousClock.now
         var result = try await engine(call).instant(required(call, "query"), at: time, context: context)
         process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "promql"])
         cut(&result, to: limit)
-        return PrometheusEnvelope.success(warnings: result.warnings + context.warnings, infos: result.infos) { $0.result(result) }
+        return PrometheusEnvelope.success(warnings: result.warnings + context.warnings, infos: result.infos) {
+            $0.result(result)
+        }
     }
 
     private func queryRange(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -85,11 +97,14 @@ struct PrometheusAPI {
         }
         let step = try TimeParameters.duration(stepText, name: "step")
         guard step > 0 else {
-            throw HTTPFailure.badParameter("step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
+            throw HTTPFailure.badParameter(
+                "step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
         }
         if (end - start) / step > PrometheusAPI.maximumPoints {
             throw HTTPFailure(
-                400, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)")
+                400,
+                "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
+            )
         }
         let limit = try limit(call)
         let context = try context(call)
@@ -98,7 +113,9 @@ struct PrometheusAPI {
             required(call, "query"), start: start, end: end, step: step, context: context)
         process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "promql"])
         cut(&result, to: limit)
-        return PrometheusEnvelope.success(warnings: result.warnings + context.warnings, infos: result.infos) { $0.result(result) }
+        return PrometheusEnvelope.success(warnings: result.warnings + context.warnings, infos: result.infos) {
+            $0.result(result)
+        }
     }
 
     private func cut(_ result: inout PromQLResult, to limit: Int) {

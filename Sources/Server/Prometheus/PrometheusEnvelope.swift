@@ -5,7 +5,9 @@ import Wire
 
 /// `{status, data, errorType, error, warnings, infos}` and its status codes.
 enum PrometheusEnvelope {
-    static func success(warnings: [String] = [], infos: [String] = [], _ data: (inout JSONWriter) throws -> Void) rethrows -> HTTPAnswer {
+    static func success(warnings: [String] = [], infos: [String] = [], _ data: (inout JSONWriter) throws -> Void)
+        rethrows -> HTTPAnswer
+    {
         var json = JSONWriter()
         json.beginObject()
         json.field("status", "success")
@@ -15,7 +17,9 @@ enum PrometheusEnvelope {
             json.key(name)
             json.beginArray()
             for sentence in sentences.prefix(10) { json.string(sentence) }
-            if sentences.count > 10 { json.string("\(sentences.count - 10) more \(name == "infos" ? "info" : "warning") annotations omitted") }
+            if sentences.count > 10 {
+                json.string("\(sentences.count - 10) more \(name == "infos" ? "info" : "warning") annotations omitted")
+            }
             json.endArray()
         }
         json.endObject()

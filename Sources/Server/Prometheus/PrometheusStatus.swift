@@ -36,7 +36,9 @@ struct PrometheusStatus {
             json.endArray()
             json.key("droppedTargetCounts")
             json.beginObject()
-            for (job, count) in Dictionary(dropped.map { ($0.job, 1) }, uniquingKeysWith: +).sorted(by: { $0.key < $1.key }) {
+            for (job, count) in Dictionary(dropped.map { ($0.job, 1) }, uniquingKeysWith: +).sorted(by: {
+                $0.key < $1.key
+            }) {
                 json.key(job)
                 json.integer(count)
             }
@@ -80,10 +82,12 @@ struct PrometheusStatus {
             json.key("groups")
             json.beginArray()
             for status in process.rules.groups {
-                guard groupNames.isEmpty || groupNames.contains(status.group.name), files.isEmpty || files.contains(status.group.file)
+                guard groupNames.isEmpty || groupNames.contains(status.group.name),
+                    files.isEmpty || files.contains(status.group.file)
                 else { continue }
                 let shown = status.rules.filter { state in
-                    (type == nil || (type == "alert") == state.rule.isAlert) && (names.isEmpty || names.contains(state.rule.name))
+                    (type == nil || (type == "alert") == state.rule.isAlert)
+                        && (names.isEmpty || names.contains(state.rule.name))
                 }
                 if shown.isEmpty && !(status.rules.isEmpty && names.isEmpty && type == nil) { continue }
                 json.beginObject()
@@ -195,7 +199,8 @@ struct PrometheusStatus {
     func buildInfo() -> HTTPAnswer {
         fields([
             // The Prometheus whose API this is: Grafana chooses its features by it.
-            ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", "HEAD"), ("buildUser", ""),
+            ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", "HEAD"),
+            ("buildUser", ""),
             ("buildDate", ""), ("goVersion", ""),
         ])
     }
@@ -292,7 +297,9 @@ struct PrometheusStatus {
 
 /// Replaces the values of secret keys in a configuration text before anybody sees it.
 enum SecretMasking {
-    private static let keys = ["password", "credentials", "bearer_token", "secret_key", "client_secret", "url", "secrets"]
+    private static let keys = [
+        "password", "credentials", "bearer_token", "secret_key", "client_secret", "url", "secrets",
+    ]
 
     static func masked(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).map { line in

@@ -45,7 +45,10 @@ struct TempoAPI {
         routes.on([.get], "/tempo/api/status/buildinfo", "/api/status/buildinfo", errors: TempoAPI.errors) { _ in
             var json = JSONWriter()
             json.beginObject()
-            for (name, value) in [("version", "2.8.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""), ("buildDate", ""), ("buildUser", ""), ("goVersion", "")] {
+            for (name, value) in [
+                ("version", "2.8.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""),
+                ("buildDate", ""), ("buildUser", ""), ("goVersion", ""),
+            ] {
                 json.field(name, value)
             }
             json.endObject()
@@ -65,7 +68,9 @@ struct TempoAPI {
         return try await engine.trace(id: id, context: process.queryContext())
     }
 
-    private func wantsProtobuf(_ call: HTTPCall) -> Bool { call.headers["accept"]?.contains("application/protobuf") == true }
+    private func wantsProtobuf(_ call: HTTPCall) -> Bool {
+        call.headers["accept"]?.contains("application/protobuf") == true
+    }
 
     private func trace(_ call: HTTPCall) async throws -> HTTPAnswer {
         guard let trace = try await find(call) else { throw HTTPFailure(404, "trace not found") }
@@ -117,38 +122,49 @@ struct TempoAPI {
         guard (start == nil) == (end == nil) else { throw HTTPFailure(400, "start and end must be given together") }
         guard let start, let end else { return TimeRange(start: .min, end: .max) }
         let range = TimeRange(
-            start: try TimeParameters.nanoseconds(start, name: "start"), end: try TimeParameters.nanoseconds(end, name: "end"))
-        guard !range.isEmpty else { throw HTTPFailure(400, "http parameter start must be before end. received start=\(start) end=\(end)") }
+            start: try TimeParameters.nanoseconds(start, name: "start"),
+            end: try TimeParameters.nanoseconds(end, name: "end"))
+        guard !range.isEmpty else {
+            throw HTTPFailure(400, "http parameter start must be before end. received start=\(start) end=\(end)")
+        }
         return range
     }
 
     private func integer(_ call: HTTPCall, _ name: String, default fallback: Int, most: Int) throws -> Int {
         guard let text = call.parameters[name] else { return fallback }
-        guard let number = Int(text), number > 0 else { throw HTTPFailure(400, "invalid \(name): must be a positive number") }
+        guard let number = Int(text), number > 0 else {
+            throw HTTPFailure(400, "invalid \(name): must be a positive number")
+        }
         guard number <= most else { throw HTTPFailure(400, "invalid \(name): \(number) is over the most, \(most)") }
         return number
     }
 
     private func duration(_ call: HTTPCall, _ name: String) throws -> Int64? {
         guard let text = call.parameters[name] else { return nil }
-        guard let nanoseconds = GoDuration.nanoseconds(text) else { throw HTTPFailure(400, "invalid \(name): \"\(text)\" is not a duration") }
+        guard let nanoseconds = GoDuration.nanoseconds(text) else {
+            throw HTTPFailure(400, "invalid \(name): \"\(text)\" is not a duration")
+        }
         return nanoseconds
     }
 
     private func search(_ call: HTTPCall) async throws -> HTTPAnswer {
         let query: TraceQuery
         if let text = call.parameters["q"] {
-            if call.parameters["tags"] != nil { throw HTTPFailure(400, "invalid request: can't specify tags and q in the same query") }
+            if call.parameters["tags"] != nil {
+                throw HTTPFailure(400, "invalid request: can't specify tags and q in the same query")
+            }
             query = try TraceQLEngine.parse(text)
         } else {
             query = try TraceSearchFilter.tempoQuery(
-                tags: call.parameters["tags"] ?? "", minDuration: duration(call, "minDuration"), maxDuration: duration(call, "maxDuration"))
+                tags: call.parameters["tags"] ?? "", minDuration: duration(call, "minDuration"),
+                maxDuration: duration(call, "maxDuration"))
         }
         let limit = try integer(call, "limit", default: 20, most: TempoAPI.maximumLimit)
         let spans = try integer(call, "spss", default: 3, most: 100)
         let context = process.queryContext()
         let started = ContinuousClock.now
-        let found = try await engine.search(query, range: range(call), limit: limit, spansPerSpanset: spans, context: context)
+        let found = try await engine.search(
+            query, range: range(call), limit: limit, spansPerSpanset: spans, context: context)
         process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "traceql"])
         var json = JSONWriter()
         json.beginObject()
@@ -266,12 +282,14 @@ struct TempoAPI {
     private func scopes(_ call: HTTPCall) async throws -> [TraceTagScope] {
         let scope = call.parameters["scope"]
         return try await engine.tagNames(
-            scope: scope == "none" ? nil : scope, range: range(call), limit: integer(call, "limit", default: 0, most: 1_000_000),
+            scope: scope == "none" ? nil : scope, range: range(call),
+            limit: integer(call, "limit", default: 0, most: 1_000_000),
             context: process.queryContext())
     }
 
     private func tagNames(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let names = try await scopes(call).filter { $0.name != "intrinsic" || call.parameters["scope"] == "intrinsic" }.flatMap(\.tags)
+        let names = try await scopes(call).filter { $0.name != "intrinsic" || call.parameters["scope"] == "intrinsic" }
+            .flatMap(\.tags)
         return list("tagNames", Array(Set(names)).sorted())
     }
 
@@ -329,19 +347,22 @@ struct TempoAPI {
     }
 
     private func metricsQuery(_ call: HTTPCall) throws -> TraceQuery {
-        guard let text = call.parameters["q"] ?? call.parameters["query"] else { throw HTTPFailure(400, "query is required: parameter q") }
+        guard let text = call.parameters["q"] ?? call.parameters["query"] else {
+            throw HTTPFailure(400, "query is required: parameter q")
+        }
         return try TraceQLEngine.parse(text)
     }
 
     private func metricsRange(_ call: HTTPCall) async throws -> HTTPAnswer {
         let times = try metricsTimes(call)
-        let step = try call.parameters["step"].map { text -> Int64 in
-            let milliseconds = try TimeParameters.duration(text, name: "step")
-            guard milliseconds >= 0, milliseconds < 4_600_000_000_000 else {
-                throw HTTPFailure.badParameter("step", "\"\(text)\" must be from 0 to 1e9 seconds")
-            }
-            return milliseconds * 1_000_000
-        } ?? 0
+        let step =
+            try call.parameters["step"].map { text -> Int64 in
+                let milliseconds = try TimeParameters.duration(text, name: "step")
+                guard milliseconds >= 0, milliseconds < 4_600_000_000_000 else {
+                    throw HTTPFailure.badParameter("step", "\"\(text)\" must be from 0 to 1e9 seconds")
+                }
+                return milliseconds * 1_000_000
+            } ?? 0
         let result = try await engine.metricsRange(
             metricsQuery(call), start: times.start, end: times.end, step: step,
             exemplars: integer(call, "exemplars", default: 0, most: 1000), context: process.queryContext())
@@ -425,7 +446,8 @@ extension Static {
 /// Go's durations, `1h2m3.5s`, `100us`, and Prometheus' `1d`.
 enum GoDuration {
     private static let units: [(String, Double)] = [
-        ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12), ("d", 8.64e13), ("w", 6.048e14),
+        ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 6e10), ("h", 3.6e12), ("d", 8.64e13),
+        ("w", 6.048e14),
     ]
 
     static func nanoseconds(_ text: String) -> Int64? {

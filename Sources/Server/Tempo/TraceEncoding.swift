@@ -174,7 +174,9 @@ struct TraceEncoding {
             out.message(field) { message in
                 message.message(1) { body in
                     for attribute in resource.origin.resource { body.keyValue(1, attribute) }
-                    if resource.origin.resourceDroppedAttributes != 0 { body.varint(2, resource.origin.resourceDroppedAttributes) }
+                    if resource.origin.resourceDroppedAttributes != 0 {
+                        body.varint(2, resource.origin.resourceDroppedAttributes)
+                    }
                 }
                 message.message(2) { scopeSpans in
                     scopeSpans.message(1) { scope in

@@ -106,7 +106,9 @@ package protocol SeriesReader: Sendable {
     func series(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [LabelSet]
     /// By metric family name.
     func metadata() async throws -> [String: [MetricMetadata]]
-    func exemplars(_ plan: SeriesScanPlan, context: QueryContext) async throws -> [(labels: LabelSet, exemplars: [Exemplar])]
+    func exemplars(_ plan: SeriesScanPlan, context: QueryContext) async throws -> [(
+        labels: LabelSet, exemplars: [Exemplar]
+    )]
 }
 
 /// A metrics engine.

@@ -93,7 +93,9 @@ extension AttributeValue {
         case .array:
             var elements: [AttributeValue] = []
             var cursor = bytes.startIndex
-            while depth < 64, let element = AttributeValue.nested(in: bytes, at: &cursor, depth: depth) { elements.append(element) }
+            while depth < 64, let element = AttributeValue.nested(in: bytes, at: &cursor, depth: depth) {
+                elements.append(element)
+            }
             self = .array(elements)
         case .map:
             var attributes: [Attribute] = []
@@ -134,4 +136,6 @@ func readLittleEndian64(_ bytes: ArraySlice<UInt8>) -> UInt64 {
     return n
 }
 
-func readLittleEndian32(_ bytes: ArraySlice<UInt8>) -> UInt32 { UInt32(truncatingIfNeeded: readLittleEndian64(bytes.prefix(4))) }
+func readLittleEndian32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    UInt32(truncatingIfNeeded: readLittleEndian64(bytes.prefix(4)))
+}

@@ -178,7 +178,9 @@ package struct EventBatch: Sendable {
         columns[column].append(row: row, kind: kind, payload: payload)
     }
 
-    package mutating func set(_ name: String, row: Int, _ value: AttributeValue) { set(columnIndex(name), row: row, value) }
+    package mutating func set(_ name: String, row: Int, _ value: AttributeValue) {
+        set(columnIndex(name), row: row, value)
+    }
 
     package mutating func addColumn(_ column: EventColumn) {
         columnIndex[column.name] = columns.count

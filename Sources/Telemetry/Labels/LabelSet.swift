@@ -9,7 +9,8 @@ package struct Label: Hashable, Sendable, Comparable {
     }
 
     package static func < (a: Label, b: Label) -> Bool {
-        a.name == b.name ? a.value.utf8.lexicographicallyPrecedes(b.value.utf8) : a.name.utf8.lexicographicallyPrecedes(b.name.utf8)
+        a.name == b.name
+            ? a.value.utf8.lexicographicallyPrecedes(b.value.utf8) : a.name.utf8.lexicographicallyPrecedes(b.name.utf8)
     }
 }
 
@@ -69,7 +70,8 @@ package struct LabelSet: Hashable, Sendable {
                 !value.isEmpty
             else { return nil }
             if let previous, !bytes[previous].lexicographicallyPrecedes(bytes[name]) { return nil }
-            guard String(validating: bytes[name], as: UTF8.self) != nil, String(validating: bytes[value], as: UTF8.self) != nil
+            guard String(validating: bytes[name], as: UTF8.self) != nil,
+                String(validating: bytes[value], as: UTF8.self) != nil
             else { return nil }
             previous = name
         }
@@ -122,7 +124,8 @@ package struct LabelSet: Hashable, Sendable {
         let wanted = name.utf8
         var cursor = 0
         while cursor < bytes.count {
-            guard let nameRange = LabelSet.field(in: bytes, at: &cursor), let value = LabelSet.field(in: bytes, at: &cursor)
+            guard let nameRange = LabelSet.field(in: bytes, at: &cursor),
+                let value = LabelSet.field(in: bytes, at: &cursor)
             else { return nil }
             if nameRange.count == wanted.count, bytes[nameRange].elementsEqual(wanted) { return value }
         }
@@ -151,7 +154,8 @@ package struct LabelSet: Hashable, Sendable {
         var cursor = 0
         while cursor < bytes.count {
             let start = cursor
-            guard let name = LabelSet.field(in: bytes, at: &cursor), LabelSet.field(in: bytes, at: &cursor) != nil else { break }
+            guard let name = LabelSet.field(in: bytes, at: &cursor), LabelSet.field(in: bytes, at: &cursor) != nil
+            else { break }
             if keep(String(decoding: bytes[name], as: UTF8.self)) { out.append(contentsOf: bytes[start..<cursor]) }
         }
         return LabelSet(canonical: out)

@@ -16,7 +16,8 @@ package enum RFC3339 {
             bytes[13] == 58, bytes[16] == 58,
             let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13),
             let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61, year >= 1678, year < 2262
+            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61, year >= 1678,
+            year < 2262
         else { return nil }
         var at = 19
         var fraction: Int64 = 0
@@ -85,6 +86,8 @@ package enum RFC3339 {
     }
 
     package static func format(milliseconds: Int64) -> String {
-        format(nanoseconds: milliseconds.multipliedReportingOverflow(by: 1_000_000).overflow ? 0 : milliseconds * 1_000_000)
+        format(
+            nanoseconds: milliseconds.multipliedReportingOverflow(by: 1_000_000).overflow ? 0 : milliseconds * 1_000_000
+        )
     }
 }

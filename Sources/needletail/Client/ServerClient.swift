@@ -12,7 +12,9 @@ struct ServerOptions: ParsableArguments {
     var client: ServerClient {
         get throws {
             let text = url ?? ProcessInfo.processInfo.environment["NEEDLETAIL_URL"] ?? "http://127.0.0.1:9090"
-            guard let parsed = URL(string: text), parsed.scheme == "http" || parsed.scheme == "https", parsed.host != nil else {
+            guard let parsed = URL(string: text), parsed.scheme == "http" || parsed.scheme == "https",
+                parsed.host != nil
+            else {
                 throw ValidationError("\"\(text)\" is not an address such as http://127.0.0.1:9090")
             }
             return ServerClient(base: text.hasSuffix("/") ? String(text.dropLast()) : text)
@@ -34,7 +36,8 @@ struct ServerClient: Sendable {
 
     func get(_ path: String, _ parameters: [(String, String?)] = [], accept: String? = nil) async throws -> Data {
         var components = URLComponents()
-        components.queryItems = parameters.compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) } }
+        components.queryItems = parameters.compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) }
+        }
         // A plus sign means a space to form readers, so it must be escaped too.
         let query = (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
         var request = HTTPClientRequest(url: base + path + (query.isEmpty ? "" : "?" + query))
@@ -46,7 +49,9 @@ struct ServerClient: Sendable {
             response = try await ServerClient.http.execute(request, timeout: .minutes(3))
             body = try await response.body.collect(upTo: 1 << 30)
         } catch {
-            throw CommandFailure("cannot reach \(base): \(ServerClient.reason(error)); is `needletail serve` running? Say where with --url")
+            throw CommandFailure(
+                "cannot reach \(base): \(ServerClient.reason(error)); is `needletail serve` running? Say where with --url"
+            )
         }
         let data = Data(buffer: body)
         guard (200..<300).contains(response.status.code) else {
@@ -72,7 +77,9 @@ struct ServerClient: Sendable {
     /// The error of a JSON envelope, or the text as it is.
     private static func sentence(in data: Data) -> String {
         struct Envelope: Decodable { var error: String? }
-        if let envelope = try? JSONDecoder().decode(Envelope.self, from: data), let error = envelope.error { return error }
+        if let envelope = try? JSONDecoder().decode(Envelope.self, from: data), let error = envelope.error {
+            return error
+        }
         let text = String(decoding: data.prefix(2000), as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
         return text.isEmpty ? "without a reason" : text
     }

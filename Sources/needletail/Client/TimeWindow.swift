@@ -1,7 +1,7 @@
 import ArgumentParser
 import Foundation
-import YAMLReading
 import Telemetry
+import YAMLReading
 
 /// `--since`, `--from`, `--to`.
 struct TimeWindow: ParsableArguments {

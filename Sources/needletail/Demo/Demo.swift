@@ -18,7 +18,9 @@ struct Demo: Sendable {
 
     func run(logger: Logger) async throws -> DemoSummary {
         let started = Date()
-        let folder = settings.dataFolder ?? FileManager.default.temporaryDirectory
+        let folder =
+            settings.dataFolder
+            ?? FileManager.default.temporaryDirectory
             .appendingPathComponent("needletail-demo-\(UUID().uuidString.prefix(8))").path
         defer { if settings.dataFolder == nil { try? FileManager.default.removeItem(atPath: folder) } }
         let addresses = try freeAddresses()
@@ -35,7 +37,9 @@ struct Demo: Sendable {
         let receiver = WebhookReceiver(port: addresses.receiver, logger: logger, tell: say)
         let shop = try makeShop(addresses) { fleet in
             let targets = fleet.scrapeTargets.map { ($0.service, $0.address) }
-            do { try process.use(configuration(targets: targets, ruleFile: ruleFile, receiver: addresses.receiver)) } catch {
+            do {
+                try process.use(configuration(targets: targets, ruleFile: ruleFile, receiver: addresses.receiver))
+            } catch {
                 logger.error("\(error)")
             }
             say("shop: \(targets.count) services are up, the web shop is at http://\(fleet.webAddress ?? "?")/")
@@ -48,7 +52,9 @@ struct Demo: Sendable {
         return director.summary
     }
 
-    private func makeShop(_ addresses: Addresses, onReady: @escaping @Sendable (ShopFleet) async throws -> Void) throws -> ShopFleet {
+    private func makeShop(_ addresses: Addresses, onReady: @escaping @Sendable (ShopFleet) async throws -> Void) throws
+        -> ShopFleet
+    {
         let description = try FleetDescription.shopstack()
         var options = ShopOptions()
         options.otlpEndpoint = "http://\(addresses.otlpHTTP)"
@@ -64,7 +70,9 @@ struct Demo: Sendable {
         func free(_ port: Int) throws -> ListenAddress {
             let wanted = ListenAddress(host: "127.0.0.1", port: port)
             if port != 0 && wanted.obstacle(flag: "") == nil { return wanted }
-            guard let other = ListenAddress.free(host: "127.0.0.1") else { throw CommandFailure("this machine has no free port") }
+            guard let other = ListenAddress.free(host: "127.0.0.1") else {
+                throw CommandFailure("this machine has no free port")
+            }
             return other
         }
         return Addresses(
@@ -73,12 +81,16 @@ struct Demo: Sendable {
     }
 
     private func writeRules() throws -> String {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent("needletail-rules-\(UUID().uuidString).yml").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "needletail-rules-\(UUID().uuidString).yml"
+        ).path
         try DemoRules.text.write(toFile: path, atomically: true, encoding: .utf8)
         return path
     }
 
-    private func configuration(targets: [(String, String)], ruleFile: String, receiver: Int) throws -> ServerConfiguration {
+    private func configuration(targets: [(String, String)], ruleFile: String, receiver: Int) throws
+        -> ServerConfiguration
+    {
         var yaml = """
             global: {scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}
             rule_files: ["\(ruleFile)"]
@@ -100,7 +112,8 @@ struct Demo: Sendable {
         for command in [
             "services", "query 'sum by (job) (up)'",
             "logs '{service_name=\"payment\"} |= \"declined\"' --since 5m",
-            "traces '{ resource.service.name = \"payment\" && status = error }'", "trace <a trace id of those>", "alerts",
+            "traces '{ resource.service.name = \"payment\" && status = error }'", "trace <a trace id of those>",
+            "alerts",
         ] { say("  needletail \(command)\(url)") }
     }
 }

@@ -47,7 +47,8 @@ final class WebhookReceiver: Service {
             return HTTPResponse.Status.ok
         }
         let app = Application(
-            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "receiver"), logger: logger)
+            router: router, configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "receiver"),
+            logger: logger)
         try await app.run()
     }
 }

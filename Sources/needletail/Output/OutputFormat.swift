@@ -22,7 +22,9 @@ enum Terminal {
 
     static var width: Int {
         var size = winsize()
-        if isInteractive, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 { return Int(size.ws_col) }
+        if isInteractive, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 {
+            return Int(size.ws_col)
+        }
         return Int(ProcessInfo.processInfo.environment["COLUMNS"] ?? "") ?? 120
     }
 
@@ -56,7 +58,14 @@ enum Terminal {
 }
 
 enum Style: String {
-    case red = "31", green = "32", yellow = "33", blue = "34", magenta = "35", cyan = "36", dim = "2", bold = "1"
+    case red = "31"
+    case green = "32"
+    case yellow = "33"
+    case blue = "34"
+    case magenta = "35"
+    case cyan = "36"
+    case dim = "2"
+    case bold = "1"
 
     func callAsFunction(_ text: String) -> String { Terminal.hasColour ? "\u{1b}[\(rawValue)m\(text)\u{1b}[0m" : text }
 }
@@ -64,7 +73,10 @@ enum Style: String {
 extension StringProtocol {
     /// Control characters made visible: what a log line says must not move the cursor or colour the screen.
     var withoutControls: String {
-        guard unicodeScalars.contains(where: { $0.value < 32 && $0 != "\t" || $0.value == 127 || (0x80..<0xa0).contains($0.value) })
+        guard
+            unicodeScalars.contains(where: {
+                $0.value < 32 && $0 != "\t" || $0.value == 127 || (0x80..<0xa0).contains($0.value)
+            })
         else { return String(self) }
         var out = ""
         for scalar in unicodeScalars {
@@ -72,7 +84,8 @@ extension StringProtocol {
             case 10: out += "\\n"
             case 13: out += "\\r"
             case 9: out += "\t"
-            case 0..<32, 127, 0x80..<0xa0: out += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+            case 0..<32, 127, 0x80..<0xa0:
+                out += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
             default: out.unicodeScalars.append(scalar)
             }
         }
@@ -83,7 +96,8 @@ extension StringProtocol {
     var columns: Int {
         unicodeScalars.reduce(0) { sum, scalar in
             if scalar.properties.generalCategory == .nonspacingMark { return sum }
-            let isWide = (0x1100...0x115f).contains(scalar.value) || (0x2e80...0xa4cf).contains(scalar.value)
+            let isWide =
+                (0x1100...0x115f).contains(scalar.value) || (0x2e80...0xa4cf).contains(scalar.value)
                 || (0xac00...0xd7a3).contains(scalar.value) || (0xf900...0xfaff).contains(scalar.value)
                 || (0xff00...0xff60).contains(scalar.value) || (0x1f300...0x1faff).contains(scalar.value)
             return sum + (isWide ? 2 : 1)

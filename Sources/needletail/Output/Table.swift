@@ -15,7 +15,9 @@ struct Table {
     func print() {
         let shown = rows.map { $0.map(\.withoutControls) }
         var widths = headings.map(\.columns)
-        for row in shown { for (i, cell) in row.enumerated() where i < widths.count { widths[i] = max(widths[i], cell.columns) } }
+        for row in shown {
+            for (i, cell) in row.enumerated() where i < widths.count { widths[i] = max(widths[i], cell.columns) }
+        }
         Terminal.line(line(headings, widths) { _ in .dim })
         for (r, row) in shown.enumerated() { Terminal.line(line(row, widths) { style(r, $0) }) }
     }
@@ -37,7 +39,9 @@ struct Table {
 
     /// RFC 4180.
     static func quoted(_ text: String) -> String {
-        guard text.contains(where: { $0 == "," || $0 == "\"" || $0 == "\n" || $0 == "\r" || $0 == "\r\n" }) else { return text }
+        guard text.contains(where: { $0 == "," || $0 == "\"" || $0 == "\n" || $0 == "\r" || $0 == "\r\n" }) else {
+            return text
+        }
         return "\"" + text.replacing("\"", with: "\"\"") + "\""
     }
 

@@ -74,14 +74,17 @@ struct WaterfallDrawing {
         let span = trace.spans[row.span]
         let indent = "    " + String(repeating: "│ ", count: min(row.depth, 20))
         var out: [String] = []
-        if row.isError && !span.statusMessage.isEmpty { out.append(indent + Style.red(span.statusMessage.withoutControls)) }
+        if row.isError && !span.statusMessage.isEmpty {
+            out.append(indent + Style.red(span.statusMessage.withoutControls))
+        }
         if row.isError {
             for event in span.events where event.name == "exception" {
                 func field(_ key: String) -> String { event.attributes.first { $0.key == key }?.value.text ?? "" }
                 let type = field("exception.type")
                 // What the status says already is not said twice.
                 let isKnown = !span.statusMessage.isEmpty && span.statusMessage.hasSuffix(field("exception.message"))
-                let text = isKnown ? "" : type.isEmpty ? field("exception.message") : "\(type): \(field("exception.message"))"
+                let text =
+                    isKnown ? "" : type.isEmpty ? field("exception.message") : "\(type): \(field("exception.message"))"
                 if !text.isEmpty { out.append(indent + Style.red(text.withoutControls)) }
             }
         }
@@ -108,7 +111,8 @@ struct WaterfallDrawing {
         waterfall.rows.map { row in
             let span = trace.spans[row.span]
             return [
-                String(format: "%.3f", Double(row.offset) / 1e6), String(format: "%.3f", Double(row.duration) / 1e6), "\(row.depth)",
+                String(format: "%.3f", Double(row.offset) / 1e6), String(format: "%.3f", Double(row.duration) / 1e6),
+                "\(row.depth)",
                 row.service, row.name, row.isError ? "error" : "ok", span.spanID.hex, "\(row.isGuilty)",
             ]
         }
