@@ -47,6 +47,8 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let metrics: Target.Dependency = .product(name: "Metrics", package: "swift-metrics")
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
@@ -64,6 +66,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
@@ -90,7 +93,10 @@ let package = Package(
         room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
         room("EventStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
         room("Vectors", ["Telemetry", "Patterns"]),
-        room("Endpoints", ["Telemetry", "Patterns", "YAMLReading", crypto], strict: false),
+        room(
+            "Endpoints",
+            ["Telemetry", "Patterns", "YAMLReading", asyncHTTPClient, crypto, logging, nioCore, nioHTTP1, nioSSL],
+            strict: false),
         // Floor 3
         room("PromQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),
         room("LogQL", ["Telemetry", "Patterns", "GoTemplates", "Storage", "Vectors"]),
@@ -99,7 +105,17 @@ let package = Package(
         // Floor 4
         room(
             "Scraping",
-            ["Telemetry", "Patterns", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore, nioHTTP1],
+            [
+                "Telemetry", "Codecs", "Patterns", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, crypto,
+                logging, nioCore, nioHTTP1, nioPosix,
+            ],
+            strict: false),
+        room(
+            "RemoteWriting",
+            [
+                "Telemetry", "Codecs", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore,
+                nioHTTP1,
+            ],
             strict: false),
         room(
             "Alerting",
@@ -110,15 +126,16 @@ let package = Package(
             "Server",
             [
                 "Telemetry", "Codecs", "Patterns", "Storage", "SeriesStore", "EventStore", "Vectors", "PromQL",
-                "LogQL", "TraceQL", "Wire", "YAMLReading", "Endpoints", "Scraping", "Alerting",
-                "ServiceInstrumentation", hummingbird, grpc, grpcTransport, lifecycle,
+                "LogQL", "TraceQL", "Wire", "YAMLReading", "Endpoints", "Scraping", "RemoteWriting",
+                "Alerting", "ServiceInstrumentation", hummingbird, grpc, grpcTransport, lifecycle,
                 logging, metrics, nioCore, nioHTTP1, asyncHTTPClient, httpTypes,
             ], strict: false),
         // Floor 6
         .executableTarget(
             name: "needletail",
             dependencies: [
-                "Server", "Shop", "Alerting", "PromQL", "TraceQL", "Wire", "Storage", "YAMLReading", "Telemetry", argumentParser,
+                "Server", "Shop", "Alerting", "PromQL", "TraceQL", "Wire", "Storage", "SeriesStore", "Codecs", "YAMLReading",
+                "Telemetry", argumentParser,
                 asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioHTTP1,
             ],
             swiftSettings: houseSettings),
@@ -138,6 +155,9 @@ let package = Package(
         .executableTarget(
             name: "kernels", dependencies: ["Codecs", "Patterns", "Wire", "Telemetry", "OTLPMessages", protobuf],
             path: "Benchmarks/Kernels", swiftSettings: houseSettings),
+        .executableTarget(
+            name: "metrics", dependencies: ["Codecs", "Wire", "Telemetry", argumentParser],
+            path: "Benchmarks/Metrics", swiftSettings: houseSettings),
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: houseSettings),
         tests("Telemetry"),
@@ -153,7 +173,20 @@ let package = Package(
         tests("LogQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
         tests("TraceQL", ["Telemetry", "Storage", "Patterns"]),
         tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
-        tests("Scraping", ["Telemetry", "Storage", "Wire", "YAMLReading", "Endpoints"]),
+        tests(
+            "Endpoints", ["Telemetry", "YAMLReading", asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioSSL]),
+        tests(
+            "Scraping",
+            [
+                "Telemetry", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, lifecycle, logging,
+                nioCore,
+            ]),
+        tests(
+            "RemoteWriting",
+            [
+                "Telemetry", "Codecs", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, lifecycle,
+                logging, nioCore,
+            ]),
         tests(
             "Alerting",
             ["Telemetry", "Storage", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, logging, nioCore]),

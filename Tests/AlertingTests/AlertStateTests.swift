@@ -55,6 +55,8 @@ final class MemorySeries: SeriesStorage {
         _ plan: SeriesScanPlan, context: QueryContext
     ) async throws -> [(labels: LabelSet, exemplars: [Exemplar])] { [] }
     func retain(after time: Int64) async throws {}
+    func delete(_ matcherSets: [[Matcher]], range: TimeRange) async throws {}
+    func cardinality(limit: Int) async throws -> SeriesCardinality { SeriesCardinality() }
     func health() async -> StoreHealth { StoreHealth() }
     func close() async throws {}
 }

@@ -22,7 +22,13 @@ extension EmbeddedSeriesStore {
         var defined: [Int] = []
     }
 
-    package func append(_ batch: SeriesBatch, id: BatchID?) async throws -> AppendOutcome {
+    package func append(_ given: SeriesBatch, id: BatchID?) async throws -> AppendOutcome {
+        var batch = given
+        if !batch.keys.isEmpty {
+            batch.series = []
+            for index in given.keys.indices { batch.series.append(try given.labels(ofSeries: index)) }
+            batch.keys = []
+        }
         if let id, batchIDs.withLock({ $0.contains(id) }) {
             var outcome = AppendOutcome()
             outcome.accepted = batch.refs.count + batch.histograms.count

@@ -28,6 +28,11 @@ package struct AppendOutcome: Sendable {
     package var firstRejection: String?
     /// Series that the store did not know before.
     package var newSeries = 0
+    /// Series whose labels the sender spelled wrongly; their samples are counted as ``RejectionReason/invalid``.
+    package var invalidSeries = 0
+    /// Of ``accepted``: native histograms.
+    package var acceptedHistograms = 0
+    package var acceptedExemplars = 0
     package init() {}
 
     package var rejectedCount: Int { rejected.values.reduce(0, +) }
@@ -55,6 +60,9 @@ package struct SeriesColumns: Sendable {
     package var values: [Double]
     package var histogramTimestamps: [Int64]
     package var histograms: [NativeHistogram]
+    /// When each sample's counting began, 0 where nobody said. Empty where nobody said it of any sample.
+    package var startTimestamps: [Int64] = []
+    package var histogramStartTimestamps: [Int64] = []
 
     package init(
         labels: LabelSet, timestamps: [Int64] = [], values: [Double] = [], histogramTimestamps: [Int64] = [],
@@ -117,9 +125,29 @@ package protocol SeriesStorage: SeriesReader {
     func append(_ batch: SeriesBatch, id: BatchID?) async throws -> AppendOutcome
     /// Drops what lies wholly before `time` (milliseconds).
     func retain(after time: Int64) async throws
+    /// Deletes the samples in the range of the series that one of the sets matches. What is appended afterwards stays.
+    func delete(_ matcherSets: [[Matcher]], range: TimeRange) async throws
+    /// What is in the store by label names and values, the most first.
+    func cardinality(limit: Int) async throws -> SeriesCardinality
     func health() async -> StoreHealth
     /// Seals what is in memory and releases files.
     func close() async throws
+}
+
+/// Counts of active series by label, as `/api/v1/status/tsdb` shows them. Lists are ordered by falling count.
+package struct SeriesCardinality: Sendable {
+    package var activeSeries = 0
+    package var labelPairs = 0
+    package var chunks = 0
+    package var minTime: Int64 = .max
+    package var maxTime: Int64 = .min
+    package var seriesCountByMetricName: [(name: String, count: Int)] = []
+    package var labelValueCountByLabelName: [(name: String, count: Int)] = []
+    package var memoryInBytesByLabelName: [(name: String, count: Int)] = []
+    package var seriesCountByLabelValuePair: [(name: String, count: Int)] = []
+    /// What the cardinality guard refuses at the moment: the target or metric, new series refused, the label to blame.
+    package var limited: [(subject: String, refused: Int, label: String)] = []
+    package init() {}
 }
 
 package struct StoreHealth: Sendable {

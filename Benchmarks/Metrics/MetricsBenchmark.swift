@@ -1,0 +1,1 @@
+@main struct MetricsBenchmark { static func main() {} }

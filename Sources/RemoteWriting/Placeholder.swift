@@ -1,0 +1,2 @@
+/// Where what is stored here is sent on.
+enum Placeholder {}
