@@ -22,6 +22,10 @@ package struct SeriesStoreOptions: Sendable {
     package var sealsAtClose = true
     /// Nil: as many as cores, rounded up to a power of two.
     package var shards: Int?
+    /// Asked about every new series; of this store alone, since it counts. Nil admits all.
+    package var cardinality: CardinalityGuard?
+    /// Appends are refused and merges wait as it says.
+    package var pressure = MemoryPressure()
 
     package init() {}
 }
