@@ -88,7 +88,7 @@ let package = Package(
         // Floor 1
         room("YAMLReading", [yams], strict: false),
         room("GoTemplates", ["Telemetry", "Patterns"]),
-        room("Storage", ["Telemetry", "Codecs", "Patterns", grdb, logging]),
+        room("Storage", ["CShims", "Telemetry", "Codecs", "Patterns", grdb, logging]),
         // Floor 2
         room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
         room("EventStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),

@@ -34,4 +34,7 @@ int needletail_inflate_reset(void *stream);
 /// gzip of the whole input in one call; bytes written or negative.
 size_t needletail_gzip_bound(size_t length);
 int64_t needletail_gzip(uint8_t *into, size_t capacity, const uint8_t *from, size_t length, int level);
+
+/// Hands freed memory back to the kernel, where the allocator can.
+void needletail_release_free_memory(void);
 #endif

@@ -29,16 +29,31 @@ package final class QueryContext: Sendable {
     }
 
     package let limits: Limits
+    /// The process' budget, of which each query's memory is a part.
+    private let budget: MemoryBudget?
     private let state = Mutex(State())
 
     private struct State {
         var memory = 0
+        /// Of the process' budget; never less than `memory` rounded down to the grain.
+        var reserved = 0
         var statistics = Statistics()
         var cancelled = false
         var warnings: [String] = []
     }
 
-    package init(limits: Limits = Limits()) { self.limits = limits }
+    /// Many small charges become one reservation.
+    private static let grain = 1 << 20
+
+    package init(limits: Limits = Limits(), budget: MemoryBudget? = nil) {
+        self.limits = limits
+        self.budget = budget
+    }
+
+    deinit {
+        let reserved = state.withLock { $0.reserved }
+        budget?.release(reserved, of: .queries)
+    }
 
     package var statistics: Statistics { state.withLock { $0.statistics } }
     package var warnings: [String] { state.withLock { $0.warnings } }
@@ -56,16 +71,30 @@ package final class QueryContext: Sendable {
         if let deadline = limits.deadline, ContinuousClock.now > deadline { throw StorageError.timedOut }
     }
 
+    /// Before or after `bytes` were allocated. ``StorageError/memoryBudgetExceeded(limit:)`` where the query holds too
+    /// much, ``StorageError/overloaded(_:)`` where the process has no more for queries.
     package func charge(memory bytes: Int) throws {
-        let held = state.withLock {
-            $0.memory += bytes
-            $0.statistics.memoryPeak = max($0.statistics.memoryPeak, $0.memory)
-            return $0.memory
+        try state.withLock { state in
+            state.memory = state.memory &+ bytes
+            state.statistics.memoryPeak = max(state.statistics.memoryPeak, state.memory)
+            if state.memory > limits.memory { throw StorageError.memoryBudgetExceeded(limit: limits.memory) }
+            guard let budget, state.memory &- state.reserved >= QueryContext.grain else { return }
+            let missing = (state.memory &- state.reserved) / QueryContext.grain &* QueryContext.grain
+            try budget.reserve(missing, for: .queries)
+            state.reserved = state.reserved &+ missing
         }
-        if held > limits.memory { throw StorageError.memoryBudgetExceeded(limit: limits.memory) }
     }
 
-    package func release(memory bytes: Int) { state.withLock { $0.memory -= bytes } }
+    package func release(memory bytes: Int) {
+        let surplus = state.withLock { state in
+            state.memory = state.memory &- bytes
+            guard budget != nil, state.reserved &- max(0, state.memory) >= 4 &* QueryContext.grain else { return 0 }
+            let surplus = (state.reserved &- max(0, state.memory)) / QueryContext.grain &* QueryContext.grain
+            state.reserved = state.reserved &- surplus
+            return surplus
+        }
+        budget?.release(surplus, of: .queries)
+    }
 
     package func count(_ update: (inout Statistics) -> Void) { state.withLock { update(&$0.statistics) } }
 

@@ -1,0 +1,10 @@
+#include "CShims.h"
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+void needletail_release_free_memory(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
