@@ -3,29 +3,17 @@ import Telemetry
 import YAMLReading
 
 extension ScrapeConfiguration {
-    private static let discoveryKinds = [
-        "azure_sd_configs", "consul_sd_configs", "digitalocean_sd_configs", "docker_sd_configs",
-        "dockerswarm_sd_configs",
-        "dns_sd_configs", "ec2_sd_configs", "aws_sd_configs", "eureka_sd_configs", "gce_sd_configs",
-        "hetzner_sd_configs",
-        "http_sd_configs", "ionos_sd_configs", "kubernetes_sd_configs", "kuma_sd_configs", "lightsail_sd_configs",
-        "linode_sd_configs", "marathon_sd_configs", "nerve_sd_configs", "nomad_sd_configs", "openstack_sd_configs",
-        "ovhcloud_sd_configs", "puppetdb_sd_configs", "scaleway_sd_configs", "serverset_sd_configs",
-        "stackit_sd_configs",
-        "triton_sd_configs", "uyuni_sd_configs", "vultr_sd_configs",
-    ]
-
     private static let keys =
         [
             "job_name", "scrape_interval", "scrape_timeout", "scrape_protocols", "fallback_scrape_protocol",
             "scrape_native_histograms", "scrape_classic_histograms", "always_scrape_classic_histograms",
             "convert_classic_histograms_to_nhcb", "metrics_path", "honor_labels", "honor_timestamps",
             "track_timestamps_staleness", "scheme", "params", "enable_compression", "scrape_failure_log_file",
-            "static_configs", "file_sd_configs", "relabel_configs", "metric_relabel_configs", "body_size_limit",
+            "static_configs", "relabel_configs", "metric_relabel_configs", "body_size_limit",
             "sample_limit", "label_limit", "label_name_length_limit", "label_value_length_limit", "target_limit",
             "keep_dropped_targets", "metric_name_validation_scheme", "metric_name_escaping_scheme",
             "native_histogram_bucket_limit", "native_histogram_min_bucket_factor", "extra_scrape_metrics",
-        ] + discoveryKinds + HTTPClientConfiguration.keys
+        ] + DiscoveryKinds.keys + HTTPClientConfiguration.keys
 
     package static func read(_ node: YAMLNode, defaults: ScrapeDefaults) throws(YAMLError) -> ScrapeConfiguration {
         let keys = try node.mapping(keys)
@@ -60,11 +48,7 @@ extension ScrapeConfiguration {
         for group in try keys["static_configs"]?.list() ?? [] {
             scrape.staticGroups.append(try checked(TargetGroup.read(group), at: group))
         }
-        for file in try keys["file_sd_configs"]?.list() ?? [] {
-            let fileKeys = try file.mapping(["files", "refresh_interval"])
-            scrape.files.append(
-                (try fileKeys["files"]?.strings() ?? [], try fileKeys["refresh_interval"]?.duration() ?? 300_000))
-        }
+        scrape.discoveries = try DiscoveryKinds.read(keys)
         for rule in try keys["relabel_configs"]?.list() ?? [] { scrape.relabelRules.append(try RelabelRule.read(rule)) }
         for rule in try keys["metric_relabel_configs"]?.list() ?? [] {
             scrape.metricRelabelRules.append(try RelabelRule.read(rule))
@@ -76,7 +60,7 @@ extension ScrapeConfiguration {
         scrape.labelValueLengthLimit = try keys["label_value_length_limit"]?.integer() ?? 0
         scrape.targetLimit = try keys["target_limit"]?.integer() ?? 0
         scrape.http = try HTTPClientConfiguration.read(keys)
-        scrape.unsupportedDiscovery = discoveryKinds.filter { keys[$0] != nil }
+        scrape.unsupportedDiscovery = DiscoveryKinds.unsupported.filter { keys[$0] != nil }
         return scrape
     }
 

@@ -43,7 +43,8 @@ package struct ScrapeConfiguration: Sendable {
     package var enableCompression = true
     package var fallbackProtocol: String?
     package var staticGroups: [TargetGroup] = []
-    package var files: [(patterns: [String], refreshInterval: Int64)] = []
+    /// One for each entry of the `*_sd_configs` lists.
+    package var discoveries: [any TargetDiscovery] = []
     package var relabelRules: [RelabelRule] = []
     package var metricRelabelRules: [RelabelRule] = []
     /// 0 is no limit.

@@ -1,4 +1,5 @@
 import AsyncHTTPClient
+import Endpoints
 import Foundation
 import Logging
 import NIOCore
@@ -16,12 +17,10 @@ package final class ScrapeManager: Sendable {
 
     private struct State {
         var configurations: [ScrapeConfiguration] = []
-        var baseFolder = "."
         var generation = 0
         var running: [Key: StopSignal] = [:]
         var status: [Key: TargetStatus] = [:]
         var dropped: [(job: String, labels: LabelSet)] = []
-        var fileGroups: [String: [TargetGroup]] = [:]
         var wake: AsyncStream<Void>.Continuation?
         var storedSamples = 0
     }
@@ -35,6 +34,9 @@ package final class ScrapeManager: Sendable {
     private let store: any SeriesStorage
     private let client: HTTPClient
     private let logger: Logger
+    private let connections: EndpointConnections
+    /// Finds the targets of `*_sd_configs`.
+    package let discovery: DiscoveryRunner
     private let state = Mutex(State())
     private let now: @Sendable () -> Int64
 
@@ -43,6 +45,8 @@ package final class ScrapeManager: Sendable {
         self.store = store
         self.client = client
         self.logger = logger
+        connections = EndpointConnections()
+        discovery = DiscoveryRunner(connections: connections, logger: logger)
         self.now = now
     }
 
@@ -50,7 +54,7 @@ package final class ScrapeManager: Sendable {
     package func reload(_ configurations: [ScrapeConfiguration], baseFolder: String) {
         for configuration in configurations where !configuration.unsupportedDiscovery.isEmpty {
             logger.warning(
-                "these kinds of service discovery are not built in yet; their targets are not scraped",
+                "these kinds of service discovery are not built in; their targets are not scraped",
                 metadata: [
                     "job": "\(configuration.jobName)",
                     "kinds": "\(configuration.unsupportedDiscovery.joined(separator: ", "))",
@@ -58,10 +62,10 @@ package final class ScrapeManager: Sendable {
         }
         let wake = state.withLock {
             $0.configurations = configurations
-            $0.baseFolder = baseFolder
             $0.generation += 1
             return $0.wake
         }
+        discovery.reload(configurations)
         wake?.yield()
     }
 
@@ -84,14 +88,8 @@ package final class ScrapeManager: Sendable {
         state.withLock { $0.wake = continuation }
         continuation.yield()
         await withDiscardingTaskGroup { group in
-            // Files of file_sd are read again every few seconds: cheaper than a watch and good enough for people.
             group.addTask {
-                while !Task.isCancelled {
-                    try? await Task.sleep(for: .seconds(5))
-                    if self.state.withLock({ $0.configurations.contains { !$0.files.isEmpty } }) {
-                        continuation.yield()
-                    }
-                }
+                await self.discovery.run { continuation.yield() }
                 continuation.finish()
             }
             for await _ in wakes {
@@ -100,27 +98,16 @@ package final class ScrapeManager: Sendable {
                 }
             }
         }
+        await connections.shutdown()
     }
 
     /// Compares what should run with what runs; answers the loops to start.
     private func synchronize() -> [(Key, ScrapeConfiguration, StopSignal)] {
-        let (configurations, base, files, generation) = state.withLock {
-            ($0.configurations, $0.baseFolder, $0.fileGroups, $0.generation)
-        }
-        var fileGroups = files
+        let (configurations, generation) = state.withLock { ($0.configurations, $0.generation) }
         var wanted: [(Key, ScrapeConfiguration)] = []
         var dropped: [(job: String, labels: LabelSet)] = []
         for configuration in configurations {
-            var groups = configuration.staticGroups
-            for (patterns, _) in configuration.files {
-                let (found, problems) = FileDiscovery.read(patterns, relativeTo: base)
-                fileGroups.merge(found) { $1 }
-                for problem in problems { logger.warning("\(problem); the targets it had stay") }
-                for path in patterns.flatMap({ FileDiscovery.paths($0, relativeTo: base) }) {
-                    groups += fileGroups[path] ?? []
-                }
-            }
-            let (active, gone, problems) = Target.resolve(configuration, groups: groups)
+            let (active, gone, problems) = Target.resolve(configuration, groups: discovery.groups(of: configuration))
             for problem in problems { logger.warning("\(problem)") }
             dropped += gone.map { (configuration.jobName, $0) }
             if configuration.targetLimit > 0 && active.count > configuration.targetLimit { continue }
@@ -131,7 +118,6 @@ package final class ScrapeManager: Sendable {
         }
         return state.withLock { state in
             guard state.generation == generation else { return [] }
-            state.fileGroups = fileGroups
             state.dropped = dropped
             let keys = Set(wanted.map(\.0))
             for (key, signal) in state.running where !keys.contains(key) {

@@ -1,0 +1,146 @@
+import AsyncHTTPClient
+import Foundation
+import NIOCore
+import NIOHTTP1
+
+extension EndpointClient {
+    /// As Prometheus (Go): ten and no more.
+    private static let redirectLimit = 10
+
+    func perform(_ request: HTTPClientRequest, deadline: NIODeadline, timeout: Duration) async throws
+        -> HTTPClientResponse
+    {
+        var current = request
+        var carriesCredentials = true
+        var redirects = 0
+        var hasNewToken = false
+        while true {
+            var token: String?
+            if carriesCredentials, current.headers["authorization"].isEmpty, let tokens = endpoint.tokens {
+                token = try await tokens.token(connections, deadline: deadline, timeout: timeout)
+            }
+            let response = try await send(
+                current, token: token, carriesCredentials: carriesCredentials, deadline: deadline, timeout: timeout)
+            if response.status == .unauthorized, let token, let tokens = endpoint.tokens, !hasNewToken {
+                // Revoked before its time: ask for another one, once.
+                hasNewToken = true
+                await tokens.discard(token)
+                continue
+            }
+            guard endpoint.configuration.followRedirects,
+                let next = try Self.redirect(current, response, &carriesCredentials, endpoint.configuration)
+            else { return response }
+            redirects += 1
+            guard redirects <= Self.redirectLimit else {
+                throw EndpointError(
+                    "\(request.method.rawValue) \"\(request.url)\": stopped after \(Self.redirectLimit) redirects")
+            }
+            current = next
+        }
+    }
+
+    private func send(
+        _ request: HTTPClientRequest, token: String?, carriesCredentials: Bool, deadline: NIODeadline, timeout: Duration
+    ) async throws -> HTTPClientResponse {
+        var prepared = request
+        if carriesCredentials {
+            for (name, _) in try endpoint.configuration.headerLines() { prepared.headers.remove(name: name) }
+            for (name, value) in try endpoint.configuration.headerLines() {
+                prepared.headers.add(name: name, value: value)
+            }
+            if prepared.headers["authorization"].isEmpty,
+                let authorization = try token.map({ "Bearer \($0)" }) ?? endpoint.configuration.authorizationHeader()
+            {
+                prepared.headers.add(name: "Authorization", value: authorization)
+            }
+        }
+        let configuration = endpoint.configuration
+        let route = try Self.route(
+            &prepared, serverName: configuration.tls.serverName, proxy: configuration.proxy,
+            allowsHTTP2: configuration.enableHTTP2)
+        prepared.tlsConfiguration = try endpoint.tlsConfiguration()
+        let client = try await connections.client(for: route)
+        do {
+            return try await client.execute(prepared, deadline: deadline)
+        } catch where Self.isLostConnection(error) && (request.method == .GET || request.method == .HEAD) {
+            // The server closed a kept connection just as we used it.
+            do {
+                return try await client.execute(prepared, deadline: deadline)
+            } catch {
+                throw Self.sentence(error, request, timeout)
+            }
+        } catch {
+            throw Self.sentence(error, request, timeout)
+        }
+    }
+
+    private static func isLostConnection(_ error: any Error) -> Bool {
+        if let error = error as? HTTPClientError { return error == .remoteConnectionClosed }
+        if let error = error as? ChannelError { return error == .ioOnClosedChannel || error == .eof }
+        if let error = error as? IOError { return error.errnoCode == ECONNRESET || error.errnoCode == EPIPE }
+        return false
+    }
+
+    // MARK: Routes
+
+    /// Chooses the connection for a request, and rewrites its URL where the library needs that.
+    static func route(
+        _ request: inout HTTPClientRequest, serverName: String?, proxy: ProxyConfiguration, allowsHTTP2: Bool
+    ) throws(EndpointError) -> EndpointConnections.Route {
+        var route = EndpointConnections.Route(allowsHTTP2: allowsHTTP2)
+        guard var components = URLComponents(string: request.url), let scheme = components.scheme?.lowercased() else {
+            throw EndpointError("\"\(request.url)\" is not a URL")
+        }
+        if scheme.hasSuffix("+unix") || scheme == "unix" { return route }
+        guard scheme == "http" || scheme == "https" else {
+            throw EndpointError("\"\(request.url)\": unsupported protocol scheme \"\(scheme)\"")
+        }
+        guard let host = components.host, !host.isEmpty else {
+            throw EndpointError("\"\(request.url)\": no Host in request URL")
+        }
+        let port = components.port ?? (scheme == "https" ? 443 : 80)
+        guard (1...65_535).contains(port) else { throw EndpointError("\"\(request.url)\": invalid port \(port)") }
+        let bare = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
+        let server = try proxy.server(scheme: scheme, host: bare, port: port)
+        if let server, scheme == "http", server.kind != .socks5 {
+            let shown = components.port.map { "\(host):\($0)" } ?? host
+            if request.headers["host"].isEmpty { request.headers.add(name: "Host", value: shown) }
+            components.scheme = server.kind == .https ? "https" : "http"
+            components.host = server.host.contains(":") ? "[\(server.host)]" : server.host
+            components.port = server.port
+            request.url = components.string ?? request.url
+            route.forwarding = .init(authorization: server.authorization)
+            return route
+        }
+        if let server { route.tunnel = try tunnel(server, proxy.connectHeaders) }
+        if let serverName, scheme == "https", serverName.lowercased() != bare.lowercased() {
+            guard server == nil else {
+                throw EndpointError("\"\(request.url)\": server_name cannot be used through a proxy")
+            }
+            let shown = components.port.map { "\(host):\($0)" } ?? host
+            if request.headers["host"].isEmpty { request.headers.add(name: "Host", value: shown) }
+            route.address = .init(name: serverName, host: bare)
+            components.host = serverName
+            request.url = components.string ?? request.url
+        }
+        return route
+    }
+
+    private static func tunnel(
+        _ server: ProxyConfiguration.Server, _ headers: [ProxyConfiguration.Header]
+    ) throws(EndpointError) -> HTTPClient.Configuration.Proxy {
+        switch server.kind {
+        case .socks5: return .socksServer(host: server.host, port: server.port)
+        case .https:
+            throw EndpointError(
+                "an https proxy (\(server.host):\(server.port)) can only pass on plain HTTP; use an http proxy for TLS")
+        case .http:
+            let authorization = server.authorization.flatMap { value in
+                value.hasPrefix("Basic ") ? HTTPClient.Authorization.basic(credentials: String(value.dropFirst(6))) : nil
+            }
+            return .server(
+                host: server.host, port: server.port, authorization: authorization,
+                connectHeaders: HTTPHeaders(headers.map { ($0.name, $0.value) }))
+        }
+    }
+}
