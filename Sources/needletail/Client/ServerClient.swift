@@ -60,6 +60,26 @@ struct ServerClient: Sendable {
         return data
     }
 
+    /// The status and the sentence of the answer, whatever the status is.
+    func post(
+        _ path: String, _ body: [UInt8], _ headers: [(String, String)]
+    ) async throws -> (status: Int, sentence: String) {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = .POST
+        request.headers.add(name: "User-Agent", value: "needletail/\(versionText)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
+        request.body = .bytes(body)
+        do {
+            let response = try await ServerClient.http.execute(request, timeout: .minutes(3))
+            let data = Data(buffer: try await response.body.collect(upTo: 1 << 20))
+            return (Int(response.status.code), ServerClient.sentence(in: data))
+        } catch {
+            throw CommandFailure(
+                "cannot reach \(base): \(ServerClient.reason(error)); is `needletail serve` running? Say where with --server"
+            )
+        }
+    }
+
     func get<T: Decodable>(_ type: T.Type, _ path: String, _ parameters: [(String, String?)] = []) async throws -> T {
         let data = try await get(path, parameters)
         do { return try JSONDecoder().decode(type, from: data) } catch {
