@@ -18,17 +18,30 @@ package struct IngestGateway: Sendable {
         package var message: String?
     }
 
-    private let series: any SeriesStorage
+    let series: any SeriesStorage
     private let events: any EventStorage
     private let metrics: SelfMetrics
     private let deltas: DeltaState
+    private let pressure: MemoryPressure
+    private let disk: DiskSpace
     let totals = IngestTotals()
 
-    init(series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics) {
+    init(
+        series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics, pressure: MemoryPressure,
+        disk: DiskSpace
+    ) {
         self.series = series
         self.events = events
         self.metrics = metrics
         deltas = DeltaState()
+        self.pressure = pressure
+        self.disk = disk
+    }
+
+    /// Before anything is decoded: that takes memory, and delta metrics must not be counted and then refused.
+    func checkRoom() throws {
+        try pressure.refuseWhenCritical()
+        try disk.refuseWhenFull()
     }
 
     /// One OTLP export. Throws ``IngestFailure`` where nothing at all was stored.
@@ -36,6 +49,7 @@ package struct IngestGateway: Sendable {
     {
         let kind = "otlp_\(transport)"
         do {
+            try checkRoom()
             switch signal {
             case .traces:
                 let decoded = try encoding == .json ? OTLPTraces.decode(json: body) : OTLPTraces.decode(protobuf: body)
@@ -59,23 +73,10 @@ package struct IngestGateway: Sendable {
         }
     }
 
-    /// Prometheus remote write 1.0, after snappy.
-    func remoteWrite(_ body: [UInt8]) async throws -> Outcome {
-        do {
-            let decoded = try RemoteWrite.decode(body)
-            // Prometheus skips series with broken labels and says 204; what it cannot store it refuses.
-            if decoded.skippedSeries > 0 { reject(.metrics, "remote_write", "invalid_labels", decoded.skippedSeries) }
-            return try await store(
-                decoded.batch, "remote_write", rejected: decoded.rejectedHistograms,
-                decoded.rejectedHistograms > 0 ? decoded.message : nil)
-        } catch {
-            throw refuse(error, .metrics, "remote_write")
-        }
-    }
-
     /// A Loki push that was decoded already.
     func push(_ decoded: LokiPushResult) async throws -> Outcome {
         do {
+            try checkRoom()
             return try await store(
                 decoded.batch, in: .logs, signal: .logs, "loki",
                 rejected: decoded.rejections.reduce(0) { $0 + $1.entries },
@@ -115,13 +116,13 @@ package struct IngestGateway: Sendable {
         return outcome
     }
 
-    private func count(_ stored: AppendOutcome, _ signal: IngestSignal, _ kind: String) {
+    func count(_ stored: AppendOutcome, _ signal: IngestSignal, _ kind: String) {
         totals.add(stored.accepted, signal)
         metrics.ingested.increment(by: Double(stored.accepted), ["signal": signal.rawValue, "protocol": kind])
         for (reason, count) in stored.rejected { reject(signal, kind, reason.rawValue, count) }
     }
 
-    private func reject(_ signal: IngestSignal, _ kind: String, _ reason: String, _ count: Int) {
+    func reject(_ signal: IngestSignal, _ kind: String, _ reason: String, _ count: Int) {
         metrics.rejected.increment(by: Double(count), ["signal": signal.rawValue, "protocol": kind, "reason": reason])
     }
 
@@ -134,7 +135,13 @@ package struct IngestGateway: Sendable {
             reason = "bad_data"
         default:
             failure = IngestFailure(storing: error)
-            if case .overloaded = failure { reason = "overloaded" } else { reason = "internal" }
+            reason =
+                switch failure {
+                case .badData: "bad_data"
+                case .overloaded: "overloaded"
+                case .exhausted: "exhausted"
+                case .internalFault: "internal"
+                }
         }
         metrics.requestsRefused.increment(["signal": signal.rawValue, "protocol": kind, "reason": reason])
         return failure

@@ -35,33 +35,10 @@ extension ServerProcess {
                 }
             }
         }
-        routes.on([.post], "/api/v1/write", "/prometheus/api/v1/write", errors: plainIngestError) { [self] call in
-            try await remoteWrite(call)
-        }
+        addRemoteWrite(to: routes)
         routes.on([.post], "/loki/api/v1/push", "/api/prom/push", errors: plainIngestError) { [self] call in
             try await lokiPush(call)
         }
-    }
-
-    private func remoteWrite(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let type = call.headers["content-type"] ?? ""
-        if type.contains("io.prometheus.write.v2.Request")
-            || !["", "application/x-protobuf"].contains(call.contentType)
-        {
-            throw HTTPFailure(
-                415,
-                "Content-Type \"\(type)\" is not supported: send remote write 1.0, application/x-protobuf;proto=prometheus.WriteRequest"
-            )
-        }
-        let encoding = call.headers["content-encoding"] ?? ""
-        guard encoding == "snappy" || encoding.isEmpty else {
-            throw HTTPFailure(415, "Content-Encoding \"\(encoding)\" is not supported for remote write: send snappy")
-        }
-        let body = try unsnappy(call.body)
-        let outcome = try await gateway.remoteWrite(body)
-        // Prometheus' answer to samples that cannot be stored; the others of the request are kept.
-        if outcome.rejected > 0, let message = outcome.message { throw HTTPFailure(400, message) }
-        return .noContent
     }
 
     private func unsnappy(_ body: [UInt8]) throws -> [UInt8] {
@@ -99,14 +76,18 @@ extension ServerProcess {
 }
 
 /// A refusal in plain text, as remote write and Loki have it.
-private let plainIngestError: Routes.ErrorShaper = { error in
-    switch error {
+let plainIngestError: Routes.ErrorShaper = { error in
+    switch error is StorageError ? IngestFailure(storing: error) : error {
     case let failure as HTTPFailure: return .text(failure.message + "\n", status: failure.status)
     case let failure as IngestFailure:
         switch failure {
         case .badData(let sentence): return .text(sentence + "\n", status: 400)
         case .overloaded(let sentence, let seconds):
             var answer = HTTPAnswer.text(sentence + "\n", status: 503)
+            answer.headers = [("Retry-After", "\(seconds)")]
+            return answer
+        case .exhausted(let sentence, let seconds):
+            var answer = HTTPAnswer.text(sentence + "\n", status: 429)
             answer.headers = [("Retry-After", "\(seconds)")]
             return answer
         case .internalFault(let sentence): return .text(sentence + "\n", status: 500)
@@ -121,7 +102,7 @@ private let plainIngestError: Routes.ErrorShaper = { error in
     let code: Int
     let sentence: String
     var retryAfter: Int?
-    switch error {
+    switch error is StorageError ? IngestFailure(storing: error) : error {
     case let failure as HTTPFailure:
         (status, code, sentence) = (failure.status, failure.status == 413 ? 8 : 3, failure.message)
     case let failure as IngestFailure:
@@ -129,6 +110,9 @@ private let plainIngestError: Routes.ErrorShaper = { error in
         case .badData(let text): (status, code, sentence) = (400, 3, text)
         case .overloaded(let text, let seconds):
             (status, code, sentence) = (503, 14, text)
+            retryAfter = seconds
+        case .exhausted(let text, let seconds):
+            (status, code, sentence) = (429, 8, text)
             retryAfter = seconds
         // 503 and not 500: a client drops what is answered with 500.
         case .internalFault(let text): (status, code, sentence) = (503, 14, text)

@@ -19,6 +19,19 @@ package struct ProtobufCursor: Sendable {
 
     package init(_ bytes: [UInt8]) { self.init(offset: 0, end: bytes.count, depth: 0, path: 0) }
 
+    /// Over a message that lies inside the bytes.
+    package init(_ bytes: [UInt8], message: Range<Int>) {
+        let inside = message.clamped(to: 0..<bytes.count)
+        self.init(offset: inside.lowerBound, end: inside.upperBound, depth: 0, path: 0)
+    }
+
+    /// The fields from the start of the range on, which lies in a message of this number at the outermost level (0: it
+    /// is the outermost itself). The range must lie inside the bytes that are read.
+    init(_ range: Range<Int>, in field: Int = 0) {
+        self.init(
+            offset: range.lowerBound, end: range.upperBound, depth: field == 0 ? 0 : 1, path: UInt64(field & 0xff))
+    }
+
     private init(offset: Int, end: Int, depth: Int, path: UInt64) {
         self.offset = offset
         self.end = end
@@ -97,6 +110,9 @@ package struct ProtobufCursor: Sendable {
         var inner = ProtobufCursor(offset: range.lowerBound, end: range.upperBound, depth: depth, path: path)
         while inner.offset < inner.end { out.append(try inner.rawVarint(bytes)) }
     }
+
+    /// The next element of a packed run of varints over which this cursor was made.
+    mutating func number(_ bytes: [UInt8]) throws(WireError) -> UInt64 { try rawVarint(bytes) }
 
     package mutating func skip(_ bytes: [UInt8]) throws(WireError) {
         switch wireType {

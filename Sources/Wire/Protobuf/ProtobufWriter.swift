@@ -45,6 +45,13 @@ package struct ProtobufWriter: Sendable {
         for value in values { little(value.bitPattern, count: 8) }
     }
 
+    package mutating func packedVarints(_ field: Int, _ values: [UInt32]) {
+        guard !values.isEmpty else { return }
+        message(field) { inner in
+            for value in values { inner.raw(UInt64(value)) }
+        }
+    }
+
     package mutating func packedZigZags(_ field: Int, _ values: [Int64]) {
         guard !values.isEmpty else { return }
         message(field) { inner in
@@ -75,6 +82,9 @@ package struct ProtobufWriter: Sendable {
         bytes.replaceSubrange(start...start, with: prefix)
     }
 
+    /// The fields of another writer after ours.
+    package mutating func append(_ other: ProtobufWriter) { bytes.append(contentsOf: other.bytes) }
+
     private mutating func tag(_ field: Int, _ wireType: UInt64) {
         raw(UInt64(truncatingIfNeeded: field) << 3 | wireType)
     }
@@ -89,6 +99,6 @@ package struct ProtobufWriter: Sendable {
     }
 
     private mutating func little(_ value: UInt64, count: Int) {
-        for i in 0..<count { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(8 * i))) }
+        unsafe withUnsafeBytes(of: value.littleEndian) { unsafe bytes.append(contentsOf: $0[..<count]) }
     }
 }

@@ -1,32 +1,45 @@
 import Telemetry
 
 extension RemoteWrite {
-    /// The batch as a WriteRequest, not compressed; one TimeSeries for each series.
-    package static func encode(_ batch: SeriesBatch) -> [UInt8] {
-        var samples: [[Int]] = Array(repeating: [], count: batch.series.count)
-        for (position, ref) in batch.refs.enumerated() { samples[Int(ref)].append(position) }
-        var histograms: [[SeriesBatch.HistogramSample]] = Array(repeating: [], count: batch.series.count)
-        for sample in batch.histograms { histograms[Int(sample.series)].append(sample) }
-        var exemplars: [[Exemplar]] = Array(repeating: [], count: batch.series.count)
-        for sample in batch.exemplars { exemplars[Int(sample.series)].append(sample.exemplar) }
+    /// The batch as a request, not compressed; one TimeSeries for each series. The batch has its series as labels.
+    ///
+    /// 1.0 carries metadata beside the series; 2.0 hangs that of a family on each of its series, and does not carry that of
+    /// others.
+    package static func encode(_ batch: SeriesBatch, version: Version = .one) -> [UInt8] {
+        let rows = RowsBySeries(batch)
+        switch version {
+        case .one: return encodeOne(batch, rows)
+        case .two: return encodeTwo(batch, rows)
+        }
+    }
+
+    private static func encodeOne(_ batch: SeriesBatch, _ rows: RowsBySeries) -> [UInt8] {
         var writer = ProtobufWriter()
         for (index, series) in batch.series.enumerated() {
             writer.message(1) { out in
-                series.forEach { name, value in out.label(1, name, value) }
-                for position in samples[index] {
-                    out.message(2) { sample in
-                        sample.double(1, batch.values[position])
-                        sample.varint(2, batch.timestamps[position])
+                series.forEachRange { name, value in
+                    out.message(1) { label in
+                        label.data(1, series.bytes[name])
+                        label.data(2, series.bytes[value])
                     }
                 }
-                for exemplar in exemplars[index] {
+                rows.samples.forEach(of: index) { out.sample(2, batch, $0, withStart: false) }
+                rows.exemplars.forEach(of: index) { position in
+                    let exemplar = batch.exemplars[position].exemplar
                     out.message(3) { inner in
-                        exemplar.labels.forEach { name, value in inner.label(1, name, value) }
+                        exemplar.labels.forEach { name, value in
+                            inner.message(1) { label in
+                                label.string(1, name)
+                                label.string(2, value)
+                            }
+                        }
                         inner.double(2, exemplar.value)
                         inner.varint(3, exemplar.timestamp)
                     }
                 }
-                for sample in histograms[index] { out.message(4) { $0.histogram(sample) } }
+                rows.histograms.forEach(of: index) { position in
+                    out.message(4) { $0.histogram(batch.histograms[position], withStart: false) }
+                }
             }
         }
         for metadata in batch.metadata {
@@ -39,17 +52,135 @@ extension RemoteWrite {
         }
         return writer.bytes
     }
+
+    private static func encodeTwo(_ batch: SeriesBatch, _ rows: RowsBySeries) -> [UInt8] {
+        var symbols = SymbolWriter()
+        var families: [String: MetricMetadata] = [:]
+        for metadata in batch.metadata { families[metadata.name] = metadata }
+        var series = ProtobufWriter()
+        for (index, labels) in batch.series.enumerated() {
+            series.message(5) { out in
+                var references: [UInt32] = []
+                labels.forEachRange { name, value in
+                    references.append(symbols.reference(labels.bytes, name))
+                    references.append(symbols.reference(labels.bytes, value))
+                }
+                out.packedVarints(1, references)
+                rows.samples.forEach(of: index) { out.sample(2, batch, $0, withStart: true) }
+                rows.histograms.forEach(of: index) { position in
+                    out.message(3) { $0.histogram(batch.histograms[position], withStart: true) }
+                }
+                rows.exemplars.forEach(of: index) { position in
+                    let exemplar = batch.exemplars[position].exemplar
+                    out.message(4) { inner in
+                        var references: [UInt32] = []
+                        exemplar.labels.forEachRange { name, value in
+                            references.append(symbols.reference(exemplar.labels.bytes, name))
+                            references.append(symbols.reference(exemplar.labels.bytes, value))
+                        }
+                        inner.packedVarints(1, references)
+                        inner.double(2, exemplar.value)
+                        inner.varint(3, exemplar.timestamp)
+                    }
+                }
+                guard let metadata = family(of: labels, in: families) else { return }
+                out.message(5) { inner in
+                    inner.varint(1, UInt64(metadataKinds.firstIndex(of: metadata.kind) ?? 0))
+                    inner.varint(3, UInt64(symbols.reference(metadata.help)))
+                    inner.varint(4, UInt64(symbols.reference(metadata.unit)))
+                }
+            }
+        }
+        var writer = symbols.writer
+        writer.append(series)
+        return writer.bytes
+    }
+
+    private static func family(of labels: LabelSet, in families: [String: MetricMetadata]) -> MetricMetadata? {
+        guard !families.isEmpty, let name = labels.metricName else { return nil }
+        if let exact = families[name] { return exact }
+        for kind in [MetricMetadata.Kind.histogram, .gaugehistogram] {
+            let family = familyName(name, kind)
+            if family != name, let found = families[family], familyName(name, found.kind) == family { return found }
+        }
+        return nil
+    }
 }
 
-extension ProtobufWriter {
-    fileprivate mutating func label(_ field: Int, _ name: String, _ value: String) {
-        message(field) { label in
-            label.string(1, name)
-            label.string(2, value)
+/// Which rows of a batch belong to which of its series, without an array for each series.
+private struct RowsBySeries {
+    let samples: RowChains
+    let histograms: RowChains
+    let exemplars: RowChains
+
+    init(_ batch: SeriesBatch) {
+        samples = RowChains(batch.refs.count, series: batch.series.count) { batch.refs[$0] }
+        histograms = RowChains(batch.histograms.count, series: batch.series.count) { batch.histograms[$0].series }
+        exemplars = RowChains(batch.exemplars.count, series: batch.series.count) { batch.exemplars[$0].series }
+    }
+}
+
+private struct RowChains {
+    private var first: [Int32]
+    private var next: [Int32]
+
+    /// Rows of a series keep their order; those of no series are left out.
+    init(_ count: Int, series: Int, _ reference: (Int) -> UInt32) {
+        first = count == 0 ? [] : Array(repeating: -1, count: series)
+        next = Array(repeating: -1, count: count)
+        for row in (0..<count).reversed() {
+            let series = Int(reference(row))
+            guard series < first.count else { continue }
+            next[row] = first[series]
+            first[series] = Int32(truncatingIfNeeded: row)
         }
     }
 
-    fileprivate mutating func histogram(_ sample: SeriesBatch.HistogramSample) {
+    func forEach(of series: Int, _ body: (Int) -> Void) {
+        guard series < first.count else { return }
+        var row = first[series]
+        while row >= 0 {
+            body(Int(row))
+            row = next[Int(row)]
+        }
+    }
+}
+
+/// Numbers the strings of a 2.0 request.
+private struct SymbolWriter {
+    private(set) var writer = ProtobufWriter()
+    private var interner = ByteInterner()
+
+    init() {
+        // The first symbol is the empty string by definition.
+        _ = reference("")
+    }
+
+    mutating func reference(_ bytes: [UInt8], _ range: Range<Int>) -> UInt32 {
+        let (index, isNew) = interner.intern(bytes, range)
+        if isNew { writer.data(4, bytes[range]) }
+        return UInt32(truncatingIfNeeded: index)
+    }
+
+    mutating func reference(_ text: String) -> UInt32 {
+        let bytes = Array(text.utf8)
+        return reference(bytes, 0..<bytes.count)
+    }
+}
+
+extension ProtobufWriter {
+    fileprivate mutating func sample(_ field: Int, _ batch: SeriesBatch, _ row: Int, withStart: Bool) {
+        message(field) { sample in
+            sample.double(1, batch.values[row])
+            sample.varint(2, batch.timestamps[row])
+            if withStart, row < batch.startTimestamps.count, batch.startTimestamps[row] != 0 {
+                sample.varint(3, batch.startTimestamps[row])
+            }
+        }
+    }
+
+    /// The fields of a `Histogram`, the same in both versions and in remote read.
+    mutating func histogram(_ sample: SeriesBatch.HistogramSample, withStart: Bool) {
         let histogram = sample.histogram
         if histogram.isInteger {
             varint(1, UInt64(exactly: histogram.count) ?? 0)
@@ -73,6 +204,7 @@ extension ProtobufWriter {
         varint(14, UInt64(histogram.resetHint.rawValue))
         varint(15, sample.timestamp)
         packedDoubles(16, histogram.customValues)
+        if withStart, sample.startTimestamp != 0 { varint(17, sample.startTimestamp) }
     }
 
     private mutating func span(_ field: Int, _ span: NativeHistogram.Span) {

@@ -4,6 +4,8 @@ import Telemetry
 struct WrittenHistogram {
     private(set) var histogram = NativeHistogram()
     private(set) var timestamp: Int64 = 0
+    /// Of 2.0 only.
+    private(set) var startTimestamp: Int64 = 0
     private(set) var defect: String?
     private var positiveDeltas: [UInt64] = []
     private var negativeDeltas: [UInt64] = []
@@ -38,6 +40,7 @@ struct WrittenHistogram {
             case 14: histogram.resetHint = try cursor.varint(bytes).map(resetHint) ?? histogram.resetHint
             case 15: timestamp = try cursor.varint(bytes).map { Int64(bitPattern: $0) } ?? timestamp
             case 16: try cursor.fixed64s(bytes, into: &customBits)
+            case 17: startTimestamp = try cursor.varint(bytes).map { Int64(bitPattern: $0) } ?? startTimestamp
             default: try cursor.skip(bytes)
             }
         }
