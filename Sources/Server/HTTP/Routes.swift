@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import ServiceInstrumentation
 import Storage
+import Synchronization
 
 /// Where dialects register what they answer.
 ///
@@ -19,9 +20,12 @@ package struct Routes {
     let logger: Logger
     /// Counts what was answered, by handler and status.
     let requests: Counter
+    /// Large bodies are part of the process' memory.
+    let budget: MemoryBudget
 
-    init(bodyLimit: Int = 64 << 20, logger: Logger, requests: Counter) {
+    init(bodyLimit: Int = 64 << 20, logger: Logger, requests: Counter, budget: MemoryBudget) {
         router = Router(context: BasicRequestContext.self)
+        self.budget = budget
         self.bodyLimit = bodyLimit
         self.logger = logger
         self.requests = requests
@@ -37,10 +41,12 @@ package struct Routes {
                 let logger = logger
                 let limit = bodyLimit
                 let requests = requests
+                let budget = budget
                 router.on(RouterPath(pattern), method: verb) { request, context in
                     let answer: HTTPAnswer
+                    let memory = BodyMemory(budget: budget)
                     do {
-                        let call = try await Routes.read(request, context, method: method, limit: limit)
+                        let call = try await Routes.read(request, context, method: method, limit: limit, memory)
                         answer = try await QueryExecutor.run { try await handler(call) }
                     } catch {
                         answer = errors(error)
@@ -49,6 +55,7 @@ package struct Routes {
                                 "request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
                         }
                     }
+                    memory.release()
                     requests.increment(["handler": pattern, "code": "\(answer.status)"])
                     return Routes.response(answer, to: request)
                 }
@@ -57,20 +64,25 @@ package struct Routes {
     }
 
     private static func read(
-        _ request: Request, _ context: BasicRequestContext, method: HTTPCall.Method, limit: Int
+        _ request: Request, _ context: BasicRequestContext, method: HTTPCall.Method, limit: Int, _ memory: BodyMemory
     ) async throws -> HTTPCall {
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
         var body: [UInt8] = []
         if method != .get && method != .head {
-            if let length = headers["content-length"].flatMap({ Int($0) }), length > limit { throw tooLarge(limit) }
+            if let length = headers["content-length"].flatMap({ Int($0) }) {
+                guard length <= limit else { throw tooLarge(limit) }
+                try memory.hold(length)
+            }
             for try await var chunk in request.body {
                 guard body.count + chunk.readableBytes <= limit else { throw tooLarge(limit) }
+                try memory.hold(body.count + chunk.readableBytes)
                 if let bytes = chunk.readBytes(length: chunk.readableBytes) {
                     if body.isEmpty { body = bytes } else { body.append(contentsOf: bytes) }
                 }
             }
             body = try ContentDecoding.decode(body, encoding: headers["content-encoding"], limit: limit)
+            try memory.hold(body.count)
         }
         var parameters = Parameters(form: (request.uri.query ?? "").utf8)
         var call = HTTPCall(method: method, path: request.uri.path, headers: headers, body: body)
@@ -107,6 +119,38 @@ package struct Routes {
         return Response(
             status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body))
         )
+    }
+}
+
+/// What the body of one request takes of the process' memory, until it is answered.
+private final class BodyMemory: Sendable {
+    /// Small bodies (questions, above all) are not worth the asking, and pass while memory is short.
+    private static let small = 64 << 10
+
+    private let budget: MemoryBudget
+    private let held = Mutex(0)
+
+    init(budget: MemoryBudget) { self.budget = budget }
+
+    deinit { release() }
+
+    /// Throws ``StorageError/overloaded(_:)`` where there is no memory for a body of that size.
+    func hold(_ bytes: Int) throws {
+        guard bytes > BodyMemory.small else { return }
+        try held.withLock { held in
+            guard bytes > held else { return }
+            let more = max(bytes - held, 1 << 20)
+            try budget.reserve(more, for: .requests)
+            held += more
+        }
+    }
+
+    func release() {
+        let bytes = held.withLock { held in
+            defer { held = 0 }
+            return held
+        }
+        budget.release(bytes, of: .requests)
     }
 }
 

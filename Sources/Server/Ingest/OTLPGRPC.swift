@@ -67,14 +67,21 @@ extension IngestGateway {
             switch failure {
             case .badData(let sentence): throw RPCError(code: .invalidArgument, message: sentence)
             case .overloaded(let sentence, let retryAfter):
-                var metadata = Metadata()
-                metadata.addBinary(
-                    OTLPResponses.status(
-                        code: 14, message: sentence, retryAfterSeconds: Double(retryAfter), json: false),
-                    forKey: "grpc-status-details-bin")
-                throw RPCError(code: .unavailable, message: sentence, metadata: metadata)
+                throw refusal(.unavailable, sentence, retryAfter)
+            case .exhausted(let sentence, let retryAfter):
+                throw refusal(.resourceExhausted, sentence, retryAfter)
             case .internalFault(let sentence): throw RPCError(code: .unavailable, message: sentence)
             }
         }
+    }
+
+    /// With the detail that says when to come again: without it `RESOURCE_EXHAUSTED` means never.
+    private func refusal(_ code: RPCError.Code, _ sentence: String, _ retryAfter: Int) -> RPCError {
+        var metadata = Metadata()
+        metadata.addBinary(
+            OTLPResponses.status(
+                code: Int(code.rawValue), message: sentence, retryAfterSeconds: Double(retryAfter), json: false),
+            forKey: "grpc-status-details-bin")
+        return RPCError(code: code, message: sentence, metadata: metadata)
     }
 }

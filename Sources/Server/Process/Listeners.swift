@@ -50,6 +50,7 @@ extension ServerProcess {
                 await close()
             },
             Room("maintenance", untilShutdown: { [self] in await maintain() }),
+            Room("memory and disk", untilShutdown: { [self] in await watchResources() }),
             Room("notifications", untilShutdown: { [self] in await dispatcher.run() }),
             Room("rules", untilShutdown: { [self] in await rules.run() }),
             Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),

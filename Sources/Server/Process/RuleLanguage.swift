@@ -10,14 +10,15 @@ import YAMLReading
 struct RuleLanguage: RuleQuerying {
     let engine: PromQLEngine
     let options: ServeOptions
+    let budget: MemoryBudget
 
     func check(_ expression: String) throws { _ = try PromQLEngine.parse(expression) }
 
     func instant(_ expression: String, at time: Int64) async throws -> [RuleSample] {
         let context = QueryContext(
             limits: .init(
-                memory: options.queryMemory, samples: options.queryMaxSamples,
-                deadline: .now + .milliseconds(options.queryTimeout)))
+                memory: min(options.queryMemory, budget.limit / 4), samples: options.queryMaxSamples,
+                deadline: .now + .milliseconds(options.queryTimeout)), budget: budget)
         let result = try await QueryExecutor.run { try await engine.instant(expression, at: time, context: context) }
         switch result.value {
         case .vector(let matrix):

@@ -1,5 +1,6 @@
 import ServiceInstrumentation
 import Storage
+import Synchronization
 
 /// What the process says about itself at `/metrics`.
 package struct SelfMetrics: Sendable {
@@ -8,6 +9,9 @@ package struct SelfMetrics: Sendable {
     let rejected: Counter
     let requestsRefused: Counter
     let httpRequests: Counter
+    let seriesRefused: Counter
+    /// Targets and metrics that have a series of their own in `seriesRefused`.
+    let subjects = NamedSubjects()
     let queryDuration: Histogram
     let reloadSuccessful: Gauge
     let reloadTime: Gauge
@@ -22,6 +26,9 @@ package struct SelfMetrics: Sendable {
             "needletail_ingest_requests_refused_total", help: "Whole requests refused, by signal, protocol and reason.")
         httpRequests = registry.counter(
             "needletail_http_requests_total", help: "Requests answered, by handler and status.")
+        seriesRefused = registry.counter(
+            "needletail_series_refused_total",
+            help: "New series that the cardinality guard refused, by the target or metric and the label to blame.")
         queryDuration = registry.histogram(
             "needletail_query_duration_seconds", help: "Time to answer a query, by language.")
         reloadSuccessful = registry.gauge(
@@ -39,5 +46,19 @@ package struct SelfMetrics: Sendable {
             }
         }
         registry.registerProcessMetrics()
+    }
+}
+
+/// The first hundred names; the guard against too many series must not make too many itself.
+final class NamedSubjects: Sendable {
+    private let names = Mutex<Set<String>>([])
+
+    func admit(_ name: String) -> String {
+        names.withLock { names in
+            if names.contains(name) { return name }
+            guard names.count < 100 else { return "other" }
+            names.insert(name)
+            return name
+        }
     }
 }

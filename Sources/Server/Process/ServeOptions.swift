@@ -15,6 +15,14 @@ package struct ServeOptions: Sendable {
     /// Bytes that one query may hold.
     package var queryMemory = 512 << 20
     package var queryMaxSamples = 50_000_000
+    /// Bytes of the whole process. Nil: 60 % of the machine or the control group.
+    package var memoryLimit: Int?
+    /// Series in memory of one target, one metric and all together. Nil: what fits the memory limit. 0 is no limit.
+    package var seriesLimitPerTarget: Int?
+    package var seriesLimitPerMetric: Int?
+    package var seriesLimit: Int?
+    /// Whether `/api/v1/admin/tsdb` answers; Prometheus' `--web.enable-admin-api`.
+    package var enablesAdminAPI = false
     /// Milliseconds.
     package var queryTimeout: Int64 = 120_000
     /// Largest request body, before and after decompression.

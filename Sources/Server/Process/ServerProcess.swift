@@ -21,6 +21,9 @@ package final class ServerProcess: Sendable {
     package let series: EmbeddedSeriesStore
     package let events: EmbeddedEventStore
     package let metrics: SelfMetrics
+    package let budget: MemoryBudget
+    package let disk: DiskSpace
+    package let cardinality: CardinalityGuard
     package let gateway: IngestGateway
     package let scrapes: ScrapeManager
     package let rules: RuleManager
@@ -46,21 +49,34 @@ package final class ServerProcess: Sendable {
         state = Mutex(State(configuration: configuration, listen: options.listen))
         folder = try DataFolder(opening: options.dataFolder)
         metrics = SelfMetrics()
+        let budget = MemoryBudget(limit: options.memoryLimit ?? MemoryLimit.available() / 10 * 6)
+        self.budget = budget
+        disk = DiskSpace(path: options.dataFolder)
+        disk.look()
+        cardinality = CardinalityGuard(
+            limits: ServerProcess.cardinalityLimits(options, memory: budget.limit), pressure: budget.pressure)
         do {
             var journal = JournalOptions()
             if options.syncAlways { journal.sync = .always }
             var seriesOptions = SeriesStoreOptions()
             seriesOptions.retention = configuration.retention.metrics
             seriesOptions.journal = journal
+            seriesOptions.rowLimit = min(seriesOptions.rowLimit, budget.limit / 128)
+            seriesOptions.guards.cardinality = cardinality
+            seriesOptions.guards.pressure = budget.pressure
+            seriesOptions.guards.disk = disk
             series = try EmbeddedSeriesStore.open(folder: folder, options: seriesOptions)
             var eventOptions = EventStoreOptions()
             eventOptions.journal = journal
+            eventOptions.memoryLimit = min(eventOptions.memoryLimit, budget.limit / 8)
+            eventOptions.sealBytes = min(eventOptions.sealBytes, eventOptions.memoryLimit / 4)
             events = try EmbeddedEventStore(opening: folder, options: eventOptions)
         } catch {
             try? folder.close()
             throw error
         }
-        gateway = IngestGateway(series: series, events: events, metrics: metrics)
+        gateway = IngestGateway(
+            series: series, events: events, metrics: metrics, pressure: budget.pressure, disk: disk)
         var clientConfiguration = HTTPClient.Configuration()
         clientConfiguration.decompression = .enabled(limit: .size(512 << 20))
         clientConfiguration.timeout.connect = .seconds(10)
@@ -82,7 +98,8 @@ package final class ServerProcess: Sendable {
         let dispatcher = dispatcher
         let alertmanagers = alertmanagers
         rules = RuleManager(
-            language: RuleLanguage(engine: PromQLEngine(reader: series), options: options), store: series,
+            language: RuleLanguage(engine: PromQLEngine(reader: series), options: options, budget: budget),
+            store: series,
             documents: documents,
             logger: logger, now: { TimeParameters.nowMilliseconds },
             send: { alerts in
@@ -94,6 +111,7 @@ package final class ServerProcess: Sendable {
             throw error
         }
         registerStoreMetrics()
+        registerMemoryMetrics()
     }
 
     private static func loadConfiguration(_ options: ServeOptions) throws -> ServerConfiguration {
@@ -145,7 +163,7 @@ package final class ServerProcess: Sendable {
     }
 
     private func apply(_ configuration: ServerConfiguration) throws {
-        let language = RuleLanguage(engine: PromQLEngine(reader: series), options: options)
+        let language = RuleLanguage(engine: PromQLEngine(reader: series), options: options, budget: budget)
         let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: language)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         var scrapeConfigurations = configuration.scrapes
@@ -183,8 +201,8 @@ package final class ServerProcess: Sendable {
         let limit = min(timeout ?? options.queryTimeout, options.queryTimeout)
         return QueryContext(
             limits: .init(
-                memory: options.queryMemory, samples: options.queryMaxSamples,
-                deadline: .now + .milliseconds(max(1, limit))))
+                memory: min(options.queryMemory, budget.limit / 4), samples: options.queryMaxSamples,
+                deadline: .now + .milliseconds(max(1, limit))), budget: budget)
     }
 
     /// Seals, merges and drops in the background until cancelled.
@@ -200,7 +218,7 @@ package final class ServerProcess: Sendable {
             await withTaskExecutorPreference(QueryExecutor.background) {
                 do {
                     try await series.maintain(now: now)
-                    try await events.maintain(now: now * 1_000_000)
+                    try await maintainEvents(now: now)
                     if due {
                         try await series.retain(after: now - retention.metrics)
                         try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)
@@ -209,6 +227,7 @@ package final class ServerProcess: Sendable {
                 } catch {
                     logger.warning("background work failed and will be tried again", metadata: ["error": "\(error)"])
                 }
+                if due { ReleaseFreeMemory.now() }
             }
         }
     }

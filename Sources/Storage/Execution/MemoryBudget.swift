@@ -15,6 +15,8 @@ package final class MemoryBudget: Sendable {
         case queries
         /// Sealing and merging.
         case merges
+        /// Bodies of requests that are read and decoded.
+        case requests
 
         package var description: String {
             switch self {
@@ -23,6 +25,7 @@ package final class MemoryBudget: Sendable {
             case .events: "events"
             case .queries: "queries"
             case .merges: "merges"
+            case .requests: "requests"
             }
         }
     }
@@ -129,8 +132,9 @@ package final class MemoryBudget: Sendable {
         switch (account, level) {
         case (.queries, .calm): limit / 2
         case (.queries, .high): limit / 4
-        case (.merges, .calm): limit / 4
-        case (.queries, .critical), (.merges, _): 0
+        case (.merges, .calm), (.requests, .calm): limit / 4
+        case (.requests, .high): limit / 8
+        case (.queries, .critical), (.merges, _), (.requests, .critical): 0
         case (.head, _), (.journal, _), (.events, _): limit
         }
     }
