@@ -21,7 +21,9 @@ private func read(
 @Test func samplesAreAcceptedByPrometheusRules() async throws {
     try await withTemporaryFolder { path in
         let folder = try DataFolder(opening: path.path)
-        let store = try EmbeddedSeriesStore.open(folder: folder, clock: { now })
+        var options = SeriesStoreOptions()
+        options.outOfOrderWindow = 60 * minute
+        let store = try EmbeddedSeriesStore.open(folder: folder, options: options, clock: { now })
         let stale = SpecialValue.staleMarker
         let cases: [(at: Int64, value: Double, rejection: RejectionReason?, what: String)] = [
             (now, 1, nil, "the first"),
@@ -67,11 +69,12 @@ private func read(
         batch.histograms.append(.init(series: other, timestamp: now - minute, histogram: NativeHistogram()))
         let id = BatchID(high: 1, low: 2)
         let outcome = try await store.append(batch, id: id)
-        #expect(outcome.accepted == 2)
-        #expect(outcome.rejected == [.duplicate: 2, .tooOld: 1, .invalid: 1])
+        // The window is that of before the batch.
+        #expect(outcome.accepted == 3)
+        #expect(outcome.rejected == [.duplicate: 2, .invalid: 1])
         #expect(outcome.newSeries == 1)
         #expect(try await store.append(batch, id: id).rejected.isEmpty)
-        #expect(try await read(store)["down"]?.values == [4, 1])
+        #expect(try await read(store)["down"]?.values == [3, 4, 1])
         try await store.close()
         await #expect(throws: StorageError.closed) { try await store.append(batch, id: nil) }
     }

@@ -4,279 +4,311 @@ import Synchronization
 package import Telemetry
 
 extension EmbeddedSeriesStore {
-    /// What admission found out about one batch before the journal sees it.
-    private struct Admission {
-        var record = JournalRecord()
-        var outcome = AppendOutcome()
-        /// Per sample and histogram of the record: index of its series in the batch.
-        var seriesOfSample: [UInt32] = []
-        var seriesOfHistogram: [UInt32] = []
-        var hashes: [UInt64] = []
-        /// One look at the clock for the whole batch.
-        var now: Int64 = 0
-        /// Per series of the batch: its slot in its shard, -1 where no sample needs it. Good until the gate is left,
-        /// because
-        /// only who is alone in the gate moves series.
-        var slots: [Int] = []
-        /// Series of the batch whose definition this record carries.
-        var defined: [Int] = []
-    }
-
-    package func append(_ given: SeriesBatch, id: BatchID?) async throws -> AppendOutcome {
-        var batch = given
-        if !batch.keys.isEmpty {
-            batch.series = []
-            for index in given.keys.indices { batch.series.append(try given.labels(ofSeries: index)) }
-            batch.keys = []
-        }
+    package func append(_ batch: SeriesBatch, id: BatchID?) async throws -> AppendOutcome {
         if let id, batchIDs.withLock({ $0.contains(id) }) {
             var outcome = AppendOutcome()
             outcome.accepted = batch.refs.count + batch.histograms.count
+            outcome.acceptedHistograms = batch.histograms.count
+            outcome.acceptedExemplars = batch.exemplars.count
             return outcome
         }
-        if headBytes.load(ordering: .relaxed) / 2 > options.headBytes {
-            throw StorageError.overloaded(
-                "the metrics in memory take twice the \(options.headBytes >> 20) MiB they may; try again in a minute, "
-                    + "and see that sealing works and that there are not too many series")
-        }
-        if ledger.withLock({ $0.generation == 0 && !$0.isClosed }) {
+        try options.guards.refuseWhenShort()
+        try checkRoom()
+        if generation.load(ordering: .acquiring) == 0, !isClosed.load(ordering: .acquiring) {
             await gate.enterAlone()
             defer { gate.leaveAlone() }
             try beginGeneration()
         }
         await gate.enter()
         defer { gate.leave() }
-        let (generation, isClosed) = ledger.withLock { ($0.generation, $0.isClosed) }
-        guard !isClosed else { throw StorageError.closed }
-        var admission = admit(batch, generation: generation)
+        guard !isClosed.load(ordering: .acquiring) else { throw StorageError.closed }
+        var admission = Admission(now: clock(), options: options)
         admission.record.batch = id
-        admission.record.generation = generation
-        guard !admission.record.isEmpty else { return admission.outcome }
+        admission.record.generation = generation.load(ordering: .relaxed)
+        resolve(batch, &admission)
+        admit(batch, &admission)
+        guard !admission.record.isEmpty else {
+            admission.explain(outOfOrderWindow: options.outOfOrderWindow) { slot in
+                registry.withLock { $0.labels(of: slot) }
+            }
+            return admission.outcome
+        }
         _ = try await journal.append(admission.record.encoded())
-        store(&admission, generation: generation)
+        store(&admission)
         if let id { batchIDs.withLock { $0.insert(id) } }
         return admission.outcome
     }
 
-    // MARK: Admission
-
-    private func admit(_ batch: SeriesBatch, generation: Int) -> Admission {
-        var admission = Admission()
-        admission.now = clock()
-        admission.hashes = batch.series.map { Hash64.hash($0.bytes) }
-        let count = min(batch.refs.count, batch.timestamps.count, batch.values.count)
-        let invalid = batch.refs.count - count
-        if invalid > 0 { admission.outcome.reject(.invalid, count: invalid, "samples without a timestamp or a value") }
-        var samplesOfShard = [[Int]](repeating: [], count: shards.count)
-        for i in 0..<count {
-            let series = Int(batch.refs[i])
-            guard series < batch.series.count else {
-                admission.outcome.reject(.invalid, "a sample of a series that the batch does not have")
-                continue
-            }
-            samplesOfShard[shardIndex(admission.hashes[series])].append(i)
-        }
-        var histogramsOfShard = [[Int]](repeating: [], count: shards.count)
-        for (i, sample) in batch.histograms.enumerated() {
-            let series = Int(sample.series)
-            guard series < batch.series.count else {
-                admission.outcome.reject(.invalid, "a histogram of a series that the batch does not have")
-                continue
-            }
-            histogramsOfShard[shardIndex(admission.hashes[series])].append(i)
-        }
-        var slots = [Int](repeating: -1, count: batch.series.count)
-        var newest = [Int64](repeating: .min, count: batch.series.count)
-        for shard in shards.indices where !samplesOfShard[shard].isEmpty || !histogramsOfShard[shard].isEmpty {
-            let encoded = histogramsOfShard[shard].map { HistogramCodec.encode(batch.histograms[$0].histogram) }
-            shards[shard].state.withLock { head in
-                for i in samplesOfShard[shard] {
-                    admit(sample: i, of: batch, &head, &slots, &newest, &admission, generation)
-                }
-                for (i, bytes) in zip(histogramsOfShard[shard], encoded) {
-                    admit(histogram: i, bytes, of: batch, &head, &slots, &newest, &admission, generation)
-                }
-            }
-        }
-        admission.slots = slots
-        for sample in batch.exemplars where Int(sample.series) < batch.series.count {
-            admission.record.exemplars.append((batch.series[Int(sample.series)], sample.exemplar))
-        }
-        families.withLock { families in
-            admission.record.metadata = batch.metadata.filter { families[$0.name]?.contains($0) != true }
-        }
-        return admission
+    /// Refuses before memory is in danger: the flush cannot keep up, or the disk is full.
+    private func checkRoom() throws {
+        let rows = freshRows.load(ordering: .relaxed)
+        guard rows > options.rowLimit else { return }
+        wishFlush()
+        throw StorageError.overloaded(
+            "\(rows) samples wait in memory to be written to disk, more than the \(options.rowLimit) that may; "
+                + "try again in some seconds, and look at the disk if this stays")
     }
 
-    /// Slot of the batch's series, made where it is new; nil where the limit forbids it.
-    private func slot(
-        _ series: Int, _ batch: SeriesBatch, _ head: inout HeadShard, _ slots: inout [Int],
-        _ admission: inout Admission,
-        _ generation: Int
-    ) -> Int? {
-        if slots[series] >= 0 { return slots[series] }
-        let labels = batch.series[series]
-        let hash = admission.hashes[series]
-        let slot: Int
-        if let known = head.slot(of: labels, hash: hash) {
-            slot = known
-        } else {
-            if options.seriesLimit > 0, seriesCount.load(ordering: .relaxed) >= options.seriesLimit { return nil }
-            slot = head.add(labels, hash: hash, id: nextID.add(1, ordering: .relaxed).newValue)
-            seriesCount.add(1, ordering: .relaxed)
-            admission.outcome.newSeries += 1
+    // MARK: Series
+
+    private func resolve(_ batch: SeriesBatch, _ admission: inout Admission) {
+        if batch.keys.isEmpty {
+            let hashes = batch.series.map { Hash64.hash($0.bytes) }
+            admission.slots.reserveCapacity(hashes.count)
+            registry.withLock { registry in
+                for (i, hash) in hashes.enumerated() {
+                    admission.slots.append(
+                        registry.slot(of: batch.series[i], hash: hash)
+                            ?? add(batch.series[i], hash: hash, &registry, &admission.outcome))
+                }
+            }
+            return
         }
-        slots[series] = slot
-        // Only a record that is written makes the definition known, so until then everybody sends it along.
-        if head.series[slot].definedIn != generation {
-            admission.record.definitions.append((head.series[slot].id, labels))
-            admission.defined.append(series)
+        registry.withLock { $0.slots(of: batch.keys, into: &admission.slots) }
+        for index in admission.slots.indices where admission.slots[index] == SeriesKeyTable.none {
+            do throws(InvalidSeries) {
+                let labels = try batch.labels(ofSeries: index)
+                let hash = Hash64.hash(labels.bytes)
+                admission.slots[index] = registry.withLock { registry in
+                    let slot =
+                        registry.slot(of: labels, hash: hash) ?? add(labels, hash: hash, &registry, &admission.outcome)
+                    if slot < Admission.limited { registry.remember(batch.keys[index], slot: slot) }
+                    return slot
+                }
+            } catch {
+                admission.slots[index] = Admission.invalid
+                admission.outcome.invalidSeries += 1
+                if admission.outcome.firstRejection == nil { admission.outcome.firstRejection = error.reason }
+            }
         }
+    }
+
+    /// Slot of a series that is new, ``Admission/limited`` where there may be no more.
+    private func add(
+        _ labels: LabelSet, hash: UInt64, _ registry: inout SeriesRegistry, _ outcome: inout AppendOutcome
+    ) -> UInt32 {
+        if options.seriesLimit > 0, registry.count >= options.seriesLimit {
+            outcome.reject(.limit, count: 0, "the limit of \(options.seriesLimit) active series is reached: \(labels)")
+            return Admission.limited
+        }
+        guard seriesGuard.admit(labels) else {
+            outcome.reject(.limit, count: 0, seriesGuard.refusal(of: labels))
+            return Admission.limited
+        }
+        outcome.newSeries += 1
+        return define(labels, hash: hash, &registry)
+    }
+
+    /// The shard knows the series before anybody else can find it.
+    func define(_ labels: LabelSet, hash: UInt64, _ registry: inout SeriesRegistry) -> UInt32 {
+        let slot = registry.add(labels, hash: hash)
+        let id = nextID.add(1, ordering: .relaxed).newValue
+        shard(slot).state.withLock { $0.define(slot: place(slot), id: id) }
         return slot
     }
 
+    // MARK: Admission
+
+    private func admit(_ batch: SeriesBatch, _ admission: inout Admission) {
+        let count = min(batch.refs.count, batch.timestamps.count, batch.values.count)
+        if batch.refs.count > count {
+            admission.outcome.reject(
+                .invalid, count: batch.refs.count - count, "samples without a timestamp or a value")
+        }
+        rejectUnresolved(batch, count, &admission)
+        admission.record.ids.reserveCapacity(count)
+        admission.record.timestamps.reserveCapacity(count)
+        admission.record.values.reserveCapacity(count)
+        admission.sampleSlots.reserveCapacity(count)
+        let encoded = batch.histograms.map { HistogramCodec.encode($0.histogram) }
+        let seriesCount = admission.slots.count
+        for (number, box) in shards.enumerated() {
+            box.state.withLock { head in
+                for i in 0..<count {
+                    let series = Int(batch.refs[i])
+                    guard series < seriesCount else { continue }
+                    let slot = admission.slots[series]
+                    guard slot < Admission.limited, Int(slot) & shardMask == number else { continue }
+                    admit(sample: i, slot: slot, of: batch, head, &admission)
+                }
+                for (i, sample) in batch.histograms.enumerated() {
+                    guard Int(sample.series) < seriesCount else { continue }
+                    let slot = admission.slots[Int(sample.series)]
+                    guard slot < Admission.limited, Int(slot) & shardMask == number else { continue }
+                    admit(histogram: sample, encoded[i], slot: slot, of: batch, head, &admission)
+                }
+            }
+        }
+        defineNew(batch, &admission)
+        for sample in batch.exemplars {
+            guard let labels = try? batch.labels(ofSeries: Int(sample.series)) else { continue }
+            admission.record.exemplars.append((labels, sample.exemplar))
+        }
+        admission.outcome.acceptedExemplars = admission.record.exemplars.count
+        if !batch.metadata.isEmpty {
+            families.withLock { families in
+                admission.record.metadata = batch.metadata.filter { families[$0.name]?.contains($0) != true }
+            }
+        }
+    }
+
+    /// Samples whose series has no slot.
+    private func rejectUnresolved(_ batch: SeriesBatch, _ count: Int, _ admission: inout Admission) {
+        let slots = admission.slots
+        let isWhole = slots.allSatisfy { $0 < Admission.limited }
+        var series = batch.refs[..<count].map { Int($0) } + batch.histograms.map { Int($0.series) }
+        if isWhole { series.removeAll { $0 < slots.count } }
+        for one in series {
+            guard one < slots.count else {
+                admission.outcome.reject(.invalid, "a sample of a series that the batch does not have")
+                continue
+            }
+            if slots[one] == Admission.invalid { admission.outcome.reject(.invalid, "its labels are not valid") }
+            if slots[one] == Admission.limited { admission.outcome.reject(.limit, "too many series") }
+        }
+    }
+
+    @inline(__always)
     private func admit(
-        sample i: Int, of batch: SeriesBatch, _ head: inout HeadShard, _ slots: inout [Int], _ newest: inout [Int64],
-        _ admission: inout Admission, _ generation: Int
+        sample i: Int, slot: UInt32, of batch: SeriesBatch, _ head: borrowing HeadShard, _ admission: inout Admission
     ) {
-        let series = Int(batch.refs[i])
         let timestamp = batch.timestamps[i]
         let value = batch.values[i]
-        guard isInTime(timestamp, batch.series[series], &admission) else { return }
-        guard let slot = slot(series, batch, &head, &slots, &admission, generation) else {
-            admission.outcome.reject(
-                .limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
-            return
+        let place = place(slot)
+        if timestamp <= head.records[place].newest || timestamp > admission.newest || timestamp < admission.oldest {
+            let verdict = head.check(slot: place, timestamp: timestamp, bits: value.bitPattern)
+            guard accept(verdict, timestamp, head.records[place].newest, slot, &admission) else { return }
         }
-        let limit = max(head.series[slot].newest, newest[series])
-        let verdict = head.series[slot].check(timestamp: timestamp, value: value)
-        guard accept(verdict, timestamp, limit, batch.series[series], &admission.outcome) else { return }
-        newest[series] = max(newest[series], timestamp)
-        admission.record.ids.append(head.series[slot].id)
+        admission.record.ids.append(head.records[place].id)
         admission.record.timestamps.append(timestamp)
         admission.record.values.append(value)
-        admission.seriesOfSample.append(batch.refs[i])
+        if i < batch.startTimestamps.count { admission.record.starts.append(batch.startTimestamps[i]) }
+        admission.sampleSlots.append(slot)
+        if head.records[place].definedIn != UInt32(truncatingIfNeeded: admission.record.generation) {
+            admission.defined.append(slot)
+        }
     }
 
     private func admit(
-        histogram i: Int, _ bytes: [UInt8], of batch: SeriesBatch, _ head: inout HeadShard, _ slots: inout [Int],
-        _ newest: inout [Int64], _ admission: inout Admission, _ generation: Int
+        histogram sample: SeriesBatch.HistogramSample, _ bytes: [UInt8], slot: UInt32, of batch: SeriesBatch,
+        _ head: borrowing HeadShard, _ admission: inout Admission
     ) {
-        let sample = batch.histograms[i]
-        let series = Int(sample.series)
-        guard isInTime(sample.timestamp, batch.series[series], &admission) else { return }
-        guard let slot = slot(series, batch, &head, &slots, &admission, generation) else {
-            admission.outcome.reject(
-                .limit, "the limit of \(options.seriesLimit) active series is reached: \(batch.series[series])")
-            return
+        let place = place(slot)
+        let verdict = head.check(slot: place, timestamp: sample.timestamp, histogram: bytes)
+        guard accept(verdict, sample.timestamp, head.records[place].newest, slot, &admission) else { return }
+        admission.record.histograms.append(
+            JournalRecord.Histogram(
+                id: head.records[place].id, timestamp: sample.timestamp, startTimestamp: sample.startTimestamp,
+                bytes: bytes))
+        admission.histogramSlots.append(slot)
+        if head.records[place].definedIn != UInt32(truncatingIfNeeded: admission.record.generation) {
+            admission.defined.append(slot)
         }
-        let limit = max(head.series[slot].newest, newest[series])
-        let verdict = head.series[slot].check(timestamp: sample.timestamp, histogram: bytes)
-        guard accept(verdict, sample.timestamp, limit, batch.series[series], &admission.outcome) else { return }
-        newest[series] = max(newest[series], sample.timestamp)
-        admission.record.histograms.append((head.series[slot].id, sample.timestamp, bytes))
-        admission.seriesOfHistogram.append(sample.series)
     }
 
-    private func isInTime(_ timestamp: Int64, _ labels: LabelSet, _ admission: inout Admission) -> Bool {
-        let now = admission.now
-        if timestamp > now &+ options.futureLimit {
-            admission.outcome.reject(
-                .tooNew, "out of bounds: the sample of \(labels) at \(timestamp) is too far in the future")
-            return false
+    /// Only a record that is written makes a definition known, so until then everybody sends it along.
+    private func defineNew(_ batch: SeriesBatch, _ admission: inout Admission) {
+        guard !admission.defined.isEmpty else { return }
+        admission.defined.sort()
+        var slots: [UInt32] = []
+        for slot in admission.defined where slots.last != slot { slots.append(slot) }
+        admission.defined = slots
+        registry.withLock { registry in
+            for slot in slots { admission.record.definitions.append((0, registry.labels(of: slot))) }
         }
-        if timestamp < now &- options.retention {
-            admission.outcome.reject(
-                .tooOld, "out of bounds: the sample of \(labels) at \(timestamp) is older than the retention time")
-            return false
+        for (i, slot) in slots.enumerated() {
+            let place = place(slot)
+            admission.record.definitions[i].id = shard(slot).state.withLock { $0.records[place].id }
         }
-        return true
     }
 
+    /// Whether the journal gets the sample.
     private func accept(
-        _ verdict: Insertion, _ timestamp: Int64, _ newest: Int64, _ labels: LabelSet, _ outcome: inout AppendOutcome
+        _ verdict: Insertion, _ timestamp: Int64, _ newest: Int64, _ slot: UInt32, _ admission: inout Admission
     ) -> Bool {
+        if timestamp > admission.newest {
+            admission.reject(.tooNew, slot: slot, timestamp: timestamp)
+            return false
+        }
+        if timestamp < admission.oldest {
+            admission.reject(.tooOld, slot: slot, timestamp: timestamp)
+            return false
+        }
         switch verdict {
         case .repeated:
-            outcome.accepted += 1
+            admission.outcome.accepted += 1
             return false
         case .conflict:
-            outcome.reject(.duplicate, "duplicate sample for timestamp \(timestamp) of \(labels) with another value")
+            admission.reject(.duplicate, slot: slot, timestamp: timestamp)
             return false
         case .stored:
             let (oldest, underflow) = newest.subtractingReportingOverflow(options.outOfOrderWindow)
-            if !underflow, timestamp < oldest {
-                outcome.reject(
-                    .tooOld,
-                    "too old sample: \(labels) at \(timestamp) is further behind its newest sample at \(newest) than "
-                        + "\(options.outOfOrderWindow / 1000) s")
-                return false
-            }
-            return true
+            guard !underflow, timestamp < oldest else { return true }
+            admission.reject(.outOfOrder, slot: slot, timestamp: timestamp, newest: newest)
+            return false
         }
     }
 
     // MARK: Memory
 
-    private func store(_ admission: inout Admission, generation: Int) {
+    private func store(_ admission: inout Admission) {
         let record = admission.record
-        let hashes = admission.hashes
-        let slots = admission.slots
-        noteWindows(record)
-        var outcome = admission.outcome
+        let touched = touchTime(admission.now)
         var sample = 0
         var histogram = 0
+        var stored = 0
+        let generation = UInt32(truncatingIfNeeded: record.generation)
         // Admission went shard by shard, so each shard's samples are one run.
-        for shard in shards.indices {
-            let belongs = { (series: UInt32) in self.shardIndex(hashes[Int(series)]) == shard }
-            let firstSample = sample
-            while sample < record.ids.count, belongs(admission.seriesOfSample[sample]) { sample += 1 }
-            let firstHistogram = histogram
-            while histogram < record.histograms.count, belongs(admission.seriesOfHistogram[histogram]) {
-                histogram += 1
+        for (number, box) in shards.enumerated() {
+            box.state.withLock { head in
+                while sample < record.ids.count, Int(admission.sampleSlots[sample]) & shardMask == number {
+                    let slot = admission.sampleSlots[sample]
+                    let timestamp = record.timestamps[sample]
+                    let verdict = head.insert(
+                        slot: place(slot), timestamp: timestamp, value: record.values[sample], touched: touched)
+                    if verdict == .conflict {
+                        // Another batch was faster.
+                        admission.reject(.duplicate, slot: slot, timestamp: timestamp)
+                    } else {
+                        if verdict == .stored {
+                            let start = record.starts.isEmpty ? 0 : record.starts[sample]
+                            head.note(start: start, slot: place(slot), timestamp: timestamp)
+                        }
+                        stored += 1
+                    }
+                    sample += 1
+                }
+                while histogram < record.histograms.count,
+                    Int(admission.histogramSlots[histogram]) & shardMask == number
+                {
+                    let one = record.histograms[histogram]
+                    let slot = admission.histogramSlots[histogram]
+                    if head.insert(slot: place(slot), histogram: HeadHistogram(one), touched: touched) == .conflict {
+                        admission.reject(.duplicate, slot: slot, timestamp: one.timestamp)
+                    } else {
+                        stored += 1
+                        admission.outcome.acceptedHistograms += 1
+                    }
+                    histogram += 1
+                }
+                for slot in admission.defined where Int(slot) & shardMask == number {
+                    head.noteDefined(slot: place(slot), in: generation)
+                }
             }
-            guard sample > firstSample || histogram > firstHistogram else { continue }
-            shards[shard].state.withLock { head in
-                for i in firstSample..<sample {
-                    let slot = slots[Int(admission.seriesOfSample[i])]
-                    let verdict = head.series[slot].insert(timestamp: record.timestamps[i], value: record.values[i])
-                    count(verdict, record.timestamps[i], head.series[slot].labels, &outcome)
-                }
-                for i in firstHistogram..<histogram {
-                    let (_, timestamp, bytes) = record.histograms[i]
-                    let slot = slots[Int(admission.seriesOfHistogram[i])]
-                    let verdict = head.series[slot].insert(timestamp: timestamp, histogram: bytes)
-                    count(verdict, timestamp, head.series[slot].labels, &outcome)
-                }
-                for series in admission.defined where shardIndex(hashes[series]) == shard {
-                    head.series[slots[series]].definedIn = generation
-                }
-            }
+        }
+        admission.outcome.accepted += stored
+        admission.explain(outOfOrderWindow: options.outOfOrderWindow) { slot in
+            registry.withLock { $0.labels(of: slot) }
         }
         remember(exemplars: record.exemplars, metadata: record.metadata)
-        admission.outcome = outcome
+        let rows = freshRows.add(stored, ordering: .relaxed).newValue
+        lastAppend.store(admission.now, ordering: .relaxed)
+        if rows >= flushRows.load(ordering: .relaxed) { wishFlush() }
     }
+}
 
-    private func count(_ verdict: Insertion, _ timestamp: Int64, _ labels: LabelSet, _ outcome: inout AppendOutcome) {
-        if verdict == .conflict {
-            outcome.reject(.duplicate, "duplicate sample for timestamp \(timestamp) of \(labels) with another value")
-        } else {
-            outcome.accepted += 1
-        }
-    }
-
-    private func noteWindows(_ record: JournalRecord) {
-        var windows: Set<Int64> = []
-        var last: Int64?
-        for timestamp in record.timestamps {
-            let window = Window.index(timestamp)
-            if window != last { windows.insert(window) }
-            last = window
-        }
-        for histogram in record.histograms { windows.insert(Window.index(histogram.timestamp)) }
-        ledger.withLock { ledger in
-            ledger.windows.formUnion(windows)
-            ledger.head.formUnion(windows)
-        }
+extension HeadHistogram {
+    init(_ one: JournalRecord.Histogram) {
+        self.init(timestamp: one.timestamp, startTimestamp: one.startTimestamp, bytes: one.bytes)
     }
 }

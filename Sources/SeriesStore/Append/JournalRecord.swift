@@ -4,7 +4,16 @@ internal import Telemetry
 
 /// One appended batch as the journal keeps it, column by column: see docs/formats/journal.md.
 struct JournalRecord {
-    private static let kind: UInt8 = 1
+    private static let kind: UInt8 = 2
+    /// As before start timestamps were kept.
+    private static let firstKind: UInt8 = 1
+
+    struct Histogram {
+        var id: UInt64
+        var timestamp: Int64
+        var startTimestamp: Int64
+        var bytes: [UInt8]
+    }
 
     var generation = 0
     var batch: BatchID?
@@ -12,14 +21,17 @@ struct JournalRecord {
     var ids: [UInt64] = []
     var timestamps: [Int64] = []
     var values: [Double] = []
-    var histograms: [(id: UInt64, timestamp: Int64, bytes: [UInt8])] = []
+    /// Empty, or one for each sample.
+    var starts: [Int64] = []
+    var histograms: [Histogram] = []
     var exemplars: [(labels: LabelSet, exemplar: Exemplar)] = []
     var metadata: [MetricMetadata] = []
 
     var isEmpty: Bool { ids.isEmpty && histograms.isEmpty && exemplars.isEmpty && metadata.isEmpty }
 
     func encoded() -> [UInt8] {
-        var writer = ByteWriter(reserving: 64 + ids.count * 12)
+        let labelBytes = definitions.reduce(0) { $0 + $1.labels.bytes.count + 12 }
+        var writer = ByteWriter(reserving: 64 + ids.count * 14 + labelBytes)
         writer.write(JournalRecord.kind)
         writer.writeVarint(generation)
         writer.write(batch == nil ? 0 : 1)
@@ -33,22 +45,17 @@ struct JournalRecord {
             writer.writeLengthPrefixed(labels.bytes)
         }
         writer.writeVarint(ids.count)
-        var last: UInt64 = 0
-        for id in ids {
-            writer.writeZigzag(Int64(bitPattern: id &- last))
-            last = id
-        }
-        var time: Int64 = 0
-        for timestamp in timestamps {
-            writer.writeZigzag(timestamp &- time)
-            time = timestamp
-        }
-        for value in values { writer.writeDouble(value) }
+        writer.writeDeltas(ids)
+        writer.writeDeltas(timestamps)
+        writer.writeDoubles(values)
+        writer.write(starts.isEmpty ? 0 : 1)
+        if !starts.isEmpty { writer.writeDeltas(starts) }
         writer.writeVarint(histograms.count)
-        for (id, timestamp, bytes) in histograms {
-            writer.writeVarint(id)
-            writer.writeZigzag(timestamp)
-            writer.writeLengthPrefixed(bytes)
+        for histogram in histograms {
+            writer.writeVarint(histogram.id)
+            writer.writeZigzag(histogram.timestamp)
+            writer.writeZigzag(histogram.startTimestamp)
+            writer.writeLengthPrefixed(histogram.bytes)
         }
         writer.writeVarint(exemplars.count)
         for (labels, exemplar) in exemplars {
@@ -72,7 +79,9 @@ struct JournalRecord {
     init(decoding bytes: ArraySlice<UInt8>) throws(CodecError) {
         var reader = ByteReader(bytes)
         let kind = try reader.readByte()
-        guard kind == JournalRecord.kind else { throw reader.failure("unknown journal record kind \(kind)") }
+        guard kind == JournalRecord.kind || kind == JournalRecord.firstKind else {
+            throw reader.failure("unknown journal record kind \(kind)")
+        }
         generation = try reader.readCount(limit: .max)
         if try reader.readByte() == 1 {
             batch = BatchID(high: try reader.readFixed64(), low: try reader.readFixed64())
@@ -80,11 +89,20 @@ struct JournalRecord {
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             definitions.append((try reader.readVarint(), try JournalRecord.labels(&reader)))
         }
-        try decodeSamples(&reader)
+        let count = try reader.readCount(limit: reader.remaining)
+        ids = try reader.readDeltas(count).map { UInt64(bitPattern: $0) }
+        timestamps = try reader.readDeltas(count)
+        values = try reader.readDoubles(count)
+        let hasStarts = kind == JournalRecord.kind
+        if hasStarts, try reader.readByte() == 1 { starts = try reader.readDeltas(count) }
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             let id = try reader.readVarint()
             let timestamp = try reader.readZigzag()
-            histograms.append((id, timestamp, Array(try reader.readLengthPrefixed())))
+            let start = hasStarts ? try reader.readZigzag() : 0
+            histograms.append(
+                Histogram(
+                    id: id, timestamp: timestamp, startTimestamp: start,
+                    bytes: Array(try reader.readLengthPrefixed())))
         }
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             let series = try JournalRecord.labels(&reader)
@@ -100,28 +118,12 @@ struct JournalRecord {
         }
     }
 
-    private mutating func decodeSamples(_ reader: inout ByteReader) throws(CodecError) {
-        let count = try reader.readCount(limit: reader.remaining)
-        ids.reserveCapacity(count)
-        timestamps.reserveCapacity(count)
-        values.reserveCapacity(count)
-        var last: UInt64 = 0
-        for _ in 0..<count {
-            last = last &+ UInt64(bitPattern: try reader.readZigzag())
-            ids.append(last)
-        }
-        var time: Int64 = 0
-        for _ in 0..<count {
-            time = time &+ (try reader.readZigzag())
-            timestamps.append(time)
-        }
-        for _ in 0..<count { values.append(try reader.readDouble()) }
-    }
-
+    /// The record's checksum held, so the labels are as they were written; only their shape is looked at.
     private static func labels(_ reader: inout ByteReader) throws(CodecError) -> LabelSet {
-        guard let labels = LabelSet(checking: Array(try reader.readLengthPrefixed())) else {
-            throw reader.failure("labels are not canonical")
-        }
+        let labels = LabelSet(canonical: Array(try reader.readLengthPrefixed()))
+        var end = 0
+        labels.forEachRange { _, value in end = value.upperBound }
+        guard end == labels.bytes.count else { throw reader.failure("labels are not canonical") }
         return labels
     }
 }

@@ -4,7 +4,10 @@ struct SeriesTable {
     private(set) var count = 0
     private static let free = UInt32.max
 
+    var byteCount: Int { slots.count * 4 }
+
     /// `isSame` compares the whole identity; `hashOfSlot` serves growth.
+    @inline(__always)
     func find(_ hash: UInt64, isSame: (Int) -> Bool) -> Int? {
         let mask = slots.count - 1
         var place = Int(truncatingIfNeeded: hash) & mask

@@ -10,7 +10,7 @@ extension EmbeddedSeriesStore {
     /// Drops the parts that lie wholly before `time`. Call with ``maintenance`` held.
     func dropParts(before time: Int64) throws {
         let old = parts.withLock { $0.filter { $0.directory.maxTime < time } }
-        if !old.isEmpty { try swap(removing: old, adding: nil, checkpoint: nil) }
+        if !old.isEmpty { try swap(removing: old, adding: []) }
     }
 
     /// Brings the parts of each day that has ended together to one. Call with ``maintenance`` held.
@@ -69,15 +69,11 @@ extension EmbeddedSeriesStore {
             return
         }
         guard !damaged, directory.seriesCount > 0 else { return }
-        var sealed: [Int64: UInt64] = [:]
-        for part in ordered {
-            sealed.merge(SealNote.decode(part.record.extra)) { max($0, $1) }
-        }
         let record = PartRecord(
             table: EmbeddedSeriesStore.engine, file: "series/" + name, minTime: directory.minTime,
             maxTime: directory.maxTime, rows: directory.samples, bytes: bytes, created: now,
-            level: (ordered.map(\.record.level).max() ?? 0) + 1, extra: SealNote.encode(sealed))
-        try swap(removing: ordered, adding: record, checkpoint: nil)
+            level: (ordered.map(\.record.level).max() ?? 0) + 1)
+        try swap(removing: ordered, adding: [record])
     }
 }
 

@@ -6,7 +6,7 @@ extension EmbeddedSeriesStore {
     package func labelNames(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String] {
         var names: Set<String> = []
         if query.matcherSets.isEmpty {
-            for shard in shards { names.formUnion(shard.state.withLock { Array($0.index.keys) }) }
+            names.formUnion(registry.withLock { Array($0.pairs.names.keys) })
             for part in parts.withLock({ $0 }) where part.overlaps(query.range) {
                 names.formUnion(part.directory.names.map(\.name))
             }
@@ -21,8 +21,8 @@ extension EmbeddedSeriesStore {
     {
         var values: Set<String> = []
         if query.matcherSets.isEmpty {
-            for shard in shards {
-                values.formUnion(shard.state.withLock { $0.index[name].map { Array($0.keys) } ?? [] })
+            registry.withLock { registry in
+                for pair in registry.pairs.names[name] ?? [] { values.insert(registry.pairs.text(pair)) }
             }
             for part in parts.withLock({ $0 }) where part.overlaps(query.range) {
                 try context.check()
@@ -62,15 +62,7 @@ extension EmbeddedSeriesStore {
         let sets = query.matcherSets.isEmpty ? [[]] : query.matcherSets
         for set in sets {
             let matchers = try set.map { try CompiledMatcher($0) }
-            for shard in shards {
-                try context.check()
-                let some = shard.state.withLock { head in
-                    head.matching(matchers).filter { head.series[$0].overlaps(query.range) }.map {
-                        head.series[$0].labels
-                    }
-                }
-                for labels in some { try body(labels) }
-            }
+            try forEachHeadSeries(matchers, query.range, context, isCatalog: true) { labels, _ in try body(labels) }
             for part in parts.withLock({ $0 }) where part.overlaps(query.range) {
                 let report = { (sentence: String) in
                     self.report(sentence)

@@ -8,9 +8,9 @@ extension EmbeddedSeriesStore {
         var labels: LabelSet
         /// In order of the parts' ids: what was stored first comes first.
         var blocks: [(part: Int, block: PartBlock)] = []
-        var head: HeadSnapshot?
+        var head = HeadColumns()
 
-        var byteCount: Int { labels.bytes.count + 160 + blocks.count * 64 + (head?.byteCount ?? 0) }
+        var byteCount: Int { labels.bytes.count + 160 + blocks.count * 64 + head.byteCount }
     }
 
     private static let batchSeries = 256
@@ -53,8 +53,8 @@ extension EmbeddedSeriesStore {
         for index in found.indices {
             if index % 64 == 0 { try context.check() }
             let columns = try read(found[index], parts, plan.range, context, &trailer)
-            // Its encoded samples are not needed any more.
-            found[index].head = nil
+            // Its samples are not needed any more.
+            found[index].head = HeadColumns()
             let count = columns.timestamps.count + columns.histogramTimestamps.count
             guard count > 0 else { continue }
             try context.charge(samples: count)
@@ -88,19 +88,11 @@ extension EmbeddedSeriesStore {
         _ range: TimeRange, _ matchers: [CompiledMatcher], _ context: QueryContext, _ charge: (Found) throws -> Void,
         _ found: inout [Found], _ indexOf: inout [LabelSet: Int]
     ) throws {
-        for shard in shards {
-            try context.check()
-            let some = shard.state.withLock { head -> [Found] in
-                head.matching(matchers).compactMap { slot in
-                    guard head.series[slot].overlaps(range) else { return nil }
-                    return Found(labels: head.series[slot].labels, head: head.series[slot].snapshot(range))
-                }
-            }
-            for one in some {
-                try charge(one)
-                indexOf[one.labels] = found.count
-                found.append(one)
-            }
+        try forEachHeadSeries(matchers, range, context) { labels, columns in
+            let one = Found(labels: labels, head: columns)
+            try charge(one)
+            indexOf[labels] = found.count
+            found.append(one)
         }
     }
 
@@ -124,12 +116,10 @@ extension EmbeddedSeriesStore {
                 statistics.bytesRead += bytes
             }
         }
-        if let head = found.head {
-            do {
-                try merge.add(head, in: range)
-            } catch {
-                damage("the head's samples of \(found.labels) cannot be decoded: \(error)", &trailer)
-            }
+        do {
+            try merge.add(found.head, in: range)
+        } catch {
+            damage("the head's samples of \(found.labels) cannot be decoded: \(error)", &trailer)
         }
         return merge.finished(found.labels)
     }

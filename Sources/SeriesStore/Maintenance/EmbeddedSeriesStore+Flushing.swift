@@ -1,0 +1,273 @@
+import Codecs
+import Dispatch
+internal import Storage
+import Synchronization
+internal import Telemetry
+
+extension EmbeddedSeriesStore {
+    /// Flushes when it is due, merges and retires, until it is cancelled or the store is closed.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in self.wishes { await self.flushIfDue() }
+            }
+            group.addTask {
+                var ticks = 0
+                while !Task.isCancelled, !self.isClosed.load(ordering: .acquiring) {
+                    do { try await Task.sleep(for: .seconds(5)) } catch { return }
+                    ticks += 1
+                    await self.flushIfDue()
+                    guard ticks % 6 == 0 else { continue }
+                    do {
+                        try await self.retireAndMerge(now: self.clock())
+                    } catch {
+                        self.report("maintenance failed and will be tried again: \(error)")
+                    }
+                }
+            }
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func flushIfDue() async {
+        let now = clock()
+        guard isFlushDue(now: now), !isClosed.load(ordering: .acquiring) else { return }
+        do {
+            try await flush(now: now)
+        } catch {
+            report("writing samples to parts failed and will be tried again: \(error)")
+        }
+    }
+
+    private func isFlushDue(now: Int64) -> Bool {
+        let rows = freshRows.load(ordering: .relaxed)
+        guard rows > 0 else { return false }
+        if rows >= flushRows.load(ordering: .relaxed) { return true }
+        if now &- lastFlush.load(ordering: .relaxed) >= options.flushInterval { return true }
+        return rows >= 10_000 && now &- lastAppend.load(ordering: .relaxed) >= options.quietInterval
+    }
+
+    /// What is due at `now` (milliseconds): what is in memory goes to parts, old parts are merged or removed.
+    package func maintain(now: Int64) async throws {
+        guard !isClosed.load(ordering: .acquiring) else { return }
+        try await flush(now: now)
+        try await retireAndMerge(now: now)
+    }
+
+    private func retireAndMerge(now: Int64) async throws {
+        await maintenance.enterAlone()
+        defer { maintenance.leaveAlone() }
+        guard !isClosed.load(ordering: .acquiring) else { return }
+        try dropParts(before: now &- options.retention)
+        try mergeDays(now: now)
+        await evictIdleSeries(now: now)
+    }
+
+    package func retain(after time: Int64) async throws {
+        await maintenance.enterAlone()
+        defer { maintenance.leaveAlone() }
+        try dropParts(before: time)
+    }
+
+    /// Writes all that is in memory to parts.
+    package func flushEverything() async throws { try await flush(now: clock()) }
+
+    /// Frees the series that hold nothing and had no sample for a while: a million dead ones must cost no memory.
+    private func evictIdleSeries(now: Int64) async {
+        let idle = touchTime(now &- options.idleTime)
+        let stale = touchTime(now &- min(options.idleTime, 60_000))
+        await gate.enterAlone()
+        defer { gate.leaveAlone() }
+        let (slotCount, active) = registry.withLock { ($0.slotCount, $0.count) }
+        var isAlive = [Bool](repeating: true, count: slotCount)
+        var dead: [UInt32] = []
+        for (number, box) in shards.enumerated() {
+            box.state.withLock { head in
+                for (place, record) in head.records.enumerated() where record.id != 0 {
+                    let isStale = record.newestBits == SpecialValue.staleMarkerBits && !record.newestIsHistogram
+                    guard record.touched < (isStale ? stale : idle), !head.hasSamples(place) else { continue }
+                    dead.append(slot(place: place, shard: number))
+                }
+            }
+        }
+        // Freeing walks over all that stays, so a few wait for company.
+        let isWorthwhile = dead.count * 50 > active || now &- lastEviction.load(ordering: .relaxed) > 600_000
+        guard !dead.isEmpty, isWorthwhile else { return }
+        lastEviction.store(now, ordering: .relaxed)
+        for slot in dead where Int(slot) < slotCount { isAlive[Int(slot)] = false }
+        registry.withLock { registry in
+            for slot in dead { seriesGuard.release(registry.labels(of: slot)) }
+            registry.keep(isAlive)
+        }
+        for slot in dead { shard(slot).state.withLock { $0.free(slot: place(slot)) } }
+        ReleaseFreeMemory.now()
+    }
+
+    // MARK: Flushing
+
+    /// Writes what is in memory to parts, then forgets it in memory and in the journal. Where it fails everything is
+    /// still in both.
+    func flush(now: Int64) async throws {
+        await flushing.enterAlone()
+        defer { flushing.leaveAlone() }
+        guard let position = try await beginFlush() else { return }
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            flushQueue.async {
+                do {
+                    try self.write(upTo: position, now: now)
+                    continuation.resume()
+                } catch {
+                    continuation.resume(throwing: error)
+                }
+            }
+        }
+        lastFlush.store(now, ordering: .relaxed)
+        let active = registry.withLock { $0.count }
+        flushRows.store(max(options.flushRows, min(active * 8, options.rowLimit / 2)), ordering: .relaxed)
+        ReleaseFreeMemory.now()
+    }
+
+    /// Nil where there is nothing to write. Samples that come from here on are of the next flush, and in later segments,
+    /// whose records define their series anew.
+    private func beginFlush() async throws -> JournalPosition? {
+        await gate.enterAlone()
+        defer { gate.leaveAlone() }
+        let hasSamples = shards.contains { $0.state.withLock { $0.sampleCount > 0 } }
+        guard hasSamples || changedFamilies.withLock({ !$0.isEmpty }) else { return nil }
+        let position = try journal.rotate()
+        generation.store(position.segment, ordering: .releasing)
+        for shard in shards { shard.state.withLock { $0.beginFlush() } }
+        freshRows.store(0, ordering: .relaxed)
+        return position
+    }
+
+    private func write(upTo position: JournalPosition, now: Int64) throws {
+        let samples = shards.map { FlushedShard($0.state.withLock { $0.flushing }) }
+        let order = flushOrder.withLock { order in
+            registry.withLock { order.update($0) }
+            return order.slots
+        }
+        var records: [PartRecord] = []
+        do {
+            for partition in partitions(samples, now: now) {
+                if let record = try writePart(of: partition, order, samples, position, now: now) {
+                    records.append(record)
+                }
+            }
+            try writeFamilies()
+            try swap(
+                removing: [], adding: records, checkpoint: (EmbeddedSeriesStore.checkpointName, position))
+        } catch {
+            for record in records { try? folder.fileSystem.remove(folder.path + "/" + record.file) }
+            throw error
+        }
+        for shard in shards { shard.state.withLock { $0.endFlush() } }
+        do {
+            try journal.discard(before: position)
+        } catch {
+            report("old journal segments could not be removed: \(error)")
+        }
+    }
+
+    /// Ranges of time that get a part each: two hours, or a whole day where that is long past.
+    private func partitions(_ samples: [FlushedShard], now: Int64) -> [TimeRange] {
+        var windows: Set<Int64> = []
+        for shard in samples { windows.formUnion(shard.windows) }
+        let day: Int64 = 12
+        let recent = Window.index(now) - day
+        var ranges: [TimeRange] = []
+        for window in windows.sorted() {
+            var first = window
+            var last = window
+            if window < recent {
+                let place = window >= 0 ? window / day : (window - day + 1) / day
+                first = place * day
+                last = min(first + day - 1, recent - 1)
+            }
+            let range = TimeRange(start: Window.start(first), end: Window.start(last + 1))
+            if ranges.last != range { ranges.append(range) }
+        }
+        return ranges
+    }
+
+    private func writePart(
+        of range: TimeRange, _ order: [UInt32], _ samples: [FlushedShard], _ position: JournalPosition, now: Int64
+    ) throws -> PartRecord? {
+        let name = "\(position.sequence)-\(Window.index(range.start)).part"
+        var isEmpty = true
+        let (directory, bytes) = try writePart(name) { writer in
+            var next = 0
+            while next < order.count {
+                let some = order[next..<min(next + 512, order.count)]
+                next += some.count
+                // Nobody frees a slot whose samples are being written.
+                let labels = registry.withLock { registry in some.map { registry.labels(of: $0) } }
+                for (slot, labels) in zip(some, labels) {
+                    let shard = samples[Int(slot) & shardMask]
+                    guard let columns = try shard.columns(place(slot), labels, range) else { continue }
+                    isEmpty = false
+                    try writer.add(columns)
+                }
+            }
+        }
+        guard !isEmpty else {
+            try folder.fileSystem.remove(partFolder + "/" + name)
+            return nil
+        }
+        return PartRecord(
+            table: EmbeddedSeriesStore.engine, file: "series/" + name, minTime: directory.minTime,
+            maxTime: directory.maxTime, rows: directory.samples, bytes: bytes, created: now)
+    }
+
+    /// Temporary file, sync, rename, sync of the folder.
+    func writePart(
+        _ name: String, _ body: (inout PartWriter) throws -> Void
+    ) throws -> (directory: PartDirectory, bytes: Int) {
+        try folder.recordCodec(BlockCodec.best)
+        let path = partFolder + "/" + name
+        let fileSystem = folder.fileSystem
+        let result: (directory: PartDirectory, bytes: Int)
+        do {
+            let file = try fileSystem.open(path + ".tmp", .create)
+            defer { file.close() }
+            var writer = PartWriter(file)
+            try body(&writer)
+            result = try writer.finish()
+        } catch {
+            try? fileSystem.remove(path + ".tmp")
+            throw error
+        }
+        try fileSystem.rename(path + ".tmp", to: path)
+        try fileSystem.syncFolder(partFolder)
+        return result
+    }
+
+    /// One catalog transaction, then the list that queries take.
+    func swap(
+        removing old: [SeriesPart], adding records: [PartRecord],
+        checkpoint: (engine: String, position: JournalPosition)? = nil
+    ) throws {
+        // Opened before the catalog knows them: a part that cannot be read must not replace anything.
+        let open = { (record: PartRecord) in
+            try SeriesPart(record, path: self.folder.path + "/" + record.file, fileSystem: self.folder.fileSystem)
+        }
+        for record in records { _ = try open(record) }
+        let added = try folder.catalog.swap(remove: old.map(\.record.id), add: records, checkpoint: checkpoint)
+        let fresh = try added.map(open)
+        let gone = Set(old.map(\.record.id))
+        parts.withLock { parts in
+            parts.removeAll { gone.contains($0.record.id) }
+            parts += fresh
+            parts.sort { $0.record.id < $1.record.id }
+        }
+        for part in old {
+            do {
+                try folder.fileSystem.remove(part.path)
+            } catch {
+                // It is not in the catalog any more: the next start removes it.
+                report("\(error)")
+            }
+        }
+    }
+}
