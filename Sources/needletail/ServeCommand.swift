@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Logging
 import Server
+import Storage
 import YAMLReading
 
 extension ListenAddress: ExpressibleByArgument {
@@ -50,6 +51,35 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Most memory of one query, in MiB.", valueName: "MiB"))
     var queryMemory = 512
 
+    @Option(
+        help: ArgumentHelp(
+            "Memory of the process: bytes, 2GiB, or a share like 60% of the machine or its control group.",
+            valueName: "size"))
+    var memoryLimit = "60%"
+
+    @Option(
+        name: .customLong("metrics.series-limit"),
+        help: ArgumentHelp(
+            "Most series in memory, 0 for no limit; by default what fits half of the memory limit.", valueName: "count"))
+    var seriesLimit: Int?
+
+    @Option(
+        name: .customLong("metrics.series-limit-per-target"),
+        help: ArgumentHelp(
+            "Most series in memory of one job and instance, 0 for no limit; new ones beyond it are refused.",
+            valueName: "count"))
+    var seriesLimitPerTarget: Int?
+
+    @Option(
+        name: .customLong("metrics.series-limit-per-metric"),
+        help: ArgumentHelp("Most series in memory of one metric name, 0 for no limit.", valueName: "count"))
+    var seriesLimitPerMetric: Int?
+
+    @Flag(
+        name: .customLong("web.enable-admin-api"),
+        help: "Let /api/v1/admin/tsdb delete series, clean up, flush and make snapshots.")
+    var enableAdminAPI = false
+
     @Option(help: "trace, debug, info, notice, warning, error.")
     var logLevel = Logger.Level.info
 
@@ -59,6 +89,21 @@ struct ServeCommand: AsyncParsableCommand {
         guard (1...1_000_000).contains(queryMemory) else {
             throw ValidationError("--query-memory must be from 1 to 1000000 MiB")
         }
+        _ = try memoryLimitBytes()
+        let limits = [
+            ("--metrics.series-limit", seriesLimit), ("--metrics.series-limit-per-target", seriesLimitPerTarget),
+            ("--metrics.series-limit-per-metric", seriesLimitPerMetric),
+        ]
+        for (flag, limit) in limits where limit ?? 0 < 0 { throw ValidationError("\(flag) must be 0 or more") }
+    }
+
+    private func memoryLimitBytes() throws -> Int {
+        guard let bytes = MemoryLimit.bytes(memoryLimit, of: MemoryLimit.available()) else {
+            throw ValidationError(
+                "--memory-limit \(memoryLimit) is no size: write 2GiB, 512MB, a number of bytes or a share like 60%, "
+                    + "and no less than \(MemoryLimit.text(MemoryLimit.least))")
+        }
+        return bytes
     }
 
     func run() async throws {
@@ -72,6 +117,11 @@ struct ServeCommand: AsyncParsableCommand {
         options.syncAlways = fsync == "always"
         options.queryTimeout = try TimeWindow.duration(queryTimeout)
         options.queryMemory = queryMemory << 20
+        options.memoryLimit = try memoryLimitBytes()
+        options.seriesLimit = seriesLimit
+        options.seriesLimitPerTarget = seriesLimitPerTarget
+        options.seriesLimitPerMetric = seriesLimitPerMetric
+        options.enablesAdminAPI = enableAdminAPI
         let logger = CommandLogger.make(logLevel)
         let process = try await ServerProcess(options: options, logger: logger)
         if !listen.isLoopback {

@@ -21,10 +21,14 @@ extension ServerProcess {
     }
 
     /// Resident memory of this process.
-    package static var residentBytes: Int {
-        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8) else { return 0 }
-        let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
-        return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+    package static var residentBytes: Int { ProcessMemory.residentBytes }
+
+    static var threadCount: Int {
+        for line in (ProcessMemory.read("/proc/self/status") ?? "").split(separator: "\n")
+        where line.hasPrefix("Threads:") {
+            return Int(line.dropFirst(8).filter(\.isNumber)) ?? 0
+        }
+        return 0
     }
 
     /// Takes a configuration made by the program; where it is wrong the old one stays.

@@ -64,6 +64,7 @@ package final class ServerProcess: Sendable {
             seriesOptions.rowLimit = min(seriesOptions.rowLimit, budget.limit / 128)
             seriesOptions.guards.cardinality = cardinality
             seriesOptions.guards.pressure = budget.pressure
+            seriesOptions.guards.budget = budget
             seriesOptions.guards.disk = disk
             series = try EmbeddedSeriesStore.open(folder: folder, options: seriesOptions)
             var eventOptions = EventStoreOptions()

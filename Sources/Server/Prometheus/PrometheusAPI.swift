@@ -38,6 +38,8 @@ struct PrometheusAPI {
         on([.get], "/status/config") { _ in PrometheusStatus(process: process).config() }
         on([.get], "/status/flags") { _ in PrometheusStatus(process: process).flags() }
         on([.get], "/status/tsdb") { try await PrometheusStatus(process: process).tsdb($0) }
+        on([.get], "/status/walreplay") { _ in PrometheusStatus(process: process).walReplay() }
+        PrometheusAdmin(process: process).register(on: routes)
     }
 
     private func required(_ call: HTTPCall, _ name: String) throws -> String {

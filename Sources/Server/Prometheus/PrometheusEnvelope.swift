@@ -40,7 +40,10 @@ enum PrometheusEnvelope {
             case .timedOut: return answer(503, "timeout", error.description)
             case .memoryBudgetExceeded, .tooManySamples: return answer(422, "execution", error.description)
             case .badMatcher: return answer(400, "bad_data", error.description)
-            case .overloaded, .diskFull: return answer(503, "unavailable", error.description)
+            case .overloaded, .diskFull:
+                var refusal = answer(503, "unavailable", error.description)
+                refusal.headers.append(("Retry-After", "5"))
+                return refusal
             default: return answer(500, "internal", error.description)
             }
         case is CancellationError: return answer(499, "canceled", "the query was cancelled")
@@ -59,7 +62,7 @@ enum PrometheusEnvelope {
         }
     }
 
-    private static func answer(_ status: Int, _ type: String, _ message: String) -> HTTPAnswer {
+    static func answer(_ status: Int, _ type: String, _ message: String) -> HTTPAnswer {
         var json = JSONWriter()
         json.beginObject()
         json.field("status", "error")
