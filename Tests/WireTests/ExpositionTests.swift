@@ -40,8 +40,8 @@ import Testing
         let open = "# TYPE a counter\na_total 1 1.5 # {trace_id=\"t\"} 0.5\na_total{x=\"1\"} 2 # {} 3 4.5\n# EOF"
         let samples = try ExpositionParser.parse(Array(open.utf8), format: .openMetrics1, defaultTimestamp: 77).samples
         #expect(samples.map(\.timestamp) == [1500, nil])
-        #expect(samples[0].exemplar == Exemplar(labels: LabelSet(["trace_id": "t"]), value: 0.5, timestamp: 77))
-        #expect(samples[1].exemplar?.timestamp == 4500)
+        #expect(samples[0].exemplars.first == Exemplar(labels: LabelSet(["trace_id": "t"]), value: 0.5, timestamp: 77))
+        #expect(samples[1].exemplars.first?.timestamp == 4500)
         for bad in [
             "a", "a b", "a{b} 1", "a{b=\"c} 1", "a{b=\"c\" 1", "a 1 x", "a 1 2 3", "{} 1", "1a 2", "# TYPE a oops",
             "a{b=\"1\",b=\"2\"} 1", "a 1_000", "a{__name__=\"b\"} 1", "# HELP",

@@ -23,6 +23,8 @@ struct ExpositionLine {
 
     func peek(_ bytes: [UInt8]) -> UInt8? { index < end ? bytes[index] : nil }
     mutating func advance() { index = min(index + 1, end) }
+    /// To a place inside the line.
+    mutating func move(to place: Int) { index = max(start, min(place, end)) }
     var restRange: Range<Int> { index..<end }
     func rest(_ bytes: [UInt8]) -> ArraySlice<UInt8> { bytes[index..<end] }
 
@@ -77,6 +79,26 @@ struct ExpositionLine {
             throw before.failure("\(what) is not a number: \"\(UTF8Text.string(bytes, range.prefixRange(40)))\"")
         }
         return value
+    }
+
+    /// A metric's name and labels into the builder, sorted. `spaced`: white space may stand before the brace.
+    mutating func series(
+        _ bytes: [UInt8], kind: MetricMetadata.Kind, spaced: Bool, _ builder: inout LabelBuilder
+    ) throws(WireError) {
+        builder.removeAll()
+        var hasName = false
+        if peek(bytes) == UInt8(ascii: "\"") { throw failure("a metric name in quotes must stand in braces") }
+        if peek(bytes) != UInt8(ascii: "{"), let name = try metricName(bytes) {
+            builder.append("__name__", name)
+            hasName = true
+        }
+        if !strict, spaced { skipSpace(bytes) }
+        if peek(bytes) == UInt8(ascii: "{") {
+            let named = try labels(bytes, allowName: !hasName, kind: kind, into: &builder)
+            hasName = hasName || named
+        }
+        guard hasName else { throw failure("a metric name is missing") }
+        guard builder.finish() else { throw failure("a label name stands twice") }
     }
 
     /// A bare or quoted metric name; nil where neither begins here.

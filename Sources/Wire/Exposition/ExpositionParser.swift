@@ -1,15 +1,37 @@
 import Telemetry
 
+package struct ExpositionSample: Sendable, Hashable {
+    /// With `__name__`.
+    package var labels: LabelSet
+    /// Any NaN has the ordinary bits, so that a target cannot end a series.
+    package var value: Double
+    /// Milliseconds since 1970, nil where the target named none.
+    package var timestamp: Int64?
+    /// Milliseconds since 1970, 0 where the target named none.
+    package var startTimestamp: Int64 = 0
+    package var exemplars: [Exemplar] = []
+    /// In place of the value.
+    package var histogram: NativeHistogram?
+}
+
+package struct ExpositionResult: Sendable {
+    package var samples: [ExpositionSample] = []
+    package var metadata: [MetricMetadata] = []
+}
+
 /// Reads what a target exposes.
 ///
 /// Tolerant as Prometheus is when scraping: order, grouping, suffixes and types are not enforced. `strict` is for
-/// checking exporters: the grammar and the rules of OpenMetrics 1.0.
+/// checking exporters: the grammar and the rules of OpenMetrics 1.0. It makes labels for every sample and remembers nothing:
+/// scraping goes through ``ExpositionReader``, which the tests hold against this.
 package enum ExpositionParser {
     /// `defaultTimestamp` (milliseconds) stamps exemplars that have no time of their own.
     package static func parse(
-        _ bytes: [UInt8], format: ExpositionFormat, defaultTimestamp: Int64, strict: Bool = false
+        _ bytes: [UInt8], format: ExpositionFormat, defaultTimestamp: Int64, strict: Bool = false,
+        histograms: HistogramReading = HistogramReading()
     ) throws(WireError) -> ExpositionResult {
         var state = ExpositionState(bytes, format: format, defaultTimestamp: defaultTimestamp, strict: strict)
+        state.histograms = histograms
         try state.run()
         return state.result
     }
@@ -17,6 +39,7 @@ package enum ExpositionParser {
 
 struct ExpositionState {
     var result = ExpositionResult()
+    var histograms = HistogramReading()
     private let bytes: [UInt8]
     private let format: ExpositionFormat
     private let defaultTimestamp: Int64
@@ -47,7 +70,7 @@ struct ExpositionState {
             try readLine()
             start = end + 1
         }
-        if format == .openMetrics1, !seenEnd { throw line.failure("# EOF is missing at the end") }
+        if format.isOpenMetrics, !seenEnd { throw line.failure("# EOF is missing at the end") }
         if let problem = validator?.finish() { throw line.failure(problem) }
     }
 
@@ -65,7 +88,7 @@ struct ExpositionState {
     // MARK: Metadata
 
     private mutating func comment() throws(WireError) {
-        if format == .openMetrics1, line.rest(bytes).elementsEqual("# EOF".utf8) {
+        if format.isOpenMetrics, line.rest(bytes).elementsEqual("# EOF".utf8) {
             seenEnd = true
             return
         }
@@ -75,7 +98,7 @@ struct ExpositionState {
             return
         }
         let keyword = line.word(bytes)
-        let isUnit = format == .openMetrics1 && keyword.elementsEqual("UNIT".utf8)
+        let isUnit = format.isOpenMetrics && keyword.elementsEqual("UNIT".utf8)
         let isHelp = keyword.elementsEqual("HELP".utf8)
         guard isUnit || isHelp || keyword.elementsEqual("TYPE".utf8) else {
             if strict { throw line.failure("a comment must be # HELP, # TYPE, # UNIT or # EOF") }
@@ -87,7 +110,7 @@ struct ExpositionState {
         let separated = line.skipSeparator(bytes)
         if strict, !separated { throw line.failure("a space is missing after the metric name") }
         if isHelp {
-            let help = line.unescapedRest(bytes, quotes: format == .openMetrics1)
+            let help = line.unescapedRest(bytes, quotes: format.isOpenMetrics)
             try describe(name, "HELP", help) { $0.help = help }
         } else if isUnit {
             let unit = UTF8Text.string(bytes, line.restRange)
@@ -120,80 +143,35 @@ struct ExpositionState {
     // MARK: Samples
 
     private mutating func sample() throws(WireError) {
-        builder.removeAll()
-        var hasName = false
-        if line.peek(bytes) != UInt8(ascii: "{"), let name = try line.metricName(bytes) {
-            builder.append("__name__", name)
-            hasName = true
-        }
-        if !strict { line.skipSpace(bytes) }
-        if line.peek(bytes) == UInt8(ascii: "{") {
-            let named = try line.labels(bytes, allowName: !hasName, kind: currentKind, into: &builder)
-            hasName = hasName || named
-        }
-        guard hasName else { throw line.failure("a metric name is missing") }
-        guard builder.finish() else { throw line.failure("a label name stands twice") }
+        // In OpenMetrics 2 a brace after a space is the value.
+        try line.series(bytes, kind: currentKind, spaced: format != .openMetrics2, &builder)
         let labels = builder.labelSet
-        guard line.skipSeparator(bytes) || (!strict && line.isAfterBreak(bytes)) else {
-            throw line.failure("a space is missing before the value")
-        }
-        let value = try line.number(bytes, "a value")
-        var sample = ExpositionSample(
-            labels: labels, value: value.isNaN ? SpecialValue.ordinaryNaN : value, timestamp: nil, exemplar: nil)
-        var seconds: Double?
-        if line.skipSeparator(bytes), let next = line.peek(bytes), next != UInt8(ascii: "#") {
-            let time = try timestamp()
-            sample.timestamp = time.milliseconds
-            seconds = time.seconds
-            _ = line.skipSeparator(bytes)
-        }
-        if format == .openMetrics1, line.peek(bytes) == UInt8(ascii: "#") { sample.exemplar = try exemplar(labels) }
-        if !strict { line.skipSpace(bytes) }
-        guard line.peek(bytes) == nil, !strict || !line.endsWithSpace(bytes) else {
-            throw line.failure("there is more after the sample")
+        let rest = try line.rest(bytes, format: format, defaultTimestamp: defaultTimestamp, &builder)
+        var sample = ExpositionSample(labels: labels, value: rest.value)
+        sample.timestamp = rest.timestamp
+        sample.startTimestamp = rest.start
+        sample.exemplars = rest.exemplars
+        if let composite = rest.composite {
+            return try add(composite, sample)
         }
         result.samples.append(sample)
-        if let problem = validator?.sample(sample, seconds: seconds) { throw line.failure(problem) }
+        if let problem = validator?.sample(sample, seconds: rest.seconds) { throw line.failure(problem) }
     }
-
-    private mutating func timestamp() throws(WireError) -> (milliseconds: Int64, seconds: Double) {
-        let range = line.wordRange(bytes)
-        if format == .text004 {
-            guard let time = Int64(UTF8Text.string(bytes, range)) else {
-                throw line.failure("a timestamp must be whole milliseconds")
+    private mutating func add(_ composite: CompositeValue, _ sample: ExpositionSample) throws(WireError) {
+        guard let expanded = composite.expanded(histograms, exemplars: sample.exemplars) else {
+            throw line.failure("a histogram has more buckets than its limit at the lowest resolution")
+        }
+        let name = sample.labels.metricName ?? ""
+        for part in expanded {
+            var one = sample
+            one.labels = sample.labels.setting("__name__", to: name + part.suffix)
+            if let (label, bound) = part.label {
+                one.labels = one.labels.setting(label, to: FloatText.string(bound, .label))
             }
-            return (time, Double(time) / 1000)
+            one.value = part.value
+            one.histogram = part.histogram
+            one.exemplars = part.exemplars
+            result.samples.append(one)
         }
-        guard let seconds = FloatParser.parse(bytes, range), seconds.isFinite else {
-            throw line.failure("a timestamp must be a number of seconds")
-        }
-        let scaled = (seconds * 1000).rounded()
-        let milliseconds = Int64(exactly: scaled) ?? (scaled < 0 ? .min : .max)
-        return (milliseconds, seconds)
-    }
-
-    /// ` # {trace_id="…"} 0.5 123`. One whose labels are too long is left out, as Prometheus does.
-    private mutating func exemplar(_ labels: LabelSet) throws(WireError) -> Exemplar? {
-        line.advance()
-        guard line.skipSeparator(bytes) || !strict, line.peek(bytes) == UInt8(ascii: "{") else {
-            throw line.failure("an exemplar needs labels in braces")
-        }
-        builder.removeAll()
-        _ = try line.labels(bytes, allowName: false, kind: .unknown, into: &builder)
-        guard builder.finish() else { throw line.failure("a label name stands twice in an exemplar") }
-        guard line.skipSeparator(bytes) || !strict else {
-            throw line.failure("a space is missing before the exemplar's value")
-        }
-        let value = try line.number(bytes, "an exemplar's value")
-        var time = defaultTimestamp
-        if line.skipSeparator(bytes), line.peek(bytes) != nil { time = try timestamp().milliseconds }
-        let exemplar = Exemplar(labels: builder.labelSet, value: value, timestamp: time)
-        var length = 0
-        exemplar.labels.forEach { length += $0.unicodeScalars.count + $1.unicodeScalars.count }
-        if length > 128 {
-            if strict { throw line.failure("the labels of an exemplar have more than 128 characters") }
-            return nil
-        }
-        return exemplar
     }
 }

@@ -115,7 +115,7 @@ struct OpenMetricsValidator {
         if kind == .info, value != 1 { return "an info's value must be 1" }
         if kind == .stateset, value != 0, value != 1 { return "a stateset's value must be 0 or 1" }
         if kind == .summary, suffix.isEmpty, value < 0 { return "a quantile's value must not be negative" }
-        guard sample.exemplar != nil else { return nil }
+        guard !sample.exemplars.isEmpty else { return nil }
         let allowed =
             (kind == .counter && suffix == "_total")
             || ((kind == .histogram || kind == .gaugehistogram) && suffix == "_bucket")
