@@ -87,8 +87,8 @@ package struct FolderTombstones: Sendable {
             throw .corrupt(file: file.name, offset: 0, reason: "it does not begin as a file of tombstones does")
         }
         var tail = try FolderCursor(file, from: file.count - 4, to: file.count)
-        // The checksum is over what follows the magic number.
-        guard try tail.fixed32() == (try FolderCursor.checksum(file, from: 4, to: file.count - 4)) else {
+        // The checksum is over what follows the version.
+        guard try tail.fixed32() == (try FolderCursor.checksum(file, from: 5, to: file.count - 4)) else {
             throw .corrupt(file: file.name, offset: file.count - 4, reason: "the checksum is wrong")
         }
         let version = try cursor.byte()
@@ -102,6 +102,8 @@ package struct FolderTombstones: Sendable {
     }
 
     package var isEmpty: Bool { ranges.isEmpty }
+
+    package func ranges(of reference: UInt64) -> [ClosedRange<Int64>] { ranges[reference] ?? [] }
 
     package mutating func add(_ reference: UInt64, _ minTime: Int64, _ maxTime: Int64) {
         if minTime <= maxTime { ranges[reference, default: []].append(minTime...maxTime) }

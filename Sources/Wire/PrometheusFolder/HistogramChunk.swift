@@ -68,12 +68,13 @@ enum HistogramChunk {
         }
     }
 
-    /// What Prometheus says of a sample when it is asked: it knows of a reset only at the start of a chunk.
+    /// A chunk's flags say how its first sample follows the chunk before. That there is no reset inside of it is left
+    /// unsaid: it holds only while every sample is there, and whoever asks finds out by comparing.
     private static func hint(flags: UInt8, number: Int) -> NativeHistogram.ResetHint {
         switch flags >> 6 {
         case 3: .gauge
         case 2 where number == 0: .reset
-        default: number == 0 ? .unknown : .notReset
+        default: .unknown
         }
     }
 

@@ -12,6 +12,12 @@ struct FolderImport {
     private var batch = ImportBatch()
     /// Samples since the store was last asked to write what it has in memory.
     private var sinceMaintenance = 0
+    /// What was deleted in blocks: the log may still have it.
+    private var deletions: [LabelSet: [ClosedRange<Int64>]] = [:]
+    /// Times of the chunks of histograms in the newest blocks: the log has some of them too.
+    private var histograms: [LabelSet: [ClosedRange<Int64>]] = [:]
+    /// How far back from the newest block a log can reach; Prometheus cuts it every two hours.
+    private static let longestLog: Int64 = 86_400_000
 
     init(folder: PrometheusFolder, target: any ImportTarget, keepsGoing: Bool, isQuiet: Bool) {
         self.folder = folder
@@ -19,6 +25,10 @@ struct FolderImport {
         self.keepsGoing = keepsGoing
         progress = ImportProgress(blocks: folder.blocks.count, isQuiet: isQuiet)
         report.superseded = folder.superseded
+    }
+
+    private var logStart: Int64 {
+        (folder.blocks.map(\.meta.maxTime).max() ?? .min).subtractingReportingOverflow(FolderImport.longestLog).partialValue
     }
 
     mutating func run() async throws {
@@ -80,7 +90,13 @@ struct FolderImport {
             first += references.count
             for reference in references {
                 do {
-                    try await read(try index.series(reference), chunks, tombstones, &samples)
+                    let series = try index.series(reference)
+                    let deleted = tombstones.ranges(of: reference)
+                    if !deleted.isEmpty {
+                        let span = block.meta.minTime...max(block.meta.minTime, block.meta.maxTime &- 1)
+                        deletions[series.labels, default: []] += deleted.map { $0.clamped(to: span) }
+                    }
+                    try await read(series, chunks, tombstones, &samples)
                 } catch let error as PrometheusFolderError {
                     try leaveOut(error)
                 }
@@ -100,6 +116,9 @@ struct FolderImport {
                 try leaveOut(error)
                 continue
             }
+            if !samples.histograms.isEmpty, chunk.minTime <= chunk.maxTime, chunk.maxTime > logStart {
+                histograms[series.labels, default: []].append(chunk.minTime...chunk.maxTime)
+            }
             report.deleted += tombstones.remove(from: &samples, of: series.reference)
             report.count(samples)
             batch.add(series.labels, samples)
@@ -111,7 +130,7 @@ struct FolderImport {
 
     private mutating func readHead() async throws {
         guard !folder.log.isEmpty || !folder.headChunks.isEmpty else { return }
-        var head = HeadSink(start: folder.headStart)
+        var head = HeadSink(deletions: deletions, histogramsOfBlocks: histograms)
         do {
             try await readLog(folder.log, &head)
             if !folder.outOfOrderLog.isEmpty { try await readLog(folder.outOfOrderLog, &head, advances: false) }

@@ -16,8 +16,9 @@ struct HeadSink: LogRecordSink {
     private(set) var minTime = Int64.max
     private(set) var maxTime = Int64.min
 
-    /// Of the folder: older samples of the log are in blocks.
-    private let start: Int64
+    /// Deleted in blocks. The log is not read from the end of the newest block on, as Prometheus does it: where that
+    /// block has only late samples, everything else of its time would be lost.
+    private let deletions: [LabelSet: [ClosedRange<Int64>]]
     private var labels: [LabelSet] = []
     /// Newest sample in order, which is all that Prometheus takes from the log of samples in order.
     private var newest: [Int64] = []
@@ -26,8 +27,15 @@ struct HeadSink: LogRecordSink {
     private var references: [UInt64: Int] = [:]
     private var tombstones = FolderTombstones()
     private var described: Set<String> = []
+    /// Times of chunks that were read already. The log spells a histogram in another way than a chunk, whose samples
+    /// share one layout: the store would take it for another value.
+    private let histogramsOfBlocks: [LabelSet: [ClosedRange<Int64>]]
+    private var histogramsRead: [Int: [ClosedRange<Int64>]] = [:]
 
-    init(start: Int64) { self.start = start }
+    init(deletions: [LabelSet: [ClosedRange<Int64>]], histogramsOfBlocks: [LabelSet: [ClosedRange<Int64>]]) {
+        self.deletions = deletions
+        self.histogramsOfBlocks = histogramsOfBlocks
+    }
 
     var seriesCount: Int { labels.count }
 
@@ -48,6 +56,8 @@ struct HeadSink: LogRecordSink {
             self.labels.append(labels)
             newest.append(.min)
             indices[labels] = index
+            if let read = histogramsOfBlocks[labels] { histogramsRead[index] = read }
+            for range in deletions[labels] ?? [] { tombstones.add(UInt64(index), range.lowerBound, range.upperBound) }
         }
         references[reference] = index
     }
@@ -75,10 +85,9 @@ struct HeadSink: LogRecordSink {
     // MARK: Samples
 
     private mutating func admit(_ index: Int, _ time: Int64) -> Bool {
-        if isOutOfOrder {
-            // The blocks of late samples are in the folder too; giving a sample twice is no harm.
-        } else {
-            guard time >= start, time > newest[index] else { return false }
+        // A late sample may be in a block already; giving it twice is no harm.
+        if !isOutOfOrder {
+            guard time > newest[index] else { return false }
             newest[index] = time
         }
         if tombstones.contains(UInt64(index), time) {
@@ -103,9 +112,14 @@ struct HeadSink: LogRecordSink {
     }
 
     mutating func histogram(_ reference: UInt64, _ time: Int64, _ histogram: NativeHistogram, start: Int64) {
-        guard let index = find(reference), admit(index, time) else { return }
+        guard let index = find(reference), !isRead(index, time), admit(index, time) else { return }
         histograms += 1
         batch.add(batch.series(labels[index]), time, histogram, start: start)
+    }
+
+    private func isRead(_ index: Int, _ time: Int64) -> Bool {
+        guard let ranges = histogramsRead[index] else { return false }
+        return ranges.contains { $0.contains(time) }
     }
 
     mutating func exemplar(_ reference: UInt64, _ exemplar: Exemplar) {
@@ -116,8 +130,9 @@ struct HeadSink: LogRecordSink {
 
     mutating func add(_ chunk: HeadChunkFile.Chunk) {
         guard let index = find(chunk.reference) else { return }
+        // In order or not: the log may have what lies before a chunk, where a restart lost it.
         let wasOutOfOrder = isOutOfOrder
-        isOutOfOrder = chunk.isOutOfOrder
+        isOutOfOrder = true
         defer { isOutOfOrder = wasOutOfOrder }
         let found = chunk.samples
         for i in found.timestamps.indices where admit(index, found.timestamps[i]) {
@@ -125,9 +140,13 @@ struct HeadSink: LogRecordSink {
             let start = found.startTimestamps.isEmpty ? 0 : found.startTimestamps[i]
             batch.add(batch.series(labels[index]), found.timestamps[i], found.values[i], start: start)
         }
-        for (time, histogram) in zip(found.histogramTimestamps, found.histograms) where admit(index, time) {
+        for (time, histogram) in zip(found.histogramTimestamps, found.histograms)
+        where !isRead(index, time) && admit(index, time) {
             histograms += 1
             batch.add(batch.series(labels[index]), time, histogram, start: 0)
+        }
+        if let first = found.histogramTimestamps.min(), let last = found.histogramTimestamps.max() {
+            histogramsRead[index, default: []].append(first...last)
         }
     }
 

@@ -21,7 +21,6 @@ struct PrometheusFolder {
             var deletable: Bool?
             var failed: Bool?
             var parents: [Parent]?
-            var hints: [String]?
         }
         var ulid: String
         var minTime: Int64
@@ -111,12 +110,6 @@ struct PrometheusFolder {
         try files.list(folder).compactMap { name in Int(name).map { ($0, name) } }
             .filter { number, _ in after.map { number > $0 } ?? true }
             .sorted { $0.0 < $1.0 }.map { folder + "/" + $0.1 }
-    }
-
-    /// Prometheus takes nothing of the log that is older: it is in the blocks. Blocks of late samples do not count.
-    var headStart: Int64 {
-        blocks.filter { $0.meta.compaction?.hints?.contains("from-out-of-order") != true }
-            .map(\.meta.maxTime).max() ?? .min
     }
 
     // MARK: Files
