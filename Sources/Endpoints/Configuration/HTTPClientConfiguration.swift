@@ -13,6 +13,11 @@ package struct HTTPClientConfiguration: Sendable, Hashable {
     package struct HeaderField: Sendable, Hashable {
         package var name: String
         package var values: [Secret]
+
+        package init(name: String, values: [Secret]) {
+            self.name = name
+            self.values = values
+        }
     }
 
     package var credentials: Credentials?

@@ -14,6 +14,11 @@ package struct OAuth2Configuration: Sendable, Hashable {
     package struct Parameter: Sendable, Hashable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package init(clientID: String, tokenURL: String) {

@@ -10,11 +10,23 @@ package struct ProxyConfiguration: Sendable, Hashable {
         package var port: Int
         /// The value of `Proxy-Authorization`.
         package var authorization: String?
+
+        package init(kind: Kind, host: String, port: Int, authorization: String? = nil) {
+            self.kind = kind
+            self.host = host
+            self.port = port
+            self.authorization = authorization
+        }
     }
 
     package struct Header: Sendable, Hashable {
         package var name: String
         package var value: String
+
+        package init(name: String, value: String) {
+            self.name = name
+            self.value = value
+        }
     }
 
     package var server: Server?
