@@ -1,2 +1,0 @@
-/// Where what is stored here is sent on.
-enum Placeholder {}
