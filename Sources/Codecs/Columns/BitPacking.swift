@@ -45,7 +45,7 @@ package enum BitPacking {
     }
 
     @unsafe
-    private static func unpack(
+    static func unpack(
         _ source: UnsafeRawBufferPointer, count: Int, width: Int, into target: UnsafeMutableBufferPointer<UInt64>
     ) {
         let mask = width >= 64 ? UInt64.max : (1 &<< UInt64(width)) &- 1

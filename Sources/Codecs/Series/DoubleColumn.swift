@@ -109,7 +109,7 @@ package enum DoubleColumn {
         return writer.bytes
     }
 
-    private static func encodeXOR(_ values: [Double]) -> [UInt8] {
+    static func encodeXOR(_ values: [Double], kind: UInt8 = Kind.xor.rawValue) -> [UInt8] {
         var bits = BitWriter(reserving: values.count * 6)
         var window = XORWindow()
         var previous: UInt64 = 0
@@ -118,7 +118,7 @@ package enum DoubleColumn {
             previous = value.bitPattern
         }
         var writer = ByteWriter()
-        writer.write(Kind.xor.rawValue)
+        writer.write(kind)
         writer.writeVarint(bits.byteCount)
         return bits.encoded(after: writer.bytes)
     }
@@ -142,12 +142,16 @@ package enum DoubleColumn {
         case .xor:
             return try decodeXOR(&reader, count: count)
         case .raw:
-            guard reader.remaining >= count * 8 else { throw reader.failure("\(count) doubles are cut off") }
-            var values: [Double] = []
-            values.reserveCapacity(count)
-            for _ in 0..<count { values.append(try reader.readDouble()) }
-            return values
+            return try decodeRaw(&reader, count: count)
         }
+    }
+
+    static func decodeRaw(_ reader: inout ByteReader, count: Int) throws(CodecError) -> [Double] {
+        guard reader.remaining >= count * 8 else { throw reader.failure("\(count) doubles are cut off") }
+        var values: [Double] = []
+        values.reserveCapacity(count)
+        for _ in 0..<count { values.append(try reader.readDouble()) }
+        return values
     }
 
     private static func decodeDecimal(_ reader: inout ByteReader, count: Int) throws(CodecError) -> [Double] {
@@ -168,7 +172,7 @@ package enum DoubleColumn {
         return values
     }
 
-    private static func decodeXOR(_ reader: inout ByteReader, count: Int) throws(CodecError) -> [Double] {
+    static func decodeXOR(_ reader: inout ByteReader, count: Int) throws(CodecError) -> [Double] {
         let start = reader
         let packed = try reader.readLengthPrefixed()
         var bits = BitReader(packed)

@@ -4,7 +4,7 @@ internal import Telemetry
 /// Numbers of the part file that writer and reader share: see docs/formats/series-part.md.
 enum PartFormat {
     static let magic: [UInt8] = Array("NTSERIES".utf8)
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerSize = 16
     static let trailerSize = 32
     /// Series of one group table: what is read to learn where one series' blocks are.
@@ -14,7 +14,27 @@ enum PartFormat {
     /// Samples of one block, at most.
     static let blockSamples = 4096
     /// Histograms of one block, at most.
-    static let blockHistograms = 256
+    static let blockHistograms = 512
+    /// A block up to this size stands in the series table, which has a checksum of its own.
+    static let inlineBytes = 16
+    /// How many blocks have to be read, at most, for one that is written as the difference to another.
+    static let chainLimit = 24
+
+    static let header: [UInt8] = {
+        var writer = ByteWriter()
+        writer.writeBytes(magic)
+        writer.writeFixed32(version)
+        writer.writeFixed32(0)
+        return writer.bytes
+    }()
+
+    /// The least number of blocks of about the same size.
+    static func blockSizes(_ count: Int, limit: Int) -> [Range<Int>] {
+        guard count > limit else { return count > 0 ? [0..<count] : [] }
+        let blocks = (count + limit - 1) / limit
+        let size = (count + blocks - 1) / blocks
+        return stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+    }
 }
 
 enum BlockKind: UInt8 {
@@ -22,93 +42,65 @@ enum BlockKind: UInt8 {
     case histograms = 1
 }
 
+/// Bits of a block's first byte in the series table, above its kind.
+enum BlockFlag {
+    static let inline: UInt8 = 4
+    static let starts: UInt8 = 8
+    static let difference: UInt8 = 16
+    static let known: UInt8 = 31
+}
+
+/// A column of timestamps that many blocks share; at a regular interval it has no bytes.
+final class PartTimes: Sendable {
+    let offset: Int
+    let length: Int
+    let count: Int
+    let first: Int64
+    let last: Int64
+
+    init(offset: Int, length: Int, count: Int, first: Int64, last: Int64) {
+        self.offset = offset
+        self.length = length
+        self.count = count
+        self.first = first
+        self.last = last
+    }
+}
+
+/// A block whose integers another block is the difference to.
+final class PartReference: Sendable {
+    let offset: Int
+    let length: Int
+    let inline: [UInt8]?
+    let count: Int
+    let before: PartReference?
+
+    init(_ block: PartBlock) {
+        offset = block.offset
+        length = block.length
+        inline = block.inline
+        count = block.count
+        before = block.reference
+    }
+}
+
 /// Where a block of samples is, and what it says it holds.
 struct PartBlock {
     var kind: BlockKind
+    /// In the file, or of the table where the bytes are ``inline``.
     var offset: Int
     var length: Int
-    var count: Int
-    var first: Int64
-    var last: Int64
+    var times: PartTimes
+    var starts: PartTimes?
+    var inline: [UInt8]?
+    var reference: PartReference?
+
+    var count: Int { times.count }
+    var first: Int64 { times.first }
+    var last: Int64 { times.last }
 }
 
 struct PartSeries {
     var labels: LabelSet
     var blocks: [PartBlock]
-}
-
-/// What stays in memory of an open part.
-struct PartDirectory {
-    struct Group {
-        var tableOffset: Int
-        var tableLength: Int
-        var dataOffset: Int
-        var count: Int
-    }
-    struct Page {
-        var firstValue: String
-        var offset: Int
-        var length: Int
-    }
-
-    var minTime: Int64 = .max
-    var maxTime: Int64 = .min
-    var samples = 0
-    var seriesCount = 0
-    var groups: [Group] = []
-    var names: [(name: String, pages: [Page])] = []
-
-    func encoded() -> [UInt8] {
-        var writer = ByteWriter()
-        writer.writeZigzag(minTime)
-        writer.writeZigzag(maxTime)
-        writer.writeVarint(samples)
-        writer.writeVarint(seriesCount)
-        writer.writeVarint(groups.count)
-        for group in groups {
-            for number in [group.tableOffset, group.tableLength, group.dataOffset, group.count] {
-                writer.writeVarint(number)
-            }
-        }
-        writer.writeVarint(names.count)
-        for (name, pages) in names {
-            writer.writeLengthPrefixed(name)
-            writer.writeVarint(pages.count)
-            for page in pages {
-                writer.writeLengthPrefixed(page.firstValue)
-                writer.writeVarint(page.offset)
-                writer.writeVarint(page.length)
-            }
-        }
-        return writer.bytes
-    }
-
-    init() {}
-
-    init(decoding bytes: [UInt8]) throws(CodecError) {
-        var reader = ByteReader(bytes)
-        minTime = try reader.readZigzag()
-        maxTime = try reader.readZigzag()
-        samples = try reader.readCount(limit: .max)
-        seriesCount = try reader.readCount(limit: 1 << 40)
-        for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
-            groups.append(
-                Group(
-                    tableOffset: try reader.readCount(limit: 1 << 48),
-                    tableLength: try reader.readCount(limit: 1 << 32),
-                    dataOffset: try reader.readCount(limit: 1 << 48),
-                    count: try reader.readCount(limit: PartFormat.groupSize)))
-        }
-        for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
-            let name = try reader.readString()
-            var pages: [Page] = []
-            for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
-                pages.append(
-                    Page(
-                        firstValue: try reader.readString(), offset: try reader.readCount(limit: 1 << 48),
-                        length: try reader.readCount(limit: 1 << 32)))
-            }
-            names.append((name, pages))
-        }
-    }
 }

@@ -2,104 +2,121 @@ import Codecs
 internal import Storage
 internal import Telemetry
 
-/// Writes one part file. Series must come in ascending order of their labels, each once.
+/// Writes one part file. Each series comes once, best in ``PartOrder``: other orders are stored as well, but larger, and
+/// a merge of such a part has to sort it.
 struct PartWriter {
     private let file: any File
-    private var buffer = ByteWriter(reserving: 1 << 20)
+    private var buffer: ByteWriter
     /// Bytes of the file before ``buffer``.
     private var written = 0
     private var directory = PartDirectory()
-    private var groupTable = ByteWriter()
-    private var groupCount = 0
-    private var groupData = 0
-    private var previousLabels: [UInt8] = []
-    private var postings: [String: [String: [UInt32]]] = [:]
+    private var index = LabelIndexBuilder()
+    private var times = PartTimesWriter()
+    private var values = ValueColumnEncoder()
+    private var group = PartGroupWriter()
+    private var previous: PartOrder?
+    /// Of the series before: what its buckets' neighbour may be the difference to.
+    private var references: [(times: PartTimes, integers: ValueColumn.Integers, depth: Int)] = []
 
     private var offset: Int { written + buffer.count }
     var seriesCount: Int { directory.seriesCount }
 
     init(_ file: any File) {
         self.file = file
-        buffer.writeBytes(PartFormat.magic)
-        buffer.writeFixed32(PartFormat.version)
-        buffer.writeFixed32(0)
-        groupData = buffer.count
+        buffer = ByteWriter(reserving: 1 << 20)
+        buffer.writeBytes(PartFormat.header)
     }
 
     /// Columns ascending in time.
     mutating func add(_ columns: SeriesColumns) throws {
-        var blocks: [PartBlock] = []
-        var start = 0
-        while start < columns.timestamps.count {
-            let end = min(start + PartFormat.blockSamples, columns.timestamps.count)
-            let times = Array(columns.timestamps[start..<end])
-            let bytes = SealedColumn.encode(timestamps: times, values: Array(columns.values[start..<end]))
-            blocks.append(write(.floats, bytes, count: end - start, first: times[0], last: times[times.count - 1]))
-            start = end
+        try add(
+            columns.labels, timestamps: columns.timestamps, values: columns.values,
+            startTimestamps: columns.startTimestamps, histogramTimestamps: columns.histogramTimestamps,
+            histograms: columns.histograms, histogramStartTimestamps: columns.histogramStartTimestamps)
+    }
+
+    /// Columns ascending in time; start timestamps are empty or parallel to theirs. Series without samples are left out.
+    mutating func add(
+        _ labels: LabelSet, timestamps: [Int64], values: [Double], startTimestamps: [Int64] = [],
+        histogramTimestamps: [Int64] = [], histograms: [NativeHistogram] = [], histogramStartTimestamps: [Int64] = []
+    ) throws {
+        guard !timestamps.isEmpty || !histogramTimestamps.isEmpty else { return }
+        let order = PartOrder(labels)
+        // A group's first series refers to none: what it would refer to is in another table.
+        let isSibling = group.count > 0 && (previous.map { order.isSibling(of: $0) } ?? false)
+        if let previous, !(previous < order) { directory.isOrdered = false }
+        group.begin(labels)
+        let known = isSibling ? references : []
+        references.removeAll(keepingCapacity: true)
+        for range in PartFormat.blockSizes(timestamps.count, limit: PartFormat.blockSamples) {
+            try addFloats(
+                slice(timestamps, range), slice(values, range), starts: slice(startTimestamps, range),
+                hasBound: order.hasBound, known)
         }
-        start = 0
-        while start < columns.histogramTimestamps.count {
-            let end = min(start + PartFormat.blockHistograms, columns.histogramTimestamps.count)
-            let times = Array(columns.histogramTimestamps[start..<end])
-            var plain = ByteWriter()
-            IntegerColumn.encode(times, into: &plain)
-            for histogram in columns.histograms[start..<end] {
-                plain.writeLengthPrefixed(HistogramCodec.encode(histogram))
-            }
-            var packed = ByteWriter()
-            SealedBlock.write(plain.bytes, to: &packed)
-            blocks.append(
-                write(.histograms, packed.bytes, count: end - start, first: times[0], last: times[times.count - 1]))
-            start = end
+        for range in PartFormat.blockSizes(histogramTimestamps.count, limit: PartFormat.blockHistograms) {
+            let column = writeTimes(slice(histogramTimestamps, range), areSamples: true)
+            let bytes = HistogramColumn.encode(Array(histograms[range]))
+            group.add(
+                .histograms, bytes, times: column, starts: startTimes(slice(histogramStartTimestamps, range)),
+                isDifference: false)
         }
-        guard !blocks.isEmpty else { return }
-        addEntry(columns.labels, blocks)
-        if groupCount == PartFormat.groupSize { endGroup() }
+        group.end()
+        index.add(labels)
+        directory.seriesCount += 1
+        previous = order
+        if group.count == PartFormat.groupSize { endGroup() }
         if buffer.count >= 1 << 20 { try flush() }
     }
 
-    private mutating func write(_ kind: BlockKind, _ bytes: [UInt8], count: Int, first: Int64, last: Int64) -> PartBlock
-    {
-        let place = offset
-        buffer.writeFixed32(CRC32C.checksum(bytes))
-        buffer.writeBytes(bytes)
-        directory.samples += count
-        directory.minTime = min(directory.minTime, first)
-        directory.maxTime = max(directory.maxTime, last)
-        return PartBlock(kind: kind, offset: place, length: bytes.count + 4, count: count, first: first, last: last)
+    private func slice<Element>(_ column: [Element], _ range: Range<Int>) -> [Element] {
+        range.count == column.count ? column : range.upperBound <= column.count ? Array(column[range]) : []
     }
 
-    private mutating func addEntry(_ labels: LabelSet, _ blocks: [PartBlock]) {
-        let series = UInt32(truncatingIfNeeded: directory.seriesCount)
-        labels.forEach { name, value in postings[name, default: [:]][value, default: []].append(series) }
-        directory.seriesCount += 1
-        groupCount += 1
-        var shared = 0
-        while shared < min(previousLabels.count, labels.bytes.count), previousLabels[shared] == labels.bytes[shared] {
-            shared += 1
+    private mutating func addFloats(
+        _ timestamps: [Int64], _ numbers: [Double], starts: [Int64], hasBound: Bool,
+        _ known: [(times: PartTimes, integers: ValueColumn.Integers, depth: Int)]
+    ) throws {
+        let column = writeTimes(timestamps, areSamples: true)
+        let reference = known.first { $0.times === column && $0.depth < PartFormat.chainLimit }
+        var bytes = ByteWriter(reserving: 64 + numbers.count)
+        let integers = values.encode(numbers, reference: reference?.integers, into: &bytes)
+        let isDifference = ValueColumn.needsReference(bytes.bytes[...])
+        if hasBound, let integers {
+            references.append((column, integers, isDifference ? (reference?.depth ?? 0) + 1 : 0))
         }
-        groupTable.writeVarint(shared)
-        groupTable.writeLengthPrefixed(labels.bytes[shared...])
-        previousLabels = labels.bytes
-        groupTable.writeVarint(blocks.count)
-        for block in blocks {
-            groupTable.write(block.kind.rawValue)
-            groupTable.writeVarint(block.length)
-            groupTable.writeVarint(block.count)
-            groupTable.writeZigzag(block.first)
-            groupTable.writeVarint(UInt64(bitPattern: block.last &- block.first))
+        group.add(.floats, bytes.bytes, times: column, starts: startTimes(starts), isDifference: isDifference)
+    }
+
+    private mutating func startTimes(_ starts: [Int64]) -> PartTimes? {
+        starts.contains { $0 != 0 } ? writeTimes(starts, areSamples: false) : nil
+    }
+
+    private mutating func writeTimes(_ column: [Int64], areSamples: Bool) -> PartTimes {
+        let start = written
+        let place = times.place(column) { bytes in
+            let offset = start + buffer.count
+            buffer.writeFixed32(CRC32C.checksum(bytes))
+            buffer.writeBytes(bytes)
+            return offset
         }
+        if areSamples {
+            directory.samples += place.count
+            directory.minTime = min(directory.minTime, place.first)
+            directory.maxTime = max(directory.maxTime, place.last)
+        }
+        return place
     }
 
     private mutating func endGroup() {
-        guard groupCount > 0 else { return }
-        let (place, length) = writeSealed(groupTable.bytes)
+        guard group.count > 0 else { return }
+        let data = offset
+        let count = group.count
+        let (blocks, table) = group.finished()
+        buffer.writeBytes(blocks)
+        let (place, length) = writeSealed(table)
         directory.groups.append(
-            PartDirectory.Group(tableOffset: place, tableLength: length, dataOffset: groupData, count: groupCount))
-        groupTable = ByteWriter()
-        groupCount = 0
-        previousLabels = []
-        groupData = offset
+            PartDirectory.Group(tableOffset: place, tableLength: length, dataOffset: data, count: count))
+        references.removeAll(keepingCapacity: true)
     }
 
     private mutating func writeSealed(_ plain: [UInt8]) -> (offset: Int, length: Int) {
@@ -111,22 +128,23 @@ struct PartWriter {
     private mutating func flush() throws {
         try file.append(buffer.bytes)
         written += buffer.count
-        buffer = ByteWriter(reserving: 1 << 20)
+        buffer.bytes.removeAll(keepingCapacity: true)
     }
 
     /// Writes index and trailer and syncs the file.
     mutating func finish() throws -> (directory: PartDirectory, bytes: Int) {
         endGroup()
-        for name in postings.keys.sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
-            let values = (postings[name] ?? [:]).sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
-            var pages: [PartDirectory.Page] = []
-            for start in stride(from: 0, to: values.count, by: PartFormat.pageSize) {
-                let page = values[start..<min(start + PartFormat.pageSize, values.count)]
-                let (place, length) = writeSealed(PartWriter.encode(page))
-                pages.append(PartDirectory.Page(firstValue: values[start].key, offset: place, length: length))
-                if buffer.count >= 1 << 20 { try flush() }
+        try index.pages { name, first, bytes in
+            let (place, length) = writeSealed(bytes)
+            let page = PartDirectory.Page(
+                firstValue: String(decoding: first, as: UTF8.self), offset: place, length: length)
+            let text = String(decoding: name, as: UTF8.self)
+            if directory.names.last?.name == text {
+                directory.names[directory.names.count - 1].pages.append(page)
+            } else {
+                directory.names.append((text, [page]))
             }
-            directory.names.append((name, pages))
+            if buffer.count >= 1 << 20 { try flush() }
         }
         let (place, length) = writeSealed(directory.encoded())
         var trailer = ByteWriter()
@@ -139,23 +157,5 @@ struct PartWriter {
         try flush()
         try file.sync()
         return (directory, written)
-    }
-
-    private static func encode(_ page: ArraySlice<(key: String, value: [UInt32])>) -> [UInt8] {
-        var writer = ByteWriter()
-        writer.writeVarint(page.count)
-        for (value, series) in page {
-            writer.writeLengthPrefixed(value)
-            writer.writeVarint(series.count)
-            var packed = ByteWriter(reserving: series.count + 8)
-            var last: UInt32 = 0
-            for one in series {
-                packed.writeVarint(UInt64(one &- last))
-                last = one
-            }
-            // With its length, so that a reader passes over the values that it does not want.
-            writer.writeLengthPrefixed(packed.bytes)
-        }
-        return writer.bytes
     }
 }
