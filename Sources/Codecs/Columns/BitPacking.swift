@@ -48,6 +48,10 @@ package enum BitPacking {
     static func unpack(
         _ source: UnsafeRawBufferPointer, count: Int, width: Int, into target: UnsafeMutableBufferPointer<UInt64>
     ) {
+        guard width > 0 else {
+            for index in 0..<count { unsafe target[index] = 0 }
+            return
+        }
         let mask = width >= 64 ? UInt64.max : (1 &<< UInt64(width)) &- 1
         // As long as nine bytes can be loaded there is no need to look where the end is.
         let safe = width <= 56 ? max(0, (source.count &* 8 &- 64) / width) : 0
