@@ -19,11 +19,14 @@ private func dump(_ batch: EventBatch) -> [String] {
 }
 
 private func dump(_ batch: SeriesBatch) -> [String] {
-    var lines = zip(batch.refs, zip(batch.timestamps, batch.values)).map { ref, sample in
-        "\(batch.series[Int(ref)]) \(sample.0) \(sample.1.bitPattern)"
+    func labels(_ series: UInt32) -> String {
+        do { return try batch.labels(ofSeries: Int(series)).description } catch { return "\(error)" }
     }
-    lines += batch.histograms.map { "\(batch.series[Int($0.series)]) \($0.timestamp) \($0.histogram)" }
-    lines += batch.exemplars.map { "\(batch.series[Int($0.series)]) \($0.exemplar)" }
+    var lines = zip(batch.refs, zip(batch.timestamps, batch.values)).map { ref, sample in
+        "\(labels(ref)) \(sample.0) \(sample.1.bitPattern)"
+    }
+    lines += batch.histograms.map { "\(labels($0.series)) \($0.timestamp) \($0.histogram)" }
+    lines += batch.exemplars.map { "\(labels($0.series)) \($0.exemplar)" }
     return lines + batch.metadata.map { "\($0)" }
 }
 
@@ -250,7 +253,7 @@ private func model(_ value: AnyValue) -> AttributeValue {
         let second = try OTLPMetrics.decode(json: Array(json(2000).utf8), now: 0, deltas: &deltas)
         func value(_ batch: SeriesBatch, _ labels: [String: String]) -> Double? {
             let identity = ["job": "shop/cart", "instance": "i1"].merging(labels) { $1 }
-            return zip(batch.refs, batch.values).first { batch.series[Int($0.0)] == LabelSet(identity) }?.1
+            return zip(batch.refs, batch.values).first { (try? batch.labels(ofSeries: Int($0.0))) == LabelSet(identity) }?.1
         }
         let orders = ["__name__": "orders_total", "a_b": "x;y"]
         #expect(value(first.batch, orders) == 2)
@@ -261,7 +264,7 @@ private func model(_ value: AnyValue) -> AttributeValue {
         #expect(value(first.batch, ["__name__": "lat_seconds_sum"]) == 1.5)
         #expect(value(first.batch, ["__name__": "target_info", "host_name": "h"]) == 1)
         #expect(value(first.batch, ["__name__": "gone"]).map(SpecialValue.isStaleMarker) == true)
-        #expect(first.batch.exemplars.map { first.batch.series[Int($0.series)]["le"] } == ["2.5"])
+        #expect(try first.batch.exemplars.map { try first.batch.labels(ofSeries: Int($0.series))["le"] } == ["2.5"])
         let total = try #require(second.batch.histograms.first?.histogram)
         // Scale 9 is halved once: OTLP indices -3, -2 and 4 become -2, -1 and 2, and Prometheus counts from one
         // higher.

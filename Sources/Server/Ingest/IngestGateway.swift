@@ -33,10 +33,16 @@ package struct IngestGateway: Sendable {
         self.series = series
         self.events = events
         self.metrics = metrics
-        deltas = DeltaState()
+        deltas = DeltaState(reader: series)
         self.pressure = pressure
         self.disk = disk
     }
+
+    /// How OTLP metrics are translated from now on.
+    func use(_ translation: OTLPTranslation) { deltas.use(translation) }
+
+    /// Series of delta metrics whose totals are in memory.
+    var deltaSeriesCount: Int { deltas.seriesCount }
 
     /// Before anything is decoded: that takes memory, and delta metrics must not be counted and then refused.
     func checkRoom() throws {
@@ -65,8 +71,7 @@ package struct IngestGateway: Sendable {
                     decoded.batch, in: .logs, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage
                 )
             case .metrics:
-                let decoded = try deltas.decode(body, encoding: encoding)
-                return try await store(decoded.batch, kind, rejected: decoded.rejected, decoded.rejectionMessage)
+                return try await store(try await deltas.decode(body, encoding: encoding), kind)
             }
         } catch {
             throw refuse(error, signal, kind)
@@ -102,17 +107,22 @@ package struct IngestGateway: Sendable {
         return outcome
     }
 
-    private func store(_ batch: SeriesBatch, _ kind: String, rejected: Int, _ sentence: String?) async throws -> Outcome
-    {
-        var outcome = Outcome(accepted: 0, rejected: rejected, message: sentence)
-        if !batch.isEmpty {
-            let stored = try await series.append(batch, id: nil)
-            outcome.accepted = stored.accepted
-            outcome.rejected += stored.rejectedCount
+    /// The sender is told of data points, of which one can be many samples.
+    private func store(_ decoded: OTLPMetricsResult, _ kind: String) async throws -> Outcome {
+        var outcome = Outcome(
+            accepted: decoded.points, rejected: decoded.rejected, message: decoded.rejectionMessage)
+        if !decoded.batch.isEmpty {
+            let stored = try await series.append(decoded.batch, id: nil)
+            let samples = max(1, decoded.batch.refs.count + decoded.batch.histograms.count)
+            // Which points the refused samples are of is not known; the samples of one are mostly refused together.
+            let refused = min(stored.rejectedCount, samples)
+            let points = (refused * decoded.points + samples - 1) / samples
+            outcome.accepted -= points
+            outcome.rejected += points
             outcome.message = outcome.message ?? stored.firstRejection
             count(stored, .metrics, kind)
         }
-        if rejected > 0 { reject(.metrics, kind, "invalid", rejected) }
+        if decoded.rejected > 0 { reject(.metrics, kind, "invalid", decoded.rejected) }
         return outcome
     }
 
@@ -145,20 +155,6 @@ package struct IngestGateway: Sendable {
         }
         metrics.requestsRefused.increment(["signal": signal.rawValue, "protocol": kind, "reason": reason])
         return failure
-    }
-}
-
-/// The running totals of delta metrics, shared by every connection.
-final class DeltaState: Sendable {
-    private let accumulator = Mutex(DeltaAccumulator())
-
-    func decode(_ body: [UInt8], encoding: IngestGateway.Encoding) throws -> OTLPMetricsResult {
-        let now = TimeParameters.nowMilliseconds
-        return try accumulator.withLock { deltas in
-            try encoding == .json
-                ? OTLPMetrics.decode(json: body, now: now, deltas: &deltas)
-                : OTLPMetrics.decode(protobuf: body, now: now, deltas: &deltas)
-        }
     }
 }
 

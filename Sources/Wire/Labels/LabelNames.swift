@@ -13,16 +13,21 @@ package enum LabelNames {
 
     /// Prometheus' rule for OTLP attributes: as above, but a digit at the start gets `key_`, a single leading `_`
     /// gets `key`.
-    package static func translated(_ name: String) -> String {
+    package static func translated(
+        _ name: String, prefixesUnderscore: Bool = true, keepsRuns: Bool = true
+    ) -> String {
         var out: [UInt8] = []
         for scalar in name.unicodeScalars {
             let byte = scalar.isASCII ? UInt8(truncatingIfNeeded: scalar.value) : UInt8(ascii: "-")
-            out.append(isNameByte(byte) ? byte : UInt8(ascii: "_"))
+            let next = isNameByte(byte) ? byte : UInt8(ascii: "_")
+            if !keepsRuns, next == UInt8(ascii: "_"), out.last == next { continue }
+            out.append(next)
         }
         let text = String(decoding: out, as: UTF8.self)
         guard let first = out.first else { return text }
         if first >= 0x30, first <= 0x39 { return "key_" + text }
-        if first == UInt8(ascii: "_"), out.count < 2 || out[1] != UInt8(ascii: "_") { return "key" + text }
+        let isSingle = out.count < 2 || out[1] != UInt8(ascii: "_")
+        if prefixesUnderscore, first == UInt8(ascii: "_"), isSingle { return "key" + text }
         return text
     }
 

@@ -6,34 +6,17 @@ extension MetricsDecoder {
     private static let defaultZeroThreshold = 1e-128
 
     mutating func exponentialPoint(
-        _ bytes: [UInt8], _ message: ProtobufCursor, _ metric: MetricContext, _ deltas: inout DeltaAccumulator
+        _ message: ProtobufCursor, _ metric: MetricContext, _ deltas: inout DeltaAccumulator
     ) throws(WireError) {
         let point = try ExponentialPoint(bytes, message)
-        let isStale = point.flags & 1 != 0
-        guard var histogram = point.histogram(zeroThreshold: MetricsDecoder.defaultZeroThreshold) else {
-            return reject(
-                1, "an exponential histogram has scale \(point.scale); -4 is the lowest, and indices need 32 bits")
+        guard let histogram = point.histogram(zeroThreshold: MetricsDecoder.defaultZeroThreshold) else {
+            return rejectPoint(
+                "an exponential histogram has scale \(point.scale); -4 is the lowest, and indices need 32 bits")
         }
-        try pointLabels(bytes, message, field: 1)
-        let stamp = timestamp(point.time)
-        let series = seriesIndex(metric.name)
-        if isStale {
-            histogram = NativeHistogram()
-            histogram.sum = SpecialValue.staleMarker
-        } else if metric.isDelta {
-            let labels = result.batch.series[Int(series)]
-            if let refusal = deltas.refusal(labels, time: stamp) { return reject(1, refusal) }
-            guard let total = deltas.add(labels, histogram, time: stamp) else {
-                return reject(1, "the buckets of an exponential histogram lie too far apart")
-            }
-            histogram = total
-        }
-        result.batch.histograms.append(
-            SeriesBatch.HistogramSample(series: series, timestamp: stamp, histogram: histogram))
-        guard point.hasExemplars else { return }
-        for exemplar in try exemplars(bytes, message, field: 11) {
-            result.batch.exemplars.append(SeriesBatch.ExemplarSample(series: series, exemplar: exemplar))
-        }
+        let key = try pointKey(metric, message, attributes: 1)
+        try nativePoint(
+            histogram, key, timestamp(point.time), metric.start(point.start), point.flags & 1 != 0,
+            exemplarField: point.hasExemplars ? 11 : nil, &deltas)
     }
 }
 
@@ -43,6 +26,7 @@ private struct ExponentialPoint {
         var counts: [UInt64] = []
     }
 
+    var start: UInt64 = 0
     var time: UInt64 = 0
     var scale: Int64 = 0
     var flags: UInt64 = 0
@@ -58,6 +42,7 @@ private struct ExponentialPoint {
         var cursor = message
         while try cursor.next(bytes) {
             switch cursor.field {
+            case 2: start = try cursor.fixed64(bytes) ?? start
             case 3: time = try cursor.fixed64(bytes) ?? time
             case 4: count = try cursor.fixed64(bytes) ?? count
             case 5: sum = try cursor.double(bytes) ?? sum

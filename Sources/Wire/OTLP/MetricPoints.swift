@@ -5,15 +5,17 @@ extension MetricsDecoder {
     private static let noRecordedValue: UInt64 = 1
 
     mutating func numberPoint(
-        _ bytes: [UInt8], _ message: ProtobufCursor, _ metric: MetricContext, _ deltas: inout DeltaAccumulator
+        _ message: ProtobufCursor, _ metric: MetricContext, _ deltas: inout DeltaAccumulator
     ) throws(WireError) {
         var cursor = message
+        var began: UInt64 = 0
         var time: UInt64 = 0
         var value: Double?
         var flags: UInt64 = 0
         var hasExemplars = false
         while try cursor.next(bytes) {
             switch cursor.field {
+            case 2: began = try cursor.fixed64(bytes) ?? began
             case 3: time = try cursor.fixed64(bytes) ?? time
             case 4: value = try cursor.double(bytes) ?? value
             case 5: if try cursor.range(bytes) != nil { hasExemplars = true }
@@ -23,32 +25,28 @@ extension MetricsDecoder {
             }
         }
         let isStale = flags & MetricsDecoder.noRecordedValue != 0
-        guard isStale || value != nil else { return reject(1, "a number point has no value") }
-        try pointLabels(bytes, message, field: 7)
-        let series = seriesIndex(metric.name)
+        guard isStale || value != nil else { return rejectPoint("a number point has no value") }
+        let point = try pointKey(metric, message, attributes: 7)
         let stamp = timestamp(time)
-        if isStale {
-            result.batch.addSample(series, timestamp: stamp, value: SpecialValue.staleMarker)
-        } else if let value {
-            var total = value
-            if metric.isDelta {
-                let labels = result.batch.series[Int(series)]
-                if let refusal = deltas.refusal(labels, time: stamp) { return reject(1, refusal) }
-                total = deltas.add(labels, value, time: stamp)
-            }
-            result.batch.addSample(series, timestamp: stamp, value: total)
+        var total = isStale ? SpecialValue.staleMarker : value ?? 0
+        var start = metric.start(began)
+        if let name = metric.delta, !isStale {
+            let key = try deltaKey(point)
+            if let refusal = deltas.refusal(key, time: stamp) { return rejectPoint(refusal) }
+            (total, start) = deltas.add(key, total, time: stamp, start: start, name: name)
         }
+        let series = series(point)
+        addSample(series, stamp, total, start: start)
         if hasExemplars {
-            for exemplar in try exemplars(bytes, message, field: 5) {
+            for exemplar in try exemplars(message, field: 5) {
                 result.batch.exemplars.append(SeriesBatch.ExemplarSample(series: series, exemplar: exemplar))
             }
         }
     }
 
-    mutating func summaryPoint(
-        _ bytes: [UInt8], _ message: ProtobufCursor, _ metric: MetricContext
-    ) throws(WireError) {
+    mutating func summaryPoint(_ message: ProtobufCursor, _ metric: MetricContext) throws(WireError) {
         var cursor = message
+        var began: UInt64 = 0
         var time: UInt64 = 0
         var count: UInt64 = 0
         var sum = 0.0
@@ -56,29 +54,27 @@ extension MetricsDecoder {
         var quantiles: [(quantile: Double, value: Double)] = []
         while try cursor.next(bytes) {
             switch cursor.field {
+            case 2: began = try cursor.fixed64(bytes) ?? began
             case 3: time = try cursor.fixed64(bytes) ?? time
             case 4: count = try cursor.fixed64(bytes) ?? count
             case 5: sum = try cursor.double(bytes) ?? sum
-            case 6: if let inner = try cursor.message(bytes) { quantiles.append(try quantile(bytes, inner)) }
+            case 6: if let inner = try cursor.message(bytes) { quantiles.append(try quantile(inner)) }
             case 8: flags = try cursor.varint(bytes) ?? flags
             default: try cursor.skip(bytes)
             }
         }
-        try pointLabels(bytes, message, field: 7)
+        let point = try pointKey(metric, message, attributes: 7)
         let stamp = timestamp(time)
+        let start = metric.start(began)
         let stale = flags & MetricsDecoder.noRecordedValue != 0 ? SpecialValue.staleMarker : nil
-        result.batch.addSample(seriesIndex(metric.name, "_sum"), timestamp: stamp, value: stale ?? sum)
-        result.batch.addSample(seriesIndex(metric.name, "_count"), timestamp: stamp, value: stale ?? Double(count))
+        addSample(series(point, .sum), stamp, stale ?? sum, start: start)
+        addSample(series(point, .count), stamp, stale ?? Double(count), start: start)
         for entry in quantiles {
-            let spelled = FloatText.string(entry.quantile, .label)
-            let series = seriesIndex(metric.name, label: "quantile", value: spelled)
-            result.batch.addSample(series, timestamp: stamp, value: stale ?? entry.value)
+            addSample(series(point, .quantile, bound: entry.quantile), stamp, stale ?? entry.value, start: start)
         }
     }
 
-    private func quantile(
-        _ bytes: [UInt8], _ message: ProtobufCursor
-    ) throws(WireError) -> (quantile: Double, value: Double) {
+    private func quantile(_ message: ProtobufCursor) throws(WireError) -> (quantile: Double, value: Double) {
         var cursor = message
         var quantile = 0.0
         var value = 0.0
@@ -93,43 +89,87 @@ extension MetricsDecoder {
     }
 
     mutating func histogramPoint(
-        _ bytes: [UInt8], _ message: ProtobufCursor, _ metric: MetricContext, _ deltas: inout DeltaAccumulator
+        _ message: ProtobufCursor, _ metric: MetricContext, _ deltas: inout DeltaAccumulator
     ) throws(WireError) {
         let point = try HistogramPoint(bytes, message)
         guard point.counts.isEmpty || point.counts.count == point.bounds.count + 1 else {
-            return reject(1, "a histogram has \(point.counts.count) buckets and \(point.bounds.count) bounds")
+            return rejectPoint("a histogram has \(point.counts.count) buckets and \(point.bounds.count) bounds")
         }
         for (lower, upper) in zip(point.bounds, point.bounds.dropFirst()) where !(lower < upper) {
-            return reject(1, "a histogram's bounds are not ascending")
+            return rejectPoint("a histogram's bounds are not ascending")
         }
-        try pointLabels(bytes, message, field: 9)
+        let key = try pointKey(metric, message, attributes: 9)
         let stamp = timestamp(point.time)
         let isStale = point.flags & MetricsDecoder.noRecordedValue != 0
-        let isDelta = metric.isDelta && !isStale
-        let countSeries = seriesIndex(metric.name, "_count")
-        if isDelta, let refusal = deltas.refusal(result.batch.series[Int(countSeries)], time: stamp) {
-            return reject(1, refusal)
+        if metric.becomesCustomBuckets {
+            guard let histogram = point.customBuckets else {
+                return rejectPoint("a histogram's bounds are NaN, or it has too many")
+            }
+            return try nativePoint(
+                histogram, key, stamp, metric.start(point.start), isStale,
+                exemplarField: point.hasExemplars ? 8 : nil, &deltas)
         }
-        func add(_ series: UInt32, _ value: Double, _ decoder: inout MetricsDecoder, _ deltas: inout DeltaAccumulator) {
-            var total = isStale ? SpecialValue.staleMarker : value
-            if isDelta { total = deltas.add(decoder.result.batch.series[Int(series)], value, time: stamp) }
-            decoder.result.batch.addSample(series, timestamp: stamp, value: total)
+        let isDelta = metric.delta != nil && !isStale
+        if isDelta, let refusal = deltas.refusal(try deltaKey(key, .count), time: stamp) {
+            return rejectPoint(refusal)
         }
-        if let sum = point.sum { add(seriesIndex(metric.name, "_sum"), sum, &self, &deltas) }
-        add(countSeries, Double(point.count), &self, &deltas)
+        if let sum = point.sum { _ = try addPart(key, .sum, 0, sum, stamp, point, isStale, &deltas) }
+        _ = try addPart(key, .count, 0, Double(point.count), stamp, point, isStale, &deltas)
         var running: UInt64 = 0
         var buckets: [(bound: Double, series: UInt32)] = []
         for (bound, count) in zip(point.bounds, point.counts) where bound != .infinity {
             running &+= count
-            let series = seriesIndex(metric.name, "_bucket", label: "le", value: FloatText.string(bound, .label))
-            add(series, Double(running), &self, &deltas)
-            buckets.append((bound, series))
+            buckets.append((bound, try addPart(key, .bucket, bound, Double(running), stamp, point, isStale, &deltas)))
         }
-        let last = seriesIndex(metric.name, "_bucket", label: "le", value: "+Inf")
-        add(last, Double(point.count), &self, &deltas)
+        let last = try addPart(key, .bucket, .infinity, Double(point.count), stamp, point, isStale, &deltas)
         guard point.hasExemplars else { return }
-        for exemplar in try exemplars(bytes, message, field: 8) {
+        for exemplar in try exemplars(message, field: 8) {
             let series = MetricsDecoder.bucket(of: exemplar.value, in: buckets) ?? last
+            result.batch.exemplars.append(SeriesBatch.ExemplarSample(series: series, exemplar: exemplar))
+        }
+    }
+
+    /// One of the series of a classic histogram.
+    private mutating func addPart(
+        _ key: PointKey, _ suffix: OTLPSeriesSource.Suffix, _ bound: Double, _ value: Double, _ stamp: Int64,
+        _ point: HistogramPoint, _ isStale: Bool, _ deltas: inout DeltaAccumulator
+    ) throws(WireError) -> UInt32 {
+        var total = isStale ? SpecialValue.staleMarker : value
+        var start = key.metric.start(point.start)
+        if let name = key.metric.delta, !isStale {
+            let deltaKey = try deltaKey(key, suffix, bound: bound)
+            (total, start) = deltas.add(deltaKey, value, time: stamp, start: start, name: name)
+        }
+        let series = series(key, suffix, bound: bound)
+        addSample(series, stamp, total, start: start)
+        return series
+    }
+
+    /// A native histogram, whichever kind it came from.
+    mutating func nativePoint(
+        _ histogram: NativeHistogram, _ key: PointKey, _ stamp: Int64, _ began: Int64, _ isStale: Bool,
+        exemplarField: Int?, _ deltas: inout DeltaAccumulator
+    ) throws(WireError) {
+        var histogram = histogram
+        var start = began
+        if isStale {
+            histogram = NativeHistogram()
+            histogram.isInteger = true
+            histogram.sum = SpecialValue.staleMarker
+        } else if let name = key.metric.delta {
+            let deltaKey = try deltaKey(key)
+            if let refusal = deltas.refusal(deltaKey, time: stamp) { return rejectPoint(refusal) }
+            guard let total = deltas.add(deltaKey, histogram, time: stamp, start: began, name: name) else {
+                return rejectPoint("the buckets of a histogram lie too far apart")
+            }
+            (histogram, start) = total
+        }
+        let series = series(key)
+        result.batch.histograms.append(
+            SeriesBatch.HistogramSample(
+                series: series, timestamp: stamp, histogram: histogram, startTimestamp: start))
+        guard let exemplarField else { return }
+        for exemplar in try exemplars(key.message, field: exemplarField) {
             result.batch.exemplars.append(SeriesBatch.ExemplarSample(series: series, exemplar: exemplar))
         }
     }
@@ -150,7 +190,7 @@ extension MetricsDecoder {
     /// OpenMetrics' limit for the labels of an exemplar, in characters of names and values together.
     private static let exemplarLabelLimit = 128
 
-    func exemplars(_ bytes: [UInt8], _ message: ProtobufCursor, field: Int) throws(WireError) -> [Exemplar] {
+    func exemplars(_ message: ProtobufCursor, field: Int) throws(WireError) -> [Exemplar] {
         var found: [Exemplar] = []
         var cursor = message
         while try cursor.next(bytes) {
@@ -158,12 +198,12 @@ extension MetricsDecoder {
                 try cursor.skip(bytes)
                 continue
             }
-            if let inner = try cursor.message(bytes), let one = try exemplar(bytes, inner) { found.append(one) }
+            if let inner = try cursor.message(bytes), let one = try exemplar(inner) { found.append(one) }
         }
         return found
     }
 
-    private func exemplar(_ bytes: [UInt8], _ message: ProtobufCursor) throws(WireError) -> Exemplar? {
+    private func exemplar(_ message: ProtobufCursor) throws(WireError) -> Exemplar? {
         var cursor = message
         var time: UInt64 = 0
         var value: Double?
@@ -180,7 +220,7 @@ extension MetricsDecoder {
             case 7:
                 guard let inner = try cursor.message(bytes) else { continue }
                 let attribute = try OTLPValue.attribute(bytes, inner)
-                filtered.append(Label(LabelNames.translated(attribute.key), attribute.value.text))
+                filtered.append(Label(source.translation.labelName(attribute.key), attribute.value.text))
             default: try cursor.skip(bytes)
             }
         }
@@ -197,6 +237,7 @@ extension MetricsDecoder {
 }
 
 private struct HistogramPoint {
+    var start: UInt64 = 0
     var time: UInt64 = 0
     var count: UInt64 = 0
     var sum: Double?
@@ -210,6 +251,7 @@ private struct HistogramPoint {
         var boundBits: [UInt64] = []
         while try cursor.next(bytes) {
             switch cursor.field {
+            case 2: start = try cursor.fixed64(bytes) ?? start
             case 3: time = try cursor.fixed64(bytes) ?? time
             case 4: count = try cursor.fixed64(bytes) ?? count
             case 5: sum = try cursor.double(bytes) ?? sum
@@ -221,5 +263,24 @@ private struct HistogramPoint {
             }
         }
         bounds = boundBits.map { Double(bitPattern: $0) }
+    }
+
+    /// Schema -53: the bounds are the custom values, and a bucket's index is its place. Nil where that cannot be.
+    var customBuckets: NativeHistogram? {
+        var out = NativeHistogram()
+        out.schema = NativeHistogram.customBucketsSchema
+        out.isInteger = true
+        out.count = Double(count)
+        out.sum = sum ?? 0
+        // The last bucket has no upper bound, whether or not that is said.
+        out.customValues = bounds.last == .infinity ? bounds.dropLast() : bounds
+        guard !bounds.contains(where: \.isNaN) else { return nil }
+        var runs = BucketRuns()
+        for (index, count) in counts.enumerated() where count > 0 {
+            let place = min(index, out.customValues.count)
+            guard runs.add(index: Int64(place), count: Double(count)) else { return nil }
+        }
+        (out.positiveSpans, out.positiveBuckets) = (runs.spans, runs.counts)
+        return out
     }
 }

@@ -1,65 +1,86 @@
+import Codecs
 import Telemetry
 
 package struct OTLPMetricsResult: Sendable {
+    /// Its series are known by keys: hashes of what the sender wrote.
     package var batch = SeriesBatch()
+    /// Data points in ``batch``.
+    package var points = 0
     /// Data points left out; the others are in ``batch``.
     package var rejected = 0
     /// English, why the first of them was rejected.
     package var rejectionMessage: String?
+    /// Metrics with delta temporality whose series must be looked up in the store first. Where there are any, nothing
+    /// was taken from the request: decode it again after ``DeltaAccumulator/adopt(_:_:)``.
+    package var unknownDeltas: [UnknownDelta] = []
+
+    package struct UnknownDelta: Hashable, Sendable {
+        package var name: String
+        /// Whether its values may be in `_sum`, `_count` and `_bucket`.
+        package var isHistogram: Bool
+    }
 }
 
-/// ExportMetricsServiceRequest to series, with Prometheus' default translation.
+/// ExportMetricsServiceRequest to series, with Prometheus' translation.
 package enum OTLPMetrics {
     /// `now` in milliseconds stamps points without a time. `deltas` is left as it was when this throws.
     package static func decode(
-        protobuf bytes: [UInt8], now: Int64, deltas: inout DeltaAccumulator
+        protobuf bytes: [UInt8], now: Int64, translation: OTLPTranslation = OTLPTranslation(),
+        deltas: inout DeltaAccumulator
     ) throws(WireError) -> OTLPMetricsResult {
         deltas.begin()
-        var decoder = MetricsDecoder(now: now)
+        var decoder = MetricsDecoder(bytes, now: now, translation: translation)
         do {
-            try decoder.request(bytes, &deltas)
+            try decoder.request(&deltas)
         } catch {
             deltas.rollBack()
             throw error
         }
+        if !decoder.result.unknownDeltas.isEmpty {
+            deltas.rollBack()
+            var result = OTLPMetricsResult()
+            result.unknownDeltas = decoder.result.unknownDeltas
+            return result
+        }
         deltas.begin()
+        decoder.result.batch.source = decoder.source
         return decoder.result
     }
 
     package static func decode(
-        json: [UInt8], now: Int64, deltas: inout DeltaAccumulator
+        json: [UInt8], now: Int64, translation: OTLPTranslation = OTLPTranslation(), deltas: inout DeltaAccumulator
     ) throws(WireError) -> OTLPMetricsResult {
-        try decode(protobuf: try OTLPSchemas.metrics(json), now: now, deltas: &deltas)
+        try decode(protobuf: try OTLPSchemas.metrics(json), now: now, translation: translation, deltas: &deltas)
     }
 }
 
-/// Walks the request down to single points; ``MetricPoints`` files turn those into samples.
+/// Walks the request down to single points; the files `…Points` turn those into samples.
 struct MetricsDecoder {
-    /// Of the query engine; `target_info` is repeated often enough to be found by it.
-    private static let lookback: Int64 = 300_000
     /// A batch that spans more than a day gets `target_info` for its last day only.
     private static let longestInfoSpan: Int64 = 86_400_000
 
     var result = OTLPMetricsResult()
+    var source: OTLPSeriesSource
+    let bytes: [UInt8]
     let now: Int64
-    var builder = LabelBuilder()
-    var payload = ValuePayloadWriter()
-    private var series = ByteInterner()
-    private var attributeNames = ByteInterner()
-    private var translatedNames: [[UInt8]] = []
+    private let translation: OTLPTranslation
+    private var builder = LabelBuilder()
     private var described: Set<String> = []
-    private var job = ""
-    private var instance = ""
     private var earliest = Int64.max
     private var latest = Int64.min
 
-    init(now: Int64) { self.now = now }
+    init(_ bytes: [UInt8], now: Int64, translation: OTLPTranslation) {
+        self.bytes = bytes
+        self.now = now
+        self.translation = translation
+        source = OTLPSeriesSource(bytes: bytes, translation: translation)
+    }
 
-    mutating func request(_ bytes: [UInt8], _ deltas: inout DeltaAccumulator) throws(WireError) {
+    mutating func request(_ deltas: inout DeltaAccumulator) throws(WireError) {
         var cursor = ProtobufCursor(bytes)
         while try cursor.next(bytes) {
             if cursor.field == 1 {
-                if let inner = try cursor.message(bytes) { try resourceMetrics(bytes, inner, &deltas) }
+                if let inner = try cursor.message(bytes) { try resourceMetrics(inner, &deltas) }
             } else {
                 try cursor.skip(bytes)
             }
@@ -67,36 +88,87 @@ struct MetricsDecoder {
     }
 
     private mutating func resourceMetrics(
-        _ bytes: [UInt8], _ message: ProtobufCursor, _ deltas: inout DeltaAccumulator
+        _ message: ProtobufCursor, _ deltas: inout DeltaAccumulator
     ) throws(WireError) {
         let resource = try OTLPOwner(bytes, message, prefix: "", schemaURL: nil, dropped: nil, attributeField: 1)
         func text(_ key: String) -> String { resource.fields.first { $0.key == key }?.value.text ?? "" }
         let namespace = text("service.namespace")
         let name = text("service.name")
-        job = name.isEmpty ? "" : namespace.isEmpty ? name : "\(namespace)/\(name)"
-        instance = text("service.instance.id")
+        var owner = OTLPSeriesSource.Owner()
+        owner.job = name.isEmpty ? "" : namespace.isEmpty ? name : "\(namespace)/\(name)"
+        owner.instance = text("service.instance.id")
+        owner.resource = resource.fields
+        owner.promoted = translation.promoted(resource.fields)
+        owner.hash = try hash(of: message, field: 1)
         earliest = .max
         latest = .min
+        let first = source.owners.count
+        source.owners.append(owner)
         var cursor = message
         while try cursor.next(bytes) {
             guard cursor.field == 2 else {
                 try cursor.skip(bytes)
                 continue
             }
-            guard var scope = try cursor.message(bytes) else { continue }
-            while try scope.next(bytes) {
-                guard scope.field == 2 else {
-                    try scope.skip(bytes)
-                    continue
-                }
-                if let inner = try scope.message(bytes) { try metric(bytes, inner, &deltas) }
+            if let scope = try cursor.message(bytes) { try scopeMetrics(scope, owner, &deltas) }
+        }
+        addTargetInfo(UInt32(truncatingIfNeeded: first), message)
+    }
+
+    private mutating func scopeMetrics(
+        _ message: ProtobufCursor, _ resource: OTLPSeriesSource.Owner, _ deltas: inout DeltaAccumulator
+    ) throws(WireError) {
+        var index = source.owners.count - 1
+        if translation.promotesScopeMetadata {
+            let scope = try OTLPOwner(
+                bytes, message, prefix: "", schemaURL: nil, dropped: nil, attributeField: 3)
+            var owner = resource
+            owner.scope = translation.scopeLabels(scope, schemaURL: try text(of: message, field: 3))
+            owner.hash = Hash128.combine(
+                owner.hash, Hash128.combine(try hash(of: message, field: 1), try hash(of: message, field: 3)))
+            index = source.owners.count
+            source.owners.append(owner)
+        }
+        var cursor = message
+        while try cursor.next(bytes) {
+            guard cursor.field == 2 else {
+                try cursor.skip(bytes)
+                continue
+            }
+            if let inner = try cursor.message(bytes) { try metric(inner, owner: index, &deltas) }
+        }
+    }
+
+    /// Of all fields with this number.
+    private func hash(of message: ProtobufCursor, field: Int) throws(WireError) -> Hash128.Value {
+        // The same bytes under another configuration are another series.
+        var hash = Hash128.hash(bytes, 0..<0, seed: UInt64(bitPattern: Int64(translation.hashValue)))
+        var cursor = message
+        while try cursor.next(bytes) {
+            if cursor.field == field, let range = try cursor.range(bytes) {
+                hash = Hash128.combine(hash, Hash128.hash(bytes, range))
+            } else if cursor.field != field {
+                try cursor.skip(bytes)
             }
         }
-        addTargetInfo(resource.fields)
+        return hash
+    }
+
+    private func text(of message: ProtobufCursor, field: Int) throws(WireError) -> String {
+        var text = ""
+        var cursor = message
+        while try cursor.next(bytes) {
+            if cursor.field == field {
+                if let range = try cursor.range(bytes) { text = UTF8Text.string(bytes, range) }
+            } else {
+                try cursor.skip(bytes)
+            }
+        }
+        return text
     }
 
     private mutating func metric(
-        _ bytes: [UInt8], _ message: ProtobufCursor, _ deltas: inout DeltaAccumulator
+        _ message: ProtobufCursor, owner: Int, _ deltas: inout DeltaAccumulator
     ) throws(WireError) {
         var cursor = message
         var name = 0..<0
@@ -117,24 +189,49 @@ struct MetricsDecoder {
         guard let data else { return }
         let unitText = UTF8Text.string(bytes, unit)
         let shape = try MetricShape(bytes, field: data.field, data.body)
-        let translated = MetricNaming.name(UTF8Text.string(bytes, name), unit: unitText, kind: shape.namingKind)
+        let translated = MetricNaming.name(
+            UTF8Text.string(bytes, name), unit: unitText, kind: shape.namingKind, strategy: translation.strategy)
         if let reason = translated.isEmpty ? "a metric has no usable name" : shape.defect {
             return reject(shape.pointCount, "\(reason) (metric \"\(UTF8Text.string(bytes, name))\")")
         }
-        describe(translated, shape.kind, UTF8Text.string(bytes, help), unitText)
-        let context = MetricContext(name: Array(translated.utf8), isDelta: shape.isDelta)
-        var points = data.body
+        var deltaName: Int?
+        if shape.isDelta {
+            deltaName = deltas.name(translated)
+            if deltaName == nil {
+                let unknown = OTLPMetricsResult.UnknownDelta(name: translated, isHistogram: data.field == 9)
+                if !result.unknownDeltas.contains(unknown) { result.unknownDeltas.append(unknown) }
+                return
+            }
+        }
+        describe(
+            translated, shape.kind, UTF8Text.string(bytes, help),
+            MetricNaming.unit(unitText, strategy: translation.strategy))
+        source.metrics.append(Array(translated.utf8))
+        let translatedBytes = source.metrics[source.metrics.count - 1]
+        let context = MetricContext(
+            metric: UInt32(truncatingIfNeeded: source.metrics.count - 1), owner: UInt32(truncatingIfNeeded: owner),
+            hash: Hash128.combine(
+                source.owners[owner].hash, Hash128.hash(translatedBytes, 0..<translatedBytes.count)),
+            delta: deltaName, hasStart: shape.hasStart, becomesCustomBuckets: translation.convertsHistogramsToNHCB)
+        try points(data.field, data.body, context, &deltas)
+    }
+
+    private mutating func points(
+        _ field: Int, _ body: ProtobufCursor, _ context: MetricContext, _ deltas: inout DeltaAccumulator
+    ) throws(WireError) {
+        var points = body
         while try points.next(bytes) {
             guard points.field == 1 else {
                 try points.skip(bytes)
                 continue
             }
             guard let inner = try points.message(bytes) else { continue }
-            switch data.field {
-            case 5, 7: try numberPoint(bytes, inner, context, &deltas)
-            case 9: try histogramPoint(bytes, inner, context, &deltas)
-            case 10: try exponentialPoint(bytes, inner, context, &deltas)
-            default: try summaryPoint(bytes, inner, context)
+            result.points += 1
+            switch field {
+            case 5, 7: try numberPoint(inner, context, &deltas)
+            case 9: try histogramPoint(inner, context, &deltas)
+            case 10: try exponentialPoint(inner, context, &deltas)
+            default: try summaryPoint(inner, context)
             }
         }
     }
@@ -143,6 +240,12 @@ struct MetricsDecoder {
         guard count > 0 else { return }
         result.rejected += count
         if result.rejectionMessage == nil { result.rejectionMessage = reason }
+    }
+
+    /// Of a point that was begun.
+    mutating func rejectPoint(_ reason: String) {
+        result.points -= 1
+        reject(1, reason)
     }
 
     private mutating func describe(_ name: String, _ kind: MetricMetadata.Kind, _ help: String, _ unit: String) {
@@ -158,104 +261,60 @@ struct MetricsDecoder {
         return time
     }
 
-    // MARK: Labels
+    mutating func addSample(_ series: UInt32, _ time: Int64, _ value: Double, start: Int64) {
+        if start != 0, result.batch.startTimestamps.isEmpty {
+            result.batch.startTimestamps = Array(repeating: 0, count: result.batch.refs.count)
+        }
+        result.batch.addSample(series, timestamp: time, value: value)
+        if !result.batch.startTimestamps.isEmpty || start != 0 { result.batch.startTimestamps.append(start) }
+    }
 
-    /// Fills the builder with the point's attributes, then job and instance, which win over attributes of these
-    /// names.
-    mutating func pointLabels(_ bytes: [UInt8], _ message: ProtobufCursor, field: Int) throws(WireError) {
-        builder.removeAll()
+    // MARK: Series
+
+    /// The hash of the point's attributes as they are written, under its metric and owner.
+    func pointKey(_ metric: MetricContext, _ message: ProtobufCursor, attributes field: Int) throws(WireError) -> PointKey
+    {
+        var hash = metric.hash
         var cursor = message
         while try cursor.next(bytes) {
-            guard cursor.field == field else {
+            if cursor.field == field, let range = try cursor.range(bytes) {
+                hash = Hash128.combine(hash, Hash128.hash(bytes, range))
+            } else if cursor.field != field {
                 try cursor.skip(bytes)
-                continue
-            }
-            guard let inner = try cursor.message(bytes) else { continue }
-            let pair = try OTLPValue.keyValue(bytes, inner)
-            payload.removeAll()
-            let kind = try OTLPValue.encode(bytes, pair.value, to: &payload)
-            let name = translated(bytes, pair.key)
-            guard !name.isEmpty, !name.elementsEqual("__name__".utf8) else { continue }
-            if kind == .string {
-                builder.append(name: name, value: payload.bytes)
-            } else {
-                var text: [UInt8] = []
-                AttributeValue(kind: kind, bytes: payload.bytes[...]).appendText(to: &text)
-                builder.append(name: name, value: text)
             }
         }
-        if !builder.finish() { try joinColliding(bytes, message, field: field) }
-        appendIdentity()
+        return PointKey(metric: metric, message: message, attributeField: UInt8(truncatingIfNeeded: field), hash: hash)
     }
 
-    private mutating func appendIdentity() {
-        if !job.isEmpty { builder.append("job", job) }
-        if !instance.isEmpty { builder.append("instance", instance) }
-    }
-
-    private mutating func translated(_ bytes: [UInt8], _ key: Range<Int>) -> [UInt8] {
-        let (index, isNew) = attributeNames.intern(bytes, key)
-        if isNew { translatedNames.append(Array(LabelNames.translated(UTF8Text.string(bytes, key)).utf8)) }
-        return translatedNames[index]
-    }
-
-    /// The rare case that two attributes become one label: their values are joined with `;`, in order of key.
-    private mutating func joinColliding(_ bytes: [UInt8], _ message: ProtobufCursor, field: Int) throws(WireError) {
-        var attributes: [Attribute] = []
-        var cursor = message
-        while try cursor.next(bytes) {
-            guard cursor.field == field else {
-                try cursor.skip(bytes)
-                continue
-            }
-            if let inner = try cursor.message(bytes) { attributes.append(try OTLPValue.attribute(bytes, inner)) }
-        }
-        builder.removeAll()
-        appendJoined(attributes)
-    }
-
-    private mutating func appendJoined(_ attributes: [Attribute]) {
-        var values: [String: String] = [:]
-        for attribute in attributes.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
-            let name = LabelNames.translated(attribute.key)
-            guard !name.isEmpty, name != "__name__" else { continue }
-            let text = attribute.value.text
-            values[name] = values[name].map { "\($0);\(text)" } ?? text
-        }
-        for (name, value) in values { builder.append(name, value) }
-    }
-
-    /// The series of the point's labels, the metric's name with a suffix, and perhaps one label more.
-    mutating func seriesIndex(
-        _ name: [UInt8], _ suffix: StaticString = "", label: StaticString? = nil, value: String = ""
+    mutating func series(
+        _ point: PointKey, _ suffix: OTLPSeriesSource.Suffix = .none, bound: Double = 0
     ) -> UInt32 {
-        let mark = builder.mark
-        builder.append(
-            name: "__name__".utf8, value: suffix.utf8CodeUnitCount == 0 ? name : name + Array("\(suffix)".utf8))
-        if let label { builder.append("\(label)", value) }
-        _ = builder.finish()
-        builder.rewind(to: mark)
-        let canonical = builder.canonical
-        let (index, isNew) = series.intern(canonical, 0..<canonical.count)
-        if isNew { _ = result.batch.addSeries(LabelSet(canonical: canonical)) }
-        return UInt32(truncatingIfNeeded: index)
+        source.entries.append(point.entry(suffix, bound))
+        result.batch.keys.append(point.key(suffix, bound))
+        return UInt32(truncatingIfNeeded: source.entries.count - 1)
     }
 
-    private mutating func addTargetInfo(_ attributes: [Attribute]) {
-        let identifying = ["service.name", "service.namespace", "service.instance.id"]
-        let others = attributes.filter { !identifying.contains($0.key) }
-        guard !others.isEmpty, !job.isEmpty || !instance.isEmpty, earliest <= latest else { return }
-        builder.removeAll()
-        appendJoined(others)
-        appendIdentity()
-        let index = seriesIndex(Array("target_info".utf8))
+    /// What the accumulator calls the series: whatever the order of the attributes.
+    mutating func deltaKey(
+        _ point: PointKey, _ suffix: OTLPSeriesSource.Suffix = .none, bound: Double = 0
+    ) throws(WireError) -> SeriesKey {
+        try source.build(point.entry(suffix, bound), &builder)
+        return DeltaAccumulator.key(builder.canonical)
+    }
+
+    private mutating func addTargetInfo(_ owner: UInt32, _ message: ProtobufCursor) {
+        guard earliest <= latest, source.hasInfo(source.owners[Int(owner)]) else { return }
+        let metric = MetricContext(
+            metric: 0, owner: owner, hash: source.owners[Int(owner)].hash, delta: nil, hasStart: false,
+            becomesCustomBuckets: false)
+        let index = series(PointKey(metric: metric, message: message, attributeField: 0, hash: metric.hash), .info)
         describe("target_info", .gauge, "Target metadata", "")
         var time =
             latest - earliest > MetricsDecoder.longestInfoSpan ? latest - MetricsDecoder.longestInfoSpan : earliest
         while time < latest {
-            result.batch.addSample(index, timestamp: time, value: 1)
-            time += MetricsDecoder.lookback / 2
+            addSample(index, time, 1, start: 0)
+            time += max(1, translation.lookback / 2)
         }
-        result.batch.addSample(index, timestamp: latest, value: 1)
+        addSample(index, latest, 1, start: 0)
     }
 }
