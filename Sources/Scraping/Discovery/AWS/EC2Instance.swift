@@ -47,7 +47,7 @@ struct EC2Instance: Sendable, Hashable {
         set("ami", element.value("imageId"))
         if let zone = element.value("placement", "availabilityZone") {
             set("availability_zone", zone)
-            set("availability_zone_id", zoneIdentifiers[zone])
+            set("availability_zone_id", zoneIdentifiers[zone] ?? element.value("placement", "availabilityZoneId"))
         }
         set("instance_state", element.value("instanceState", "name"))
         set("instance_type", type)

@@ -43,8 +43,10 @@ enum KubernetesFailure: Error, Hashable, Sendable, CustomStringConvertible {
 /// Cuts a stream of bytes into lines, of bounded length.
 struct KubernetesLines {
     /// The largest object of a cluster is some megabytes: etcd takes no more than 1.5 by default.
-    static let maximumLine = 32 << 20
+    let maximum: Int
     private var rest: [UInt8] = []
+
+    init(maximum: Int = 32 << 20) { self.maximum = maximum }
 
     /// The lines that are whole now, without their ends; empty ones are left out.
     mutating func add(_ bytes: some Collection<UInt8>) throws(KubernetesFailure) -> [[UInt8]] {
@@ -58,8 +60,8 @@ struct KubernetesLines {
             start = bytes.index(after: end)
         }
         rest += bytes[start...]
-        guard rest.count <= Self.maximumLine else {
-            throw .unreadable(path: "a watch", reason: "an event is larger than \(Self.maximumLine) bytes")
+        guard rest.count <= maximum else {
+            throw .unreadable(path: "a watch", reason: "an event is larger than \(maximum) bytes")
         }
         return lines
     }
