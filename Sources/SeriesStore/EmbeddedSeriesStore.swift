@@ -47,7 +47,8 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     let lastFlush: Atomic<Int64>
     let lastEviction: Atomic<Int64>
     let batchIDs: Mutex<BatchIDMemory>
-    let exemplarRing: Mutex<ExemplarRing>
+    let exemplarMemory: Mutex<ExemplarMemory>
+    let exemplarFiles = Mutex<[PartRecord]>([])
     let families = Mutex<[String: [MetricMetadata]]>([:])
     /// Families that the catalog does not have yet.
     let changedFamilies = Mutex<Set<String>>([])
@@ -64,6 +65,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     ) throws -> EmbeddedSeriesStore {
         let store = try EmbeddedSeriesStore(folder: folder, options: options, clock: clock)
         try store.openParts()
+        try store.openExemplarFiles()
         try store.readFamilies()
         try store.replay()
         return store
@@ -87,7 +89,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         lastEviction = Atomic(opened)
         seriesGuard = options.guards.cardinality ?? CardinalityGuard(pressure: options.guards.pressure)
         batchIDs = Mutex(BatchIDMemory(capacity: options.rememberedBatches))
-        exemplarRing = Mutex(ExemplarRing(capacity: options.exemplars))
+        exemplarMemory = Mutex(ExemplarMemory(capacity: options.exemplars))
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         let checkpoints = [EmbeddedSeriesStore.engine, EmbeddedSeriesStore.checkpointName]
         journal = try Journal(
@@ -144,7 +146,9 @@ package final class EmbeddedSeriesStore: SeriesStorage {
 
     func remember(exemplars: [(labels: LabelSet, exemplar: Exemplar)], metadata: [MetricMetadata]) {
         if !exemplars.isEmpty {
-            exemplarRing.withLock { ring in for (labels, exemplar) in exemplars { ring.insert(labels, exemplar) } }
+            exemplarMemory.withLock { memory in
+                for (labels, exemplar) in exemplars { memory.insert(labels, exemplar) }
+            }
         }
         if !metadata.isEmpty { remember(metadata) }
     }
@@ -159,6 +163,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         health.rows = open.reduce(0) { $0 + $1.directory.samples }
         for shard in shards { health.rows += shard.state.withLock { $0.sampleCount } }
         health.bytesOnDisk = open.reduce(0) { $0 + $1.record.bytes } + journal.bytes
+        health.bytesOnDisk += exemplarFiles.withLock { $0.reduce(0) { $0 + $1.bytes } }
         health.journalBytes = journal.bytes
         let log = problems.withLock { $0 }
         health.problems = log.sentences + journal.problems

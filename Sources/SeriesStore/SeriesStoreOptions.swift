@@ -21,6 +21,7 @@ package struct SeriesStoreOptions: Sendable {
     package var journal = JournalOptions()
     /// Batch ids that are remembered.
     package var rememberedBatches = 10_000
+    /// Exemplars that may come between two flushes; Prometheus' size of its ring.
     package var exemplars = 100_000
     /// Active series beyond which new ones are refused; 0 is no limit.
     package var seriesLimit = 0

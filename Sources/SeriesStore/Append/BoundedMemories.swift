@@ -24,32 +24,6 @@ struct BatchIDMemory {
     }
 }
 
-/// The last exemplars of the store, in order of arrival.
-struct ExemplarRing {
-    private var ring: [(labels: LabelSet, exemplar: Exemplar)] = []
-    private var next = 0
-    private let capacity: Int
-    /// An exemplar is exposed with every scrape until a new one comes: only the first time counts.
-    private var newest: [LabelSet: Exemplar] = [:]
-
-    init(capacity: Int) { self.capacity = max(1, capacity) }
-
-    mutating func insert(_ labels: LabelSet, _ exemplar: Exemplar) {
-        if let last = newest[labels], last == exemplar || last.timestamp > exemplar.timestamp { return }
-        newest[labels] = exemplar
-        if ring.count < capacity {
-            ring.append((labels, exemplar))
-        } else {
-            let old = ring[next]
-            if newest[old.labels] == old.exemplar { newest[old.labels] = nil }
-            ring[next] = (labels, exemplar)
-            next = (next + 1) % capacity
-        }
-    }
-
-    var all: [(labels: LabelSet, exemplar: Exemplar)] { Array(ring[next...] + ring[..<next]) }
-}
-
 /// Sentences about what went wrong, each once, the first hundred.
 struct ProblemLog {
     private(set) var sentences: [String] = []

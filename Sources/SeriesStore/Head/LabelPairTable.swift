@@ -33,7 +33,7 @@ struct LabelPairTable {
     }
 
     private func same(_ pair: Pair, _ bytes: [UInt8], _ range: Range<Int>) -> Bool {
-        Int(pair.end - pair.start) == range.count && arena[pair.range].elementsEqual(bytes[range])
+        arena.hasSameBytes(pair.range, as: bytes, range)
     }
 
     mutating func intern(_ bytes: [UInt8], _ range: Range<Int>, name: Range<Int>, value: Range<Int>) -> UInt32 {

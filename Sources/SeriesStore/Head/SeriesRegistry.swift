@@ -57,9 +57,7 @@ struct SeriesRegistry {
         var place = 0
         for number in numbers(slot) {
             let range = pairs.pairs[Int(number)].range
-            guard range.count <= bytes.count - place,
-                pairs.arena[range].elementsEqual(bytes[place..<place + range.count])
-            else { return false }
+            guard pairs.arena.hasSameBytes(range, as: bytes, place..<place + range.count) else { return false }
             place += range.count
         }
         return place == bytes.count

@@ -60,6 +60,7 @@ extension EmbeddedSeriesStore {
         defer { maintenance.leaveAlone() }
         guard !isClosed.load(ordering: .acquiring) else { return }
         try dropParts(before: now &- options.retention)
+        try tidyExemplars(before: now &- options.retention, now: now)
         try mergeDays(now: now)
         await evictIdleSeries(now: now)
     }
@@ -68,6 +69,7 @@ extension EmbeddedSeriesStore {
         await maintenance.enterAlone()
         defer { maintenance.leaveAlone() }
         try dropParts(before: time)
+        try tidyExemplars(before: time, now: clock())
     }
 
     /// Writes all that is in memory to parts.
@@ -134,10 +136,12 @@ extension EmbeddedSeriesStore {
         await gate.enterAlone()
         defer { gate.leaveAlone() }
         let hasSamples = shards.contains { $0.state.withLock { $0.sampleCount > 0 } }
-        guard hasSamples || changedFamilies.withLock({ !$0.isEmpty }) else { return nil }
+        let hasExemplars = exemplarMemory.withLock { !$0.all.isEmpty }
+        guard hasSamples || hasExemplars || changedFamilies.withLock({ !$0.isEmpty }) else { return nil }
         let position = try journal.rotate()
         generation.store(position.segment, ordering: .releasing)
         for shard in shards { shard.state.withLock { $0.beginFlush() } }
+        exemplarMemory.withLock { $0.beginFlush() }
         freshRows.store(0, ordering: .relaxed)
         return position
     }
@@ -149,6 +153,7 @@ extension EmbeddedSeriesStore {
             return order.slots
         }
         var records: [PartRecord] = []
+        var exemplars: PartRecord?
         do {
             for partition in partitions(samples, now: now) {
                 if let record = try writePart(of: partition, order, samples, position, now: now) {
@@ -156,13 +161,18 @@ extension EmbeddedSeriesStore {
                 }
             }
             try writeFamilies()
+            exemplars = try writeExemplars(position.sequence, now: now)
             try swap(
-                removing: [], adding: records, checkpoint: (EmbeddedSeriesStore.checkpointName, position))
+                removing: [], adding: records, exemplars: exemplars,
+                checkpoint: (EmbeddedSeriesStore.checkpointName, position))
         } catch {
-            for record in records { try? folder.fileSystem.remove(folder.path + "/" + record.file) }
+            for record in records + (exemplars.map { [$0] } ?? []) {
+                try? folder.fileSystem.remove(folder.path + "/" + record.file)
+            }
             throw error
         }
         for shard in shards { shard.state.withLock { $0.endFlush() } }
+        exemplarMemory.withLock { $0.endFlush() }
         do {
             try journal.discard(before: position)
         } catch {
@@ -245,7 +255,7 @@ extension EmbeddedSeriesStore {
 
     /// One catalog transaction, then the list that queries take.
     func swap(
-        removing old: [SeriesPart], adding records: [PartRecord],
+        removing old: [SeriesPart], adding records: [PartRecord], exemplars: PartRecord? = nil,
         checkpoint: (engine: String, position: JournalPosition)? = nil
     ) throws {
         // Opened before the catalog knows them: a part that cannot be read must not replace anything.
@@ -253,8 +263,10 @@ extension EmbeddedSeriesStore {
             try SeriesPart(record, path: self.folder.path + "/" + record.file, fileSystem: self.folder.fileSystem)
         }
         for record in records { _ = try open(record) }
-        let added = try folder.catalog.swap(remove: old.map(\.record.id), add: records, checkpoint: checkpoint)
-        let fresh = try added.map(open)
+        let added = try folder.catalog.swap(
+            remove: old.map(\.record.id), add: records + (exemplars.map { [$0] } ?? []), checkpoint: checkpoint)
+        let fresh = try added.prefix(records.count).map(open)
+        if exemplars != nil { exemplarFiles.withLock { $0 += added.suffix(1) } }
         let gone = Set(old.map(\.record.id))
         parts.withLock { parts in
             parts.removeAll { gone.contains($0.record.id) }

@@ -78,16 +78,4 @@ extension EmbeddedSeriesStore {
     }
 
     package func metadata() async throws -> [String: [MetricMetadata]] { families.withLock { $0 } }
-
-    package func exemplars(
-        _ plan: SeriesScanPlan, context: QueryContext
-    ) async throws -> [(labels: LabelSet, exemplars: [Exemplar])] {
-        let matchers = try plan.matchers.map { try CompiledMatcher($0) }
-        var found: [LabelSet: [Exemplar]] = [:]
-        for (labels, exemplar) in exemplarRing.withLock({ $0.all })
-        where plan.range.contains(exemplar.timestamp) && matchers.matches(labels) {
-            found[labels, default: []].append(exemplar)
-        }
-        return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value.sorted { $0.timestamp < $1.timestamp }) }
-    }
 }
