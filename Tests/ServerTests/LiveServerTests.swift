@@ -1,8 +1,4 @@
-import AsyncHTTPClient
 import Foundation
-import Logging
-import NIOCore
-import ServiceLifecycle
 import TestSupport
 import Testing
 
@@ -10,62 +6,11 @@ import Testing
 
 /// One collector on free ports, asked over real sockets.
 @Suite struct LiveServerTests {
-    private struct Answer {
-        var status: UInt
-        var text: String
-    }
-
     private func with(_ body: @Sendable @escaping (_ base: String, _ folder: String) async throws -> Void) async throws
     {
         try await withTemporaryFolder { folder in
-            try await run(in: folder.path, body)
+            try await LiveServer.run(in: folder.path) { base, _ in try await body(base, folder.path) }
         }
-    }
-
-    private func run(in folder: String, _ body: @Sendable @escaping (String, String) async throws -> Void) async throws
-    {
-        var options = ServeOptions()
-        options.dataFolder = folder + "/data"
-        options.selfScrapeInterval = 0
-        options.listen = try #require(ListenAddress.free(host: "127.0.0.1"))
-        options.otlpHTTP = try #require(ListenAddress.free(host: "127.0.0.1"))
-        options.otlpGRPC = try #require(ListenAddress.free(host: "127.0.0.1"))
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
-        let process = try await ServerProcess(options: options, logger: logger)
-        let (ready, isReady) = AsyncStream<String>.makeStream()
-        let visit = Visit(ready: ready, folder: folder, body: body)
-        try await process.run(handlingSignals: false, alongside: [visit]) { isReady.yield("http://\($0)") }
-    }
-
-    /// Runs the body once the server answers; its end is the server's graceful end.
-    private struct Visit: Service {
-        let ready: AsyncStream<String>
-        let folder: String
-        let body: @Sendable (String, String) async throws -> Void
-
-        func run() async throws {
-            for await base in ready { return try await body(base, folder) }
-        }
-    }
-
-    private func send(
-        _ method: String, _ url: String, _ body: String = "", type: String? = nil, headers: [(String, String)] = []
-    ) async throws -> Answer {
-        var request = HTTPClientRequest(url: url)
-        request.method = .init(rawValue: method)
-        if let type { request.headers.add(name: "Content-Type", value: type) }
-        for (name, value) in headers { request.headers.add(name: name, value: value) }
-        if !body.isEmpty { request.body = .bytes(ByteBuffer(string: body)) }
-        let response = try await HTTPClient.shared.execute(request, timeout: .seconds(30))
-        return Answer(
-            status: response.status.code, text: String(buffer: try await response.body.collect(upTo: 16 << 20)))
-    }
-
-    private func query(_ path: String, _ parameters: [(String, String)]) -> String {
-        var components = URLComponents()
-        components.queryItems = parameters.map { URLQueryItem(name: $0.0, value: $0.1) }
-        return path + "?" + (components.percentEncodedQuery ?? "").replacingOccurrences(of: "+", with: "%2B")
     }
 
     @Test func `what goes in by OTLP and Loki comes out of every API`() async throws {
@@ -78,41 +23,51 @@ import Testing
                 "startTimeUnixNano":"\(now)","endTimeUnixNano":"\(now + 5_000_000)","status":{"code":2,"message":"declined"}},
                 {"traceId":"00","spanId":"EEE19B7EC3C1B174","name":"bad"}]}]}]}
                 """
-            let traced = try await send("POST", base + "/v1/traces", spans, type: "application/json")
+            let traced = try await LiveServer.send("POST", base + "/v1/traces", spans, type: "application/json")
             #expect(traced.status == 200 && traced.text.contains(#""rejectedSpans":"1""#), "\(traced)")
             let logs = """
                 {"resourceLogs":[{"resource":\(resource),"scopeLogs":[{"logRecords":[{"timeUnixNano":"\(now)","severityNumber":17,
                 "body":{"stringValue":"payment declined"},"traceId":"5b8efff798038103d269b633813fc60c"}]}]}]}
                 """
-            #expect(try await send("POST", base + "/v1/logs", logs, type: "application/json").status == 200)
+            #expect(try await LiveServer.send("POST", base + "/v1/logs", logs, type: "application/json").status == 200)
             let metrics = """
                 {"resourceMetrics":[{"resource":\(resource),"scopeMetrics":[{"metrics":[{"name":"orders","sum":{"aggregationTemporality":2,
                 "isMonotonic":true,"dataPoints":[{"asInt":"7","timeUnixNano":"\(now)"}]}}]}]}]}
                 """
-            #expect(try await send("POST", base + "/v1/metrics", metrics, type: "application/json").status == 200)
+            #expect(
+                try await LiveServer.send("POST", base + "/v1/metrics", metrics, type: "application/json").status == 200
+            )
             let push = #"{"streams":[{"stream":{"app":"cart"},"values":[["\#(now)","hello"]]}]}"#
-            #expect(try await send("POST", base + "/loki/api/v1/push", push, type: "application/json").status == 204)
+            #expect(
+                try await LiveServer.send("POST", base + "/loki/api/v1/push", push, type: "application/json").status
+                    == 204)
             let checks: [(path: String, expected: String)] = [
-                (query("/api/v1/query", [("query", "orders_total")]), #""job":"pay""#),
-                (query("/prometheus/api/v1/series", [("match[]", "{job=\"pay\"}")]), "orders_total"),
+                (LiveServer.query("/api/v1/query", [("query", "orders_total")]), #""job":"pay""#),
+                (LiveServer.query("/prometheus/api/v1/series", [("match[]", "{job=\"pay\"}")]), "orders_total"),
                 ("/api/v1/labels", "\"job\""), ("/api/v1/label/job/values", "[\"pay\"]"),
                 (
-                    query("/loki/api/v1/query_range", [("query", "{service_name=\"pay\"} |= \"declined\"")]),
+                    LiveServer.query("/loki/api/v1/query_range", [("query", "{service_name=\"pay\"} |= \"declined\"")]),
                     "payment declined"
                 ),
                 (
-                    query(
+                    LiveServer.query(
                         "/loki/api/v1/query",
                         [
                             ("query", "sum(count_over_time({service_name=~\".+\"}[5m]))"),
                             ("time", "\(now + 1_000_000_000)"),
                         ]), "\"2\"]"
                 ),
-                (query("/loki/api/v1/query", [("query", "vector(1)+vector(1)"), ("time", "4000000000")]), "\"2\"]"),
+                (
+                    LiveServer.query("/loki/api/v1/query", [("query", "vector(1)+vector(1)"), ("time", "4000000000")]),
+                    "\"2\"]"
+                ),
                 ("/loki/api/v1/label/service_name/values", "[\"cart\",\"pay\"]"),
                 ("/tempo/api/traces/5b8efff798038103d269b633813fc60c", "STATUS_CODE_ERROR"),
                 ("/api/v2/traces/5b8efff798038103d269b633813fc60c", "\"trace\""),
-                (query("/api/search", [("q", "{ status = error && resource.service.name = \"pay\" }")]), "POST /pay"),
+                (
+                    LiveServer.query("/api/search", [("q", "{ status = error && resource.service.name = \"pay\" }")]),
+                    "POST /pay"
+                ),
                 ("/jaeger/api/services", "[\"pay\"]"),
                 ("/jaeger/api/traces?service=pay", "\"operationName\":\"POST /pay\""),
                 ("/jaeger/api/v3/traces/5b8efff798038103d269b633813fc60c", "5b8efff798038103d269b633813fc60c"),
@@ -122,7 +77,7 @@ import Testing
                 ("/api/v1/status/buildinfo", "version"),
             ]
             for (path, expected) in checks {
-                let answer = try await send("GET", base + path)
+                let answer = try await LiveServer.send("GET", base + path)
                 #expect(answer.status == 200 && answer.text.contains(expected), "\(path): \(answer)")
             }
         }
@@ -147,28 +102,41 @@ import Testing
                 ("POST", "/loki/api/v1/push", "zz", protobuf, 400, "snappy"),
                 ("POST", "/api/v1/write", "zz", protobuf, 400, "snappy"),
                 ("POST", "/api/v1/write", "zz", json, 415, "Content-Type"),
-                ("GET", query("/api/v1/query", [("query", "up{")]), "", nil, 400, "1:4: parse error"),
-                ("GET", query("/api/v1/query", [("query", String(repeating: "(", count: 100_000))]), "", nil, 400, ""),
+                ("GET", LiveServer.query("/api/v1/query", [("query", "up{")]), "", nil, 400, "1:4: parse error"),
+                (
+                    "GET", LiveServer.query("/api/v1/query", [("query", String(repeating: "(", count: 100_000))]), "",
+                    nil, 400, ""
+                ),
                 ("GET", "/api/v1/query", "", nil, 400, "no expression"),
-                ("GET", query("/api/v1/query", [("query", "up"), ("time", "x")]), "", nil, 400, "invalid parameter"),
+                (
+                    "GET", LiveServer.query("/api/v1/query", [("query", "up"), ("time", "x")]), "", nil, 400,
+                    "invalid parameter"
+                ),
                 (
                     "GET",
-                    query("/api/v1/query_range", [("query", "up"), ("start", "0"), ("end", "999999"), ("step", "1")]),
+                    LiveServer.query(
+                        "/api/v1/query_range", [("query", "up"), ("start", "0"), ("end", "999999"), ("step", "1")]),
                     "", nil, 400, "11,000"
                 ),
                 (
                     "GET",
-                    query("/api/v1/query_range", [("query", "up"), ("start", "0"), ("end", "9"), ("step", "0")]), "",
+                    LiveServer.query(
+                        "/api/v1/query_range", [("query", "up"), ("start", "0"), ("end", "9"), ("step", "0")]), "",
                     nil, 400, "step"
                 ),
                 ("GET", "/api/v1/series", "", nil, 400, "match[]"),
-                ("GET", query("/loki/api/v1/query_range", [("query", "{}")]), "", nil, 400, "parse error"),
-                ("GET", query("/loki/api/v1/query_range", [("query", "{a=\"b\"} |~ \"(\"")]), "", nil, 400, ""),
+                ("GET", LiveServer.query("/loki/api/v1/query_range", [("query", "{}")]), "", nil, 400, "parse error"),
                 (
-                    "GET", query("/loki/api/v1/query_range", [("query", "{a=\"b\"}"), ("limit", "99999999")]), "", nil,
+                    "GET", LiveServer.query("/loki/api/v1/query_range", [("query", "{a=\"b\"} |~ \"(\"")]), "", nil,
+                    400, ""
+                ),
+                (
+                    "GET",
+                    LiveServer.query("/loki/api/v1/query_range", [("query", "{a=\"b\"}"), ("limit", "99999999")]), "",
+                    nil,
                     400, "limit"
                 ),
-                ("GET", query("/api/search", [("q", "{ status = ")]), "", nil, 400, "parse error at line 1"),
+                ("GET", LiveServer.query("/api/search", [("q", "{ status = ")]), "", nil, 400, "parse error at line 1"),
                 ("GET", "/api/traces/xyz", "", nil, 400, "hexadecimal"),
                 ("GET", "/api/traces/1", "", nil, 404, "not found"),
                 ("GET", "/jaeger/api/traces", "", nil, 400, "service"),
@@ -178,12 +146,12 @@ import Testing
                 ("GET", "/nope", "", nil, 404, ""),
             ]
             for one in cases {
-                let answer = try await send(one.method, base + one.path, one.body, type: one.type)
+                let answer = try await LiveServer.send(one.method, base + one.path, one.body, type: one.type)
                 #expect(
                     answer.status == one.status && (one.text.isEmpty || answer.text.contains(one.text)),
                     "\(one.method) \(one.path.prefix(80)): \(answer.status) \(answer.text.prefix(300))")
             }
-            #expect(try await send("GET", base + "/-/healthy").status == 200)
+            #expect(try await LiveServer.send("GET", base + "/-/healthy").status == 200)
         }
     }
 
@@ -191,24 +159,25 @@ import Testing
         try await withTemporaryFolder { folder in
             let now = Int64(Date().timeIntervalSince1970 * 1e9)
             let lines = (0..<50).map { "[\"\(now - Int64($0) * 1_000_000)\",\"line \($0)\"]" }.joined(separator: ",")
-            let url = query(
+            let url = LiveServer.query(
                 "/loki/api/v1/query_range",
                 [
                     ("query", "{app=\"a\"}"), ("start", "\(now - 60_000_000_000)"), ("end", "\(now + 1)"),
                     ("limit", "1000"),
                 ])
             let first = Box()
-            try await run(in: folder.path) { base, _ in
+            try await LiveServer.run(in: folder.path) { base, _ in
                 let body = "{\"streams\":[{\"stream\":{\"app\":\"a\"},\"values\":[\(lines)]}]}"
                 #expect(
-                    try await send("POST", base + "/loki/api/v1/push", body, type: "application/json").status == 204)
-                await first.set(try await send("GET", base + url).text)
+                    try await LiveServer.send("POST", base + "/loki/api/v1/push", body, type: "application/json").status
+                        == 204)
+                await first.set(try await LiveServer.send("GET", base + url).text)
             }
-            try await run(in: folder.path) { base, _ in
+            try await LiveServer.run(in: folder.path) { base, _ in
                 func data(_ text: String) -> Substring {
                     text.prefix(upTo: text.range(of: "\"stats\"")?.lowerBound ?? text.endIndex)
                 }
-                let second = try await send("GET", base + url).text
+                let second = try await LiveServer.send("GET", base + url).text
                 let before = await first.text
                 #expect(data(second) == data(before) && second.contains("line 49"))
             }

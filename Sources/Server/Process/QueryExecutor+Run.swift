@@ -8,4 +8,7 @@ extension QueryExecutor {
 
     /// One thread for sealing and merging, so that queries keep theirs.
     static let background = QueryExecutor(threads: 1)
+
+    /// Two for metrics: a merge that takes long must not keep what is in memory from being written.
+    static let metricsBackground = QueryExecutor(threads: 2)
 }

@@ -60,16 +60,11 @@ extension ServerProcess {
         }
     }
 
-    /// Merging takes memory and sealing gives it back: under pressure only the latter, and not tiny parts every time.
-    func maintainEvents(now: Int64) async throws {
-        if budget.pressure.level == .calm { return try await events.maintain(now: now * 1_000_000) }
-        if now / 2000 % 5 == 0 { try await events.seal() }
-    }
-
     private func countRefusedSeries() {
         for (kind, name, label, count) in cardinality.takeRefusals() {
             metrics.seriesRefused.increment(
-                by: Double(count), [
+                by: Double(count),
+                [
                     "kind": kind.rawValue, "subject": name.isEmpty ? "all" : metrics.subjects.admit(name),
                     "label": label,
                 ])

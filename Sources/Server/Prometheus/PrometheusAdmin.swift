@@ -38,7 +38,8 @@ struct PrometheusAdmin {
         }
         let start = try call.parameters["start"].map { try TimeParameters.milliseconds($0, name: "start") }
         let end = try call.parameters["end"].map { try TimeParameters.milliseconds($0, name: "end") }
-        let range = TimeRange(start: start ?? TimeRange.all.start, end: end.map { min($0, .max - 1) + 1 } ?? TimeRange.all.end)
+        let range = TimeRange(
+            start: start ?? TimeRange.all.start, end: end.map { min($0, .max - 1) + 1 } ?? TimeRange.all.end)
         if range.start > range.end {
             throw HTTPFailure.badParameter("end", "end timestamp must not be before start time")
         }

@@ -119,8 +119,10 @@ package final class MemoryBudget: Sendable {
             state.sinceObservation = 0
         }
         let before = pressure.level
-        let isCritical = resident >= percent(
-            before == .critical ? MemoryBudget.critical.leave : MemoryBudget.critical.enter)
+        let isCritical =
+            resident
+            >= percent(
+                before == .critical ? MemoryBudget.critical.leave : MemoryBudget.critical.enter)
         let isHigh = resident >= percent(before > .calm ? MemoryBudget.high.leave : MemoryBudget.high.enter)
         pressure.set(isCritical ? .critical : isHigh ? .high : .calm)
     }

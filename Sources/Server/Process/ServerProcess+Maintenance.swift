@@ -1,0 +1,49 @@
+import Logging
+import Storage
+import Telemetry
+
+extension ServerProcess {
+    /// Writes parts, merges and drops them in the background until cancelled.
+    func maintain() async {
+        await withTaskGroup { group in
+            group.addTask(executorPreference: QueryExecutor.metricsBackground) { [self] in await series.run() }
+            group.addTask(executorPreference: QueryExecutor.background) { [self] in await maintainRest() }
+        }
+    }
+
+    private func maintainRest() async {
+        var lastRetention: Int64 = 0
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .seconds(2)) } catch { return }
+            let now = TimeParameters.nowMilliseconds
+            // One that fails, on a full disk perhaps, does not keep the others from giving space back.
+            await attempt("sealing and merging logs and traces") { try await maintainEvents(now: now) }
+            guard now - lastRetention > 600_000 else { continue }
+            lastRetention = now
+            let retention = configuration.retention
+            await attempt("dropping old metrics") { try await series.retain(after: now - retention.metrics) }
+            await attempt("dropping old logs") {
+                try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)
+            }
+            await attempt("dropping old traces") {
+                try await events.retain(.spans, after: (now - retention.traces) * 1_000_000)
+            }
+            ReleaseFreeMemory.now()
+        }
+    }
+
+    private func attempt(_ what: String, _ body: () async throws -> Void) async {
+        do {
+            try await body()
+        } catch {
+            logger.warning(
+                "background work failed and will be tried again", metadata: ["work": "\(what)", "error": "\(error)"])
+        }
+    }
+
+    /// Merging takes memory and sealing gives it back: under pressure only the latter, and not tiny parts every time.
+    private func maintainEvents(now: Int64) async throws {
+        if budget.pressure.level == .calm { return try await events.maintain(now: now * 1_000_000) }
+        if now / 2000 % 5 == 0 { try await events.seal() }
+    }
+}
