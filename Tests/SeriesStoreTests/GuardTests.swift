@@ -110,6 +110,7 @@ private final class Hands: Sendable {
     #expect(!cardinality.isCrowded)
     pressure.set(.high)
     #expect(!cardinality.admit(series("big", ["i": "new"])))
+    #expect(cardinality.refusal(of: series("big", ["i": "new"])).contains("the process is short of memory"))
     #expect(cardinality.admit(series("small", instance: "other", ["i": "new"])))
     #expect(cardinality.admit(series("up")))
     #expect(cardinality.isCrowded)

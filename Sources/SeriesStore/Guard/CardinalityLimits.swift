@@ -41,7 +41,9 @@ package struct LimitedSubject: Sendable, Hashable {
 
     package var sentence: String {
         let blame = label.isEmpty ? "" : "; its label \"\(label)\" has about \(labelValues) values among the new ones"
-        return "\(subject): the limit of \(limit) series in memory is reached, about \(refusedSeries) new series are "
-            + "refused\(blame)"
+        let reason =
+            limit > 0 && active >= limit
+            ? "the limit of \(limit) series in memory is reached" : "the process is short of memory"
+        return "\(subject): \(reason), about \(refusedSeries) new series are refused\(blame)"
     }
 }
