@@ -158,8 +158,8 @@ struct ShopFamilies {
         for index in 0..<max(0, room / 14) {
             let labels = [
                 Label("database", ["shop", "session"][index % 2]),
-                Label("operation", ["select", "insert", "update", "delete"][index / 2 % 4]),
-                Label("table", Self.nouns[index / 8 % Self.nouns.count] + (index < 128 ? "" : "_\(index / 128)")),
+                Label("operation", ["select", "insert", "update", "delete"][index / 16 % 4]),
+                Label("table", Self.nouns[index % Self.nouns.count] + (index < 64 ? "" : "_\(index / 64)")),
             ]
             let rate = 40 * busy / Double(index + 1)
             operations.append(
