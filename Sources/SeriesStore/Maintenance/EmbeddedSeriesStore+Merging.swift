@@ -103,13 +103,6 @@ private struct PartCursor {
 
 extension SampleMerge {
     mutating func add(_ block: PartBlock, of part: SeriesPart, in range: TimeRange) throws {
-        switch block.kind {
-        case .floats:
-            let (timestamps, values) = try part.readFloats(block)
-            add(timestamps: timestamps, values: values, in: range)
-        case .histograms:
-            let (timestamps, histograms) = try part.readHistograms(block)
-            add(timestamps: timestamps, histograms: histograms, in: range)
-        }
+        try add(block, PartReader(part), in: range)
     }
 }

@@ -50,9 +50,17 @@ extension EmbeddedSeriesStore {
         indexOf = [:]
         var batch: [SeriesColumns] = []
         var samples = 0
-        for index in found.indices {
-            if index % 64 == 0 { try context.check() }
-            let columns = try read(found[index], parts, plan.range, context, &trailer)
+        // In the order of the parts, so that what neighbours share is read once.
+        let order = found.indices.sorted { a, b in
+            guard let first = found[a].blocks.last, let second = found[b].blocks.last else {
+                return found[a].blocks.isEmpty && !found[b].blocks.isEmpty
+            }
+            return (first.part, first.block.offset) < (second.part, second.block.offset)
+        }
+        let readers = parts.map { PartReader($0) }
+        for (number, index) in order.enumerated() {
+            if number % 64 == 0 { try context.check() }
+            let columns = try read(found[index], readers, plan.range, context, &trailer)
             // Its samples are not needed any more.
             found[index].head = HeadColumns()
             let count = columns.timestamps.count + columns.histogramTimestamps.count
@@ -97,13 +105,13 @@ extension EmbeddedSeriesStore {
     }
 
     private func read(
-        _ found: Found, _ parts: [SeriesPart], _ range: TimeRange, _ context: QueryContext, _ trailer: inout ScanTrailer
+        _ found: Found, _ readers: [PartReader], _ range: TimeRange, _ context: QueryContext, _ trailer: inout ScanTrailer
     ) throws -> SeriesColumns {
         var merge = SampleMerge()
         var bytes = 0
         for (number, block) in found.blocks {
             do {
-                try merge.add(block, of: parts[number], in: range)
+                try merge.add(block, readers[number], in: range)
                 bytes += block.length
             } catch let error as StorageError {
                 guard case .corrupt = error else { throw error }

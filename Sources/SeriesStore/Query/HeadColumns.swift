@@ -17,6 +17,17 @@ struct HeadColumns: Sendable {
 }
 
 extension SampleMerge {
+    mutating func add(_ block: PartBlock, _ reader: PartReader, in range: TimeRange) throws {
+        switch block.kind {
+        case .floats:
+            let read = try reader.floats(block)
+            add(timestamps: read.timestamps[...], values: read.values[...], starts: read.starts, in: range)
+        case .histograms:
+            let read = try reader.histograms(block)
+            add(timestamps: read.timestamps, histograms: read.histograms, starts: read.starts, in: range)
+        }
+    }
+
     mutating func add(_ head: HeadColumns, in range: TimeRange) throws(CodecError) {
         add(timestamps: head.timestamps[...], values: head.values[...], changes: head.starts, in: range)
         for histogram in head.histograms { try add(histogram, in: range) }
