@@ -189,7 +189,7 @@ package final class RemoteWriteManager: Sendable {
     /// By name or URL of the receiver.
     package var statistics: [(name: String, url: String, statistics: RemoteWriteStatistics)] {
         state.withLock { state in
-            state.remotes.values.map { ($0.configuration.label, $0.configuration.url, $0.statistics.current) }
+            state.remotes.values.map { ($0.configuration.label, $0.configuration.shownURL, $0.statistics.current) }
         }.sorted { $0.name < $1.name }
     }
 

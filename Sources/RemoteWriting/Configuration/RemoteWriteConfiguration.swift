@@ -1,4 +1,5 @@
 import Endpoints
+import Foundation
 import Telemetry
 import Wire
 import YAMLReading
@@ -46,8 +47,18 @@ package struct RemoteWriteConfiguration: Sendable {
 
     /// What the place in the queue is remembered under: it must be the same after a restart.
     package var key: String { name.isEmpty ? url : name }
-    /// As metrics name it.
-    package var label: String { name.isEmpty ? url : name }
+    /// As metrics and the log name it.
+    package var label: String { name.isEmpty ? shownURL : name }
+
+    /// The URL without the password that may stand in it.
+    package var shownURL: String {
+        guard let scheme = url.range(of: "://") else { return url }
+        let rest = url[scheme.upperBound...]
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        guard let at = authority.lastIndex(of: "@") else { return url }
+        let user = authority[..<at].prefix { $0 != ":" }
+        return url[..<scheme.upperBound] + user + ":xxxxx" + rest[at...]
+    }
 }
 
 extension RemoteWriteConfiguration {

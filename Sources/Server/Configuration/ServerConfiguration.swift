@@ -1,7 +1,9 @@
 import Alerting
 import Foundation
+import RemoteWriting
 import Scraping
 import Telemetry
+import Wire
 import YAMLReading
 
 /// The configuration file: a `prometheus.yml` as it is, plus sections of our own (`route`, `receivers`, `templates`,
@@ -12,9 +14,11 @@ package struct ServerConfiguration: Sendable {
     package var evaluationInterval: Int64 = 60_000
     package var externalLabels = LabelSet.empty
     package var scrapes: [ScrapeConfiguration] = []
+    package var remoteWrites: [RemoteWriteConfiguration] = []
     /// Patterns relative to ``folder``.
     package var ruleFiles: [String] = []
     package var alerting = AlertingConfiguration()
+    package var otlp = OTLPTranslation()
     /// Days are kept in milliseconds; nil is the default of the table.
     package var retention = Retention()
     /// The folder of the file, to which other paths are relative.
@@ -63,8 +67,10 @@ package struct ServerConfiguration: Sendable {
         try configuration.readScrapes(keys["scrape_configs"])
         configuration.ruleFiles = try keys["rule_files"]?.strings() ?? []
         configuration.alerting = try AlertingConfiguration.read(keys, file: file)
+        configuration.remoteWrites = try RemoteWriteConfiguration.readAll(keys["remote_write"])
         try configuration.readRetention(keys)
-        for section in ["remote_write", "remote_read", "scrape_config_files", "tracing", "otlp"] {
+        configuration.otlp = try OTLPTranslation.read(keys["otlp"])
+        for section in ["remote_read", "scrape_config_files", "tracing"] {
             guard let node = keys[section] else { continue }
             if node.isList, try node.list().isEmpty { continue }
             configuration.warnings.append("\(file):\(node.line ?? 0): section \(section) is not acted on yet")

@@ -53,6 +53,7 @@ extension ServerProcess {
             Room("memory and disk", untilShutdown: { [self] in await watchResources() }),
             Room("notifications", untilShutdown: { [self] in await dispatcher.run() }),
             Room("rules", untilShutdown: { [self] in await rules.run() }),
+            Room("remote writes", untilShutdown: { [self] in await remoteWrites.run() }),
             Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),
             Draining(
                 description: "OTLP over gRPC", service: GRPCListener(process: self), patience: .seconds(1),

@@ -1,10 +1,12 @@
 import Alerting
 import AsyncHTTPClient
+import Endpoints
 import EventStore
 import Foundation
 import Logging
 import NIOCore
 import PromQL
+import RemoteWriting
 import Scraping
 import SeriesStore
 import ServiceInstrumentation
@@ -25,11 +27,13 @@ package final class ServerProcess: Sendable {
     package let disk: DiskSpace
     package let cardinality: CardinalityGuard
     package let gateway: IngestGateway
+    package let remoteWrites: RemoteWriteManager
     package let scrapes: ScrapeManager
     package let rules: RuleManager
     package let dispatcher: Dispatcher
     package let startTime = TimeParameters.nowMilliseconds
     let client: HTTPClient
+    let connections = EndpointConnections()
     private let alertmanagers: AlertmanagerClient
     private let state: Mutex<State>
 
@@ -76,15 +80,17 @@ package final class ServerProcess: Sendable {
             try? folder.close()
             throw error
         }
+        remoteWrites = ServerProcess.remoteWrites(folder, options, series, connections, logger)
+        let stored = ForwardingSeriesStorage(base: series, queues: remoteWrites)
         gateway = IngestGateway(
-            series: series, events: events, metrics: metrics, pressure: budget.pressure, disk: disk)
+            series: stored, events: events, metrics: metrics, pressure: budget.pressure, disk: disk)
         var clientConfiguration = HTTPClient.Configuration()
         clientConfiguration.decompression = .enabled(limit: .size(512 << 20))
         clientConfiguration.timeout.connect = .seconds(10)
         // A target or receiver that is down should be told as that and now, not as a timeout; whoever asks tries again.
         clientConfiguration.connectionPool.retryConnectionEstablishment = false
         client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: clientConfiguration)
-        scrapes = ScrapeManager(store: series, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+        scrapes = ScrapeManager(store: stored, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
         let documents = CatalogDocuments(folder.catalog)
         do {
             dispatcher = try Dispatcher(
@@ -92,6 +98,7 @@ package final class ServerProcess: Sendable {
         } catch {
             // The client insists on being shut down before it goes, and the folder should not stay locked.
             try? await client.shutdown()
+            await connections.shutdown()
             try? folder.close()
             throw error
         }
@@ -100,7 +107,7 @@ package final class ServerProcess: Sendable {
         let alertmanagers = alertmanagers
         rules = RuleManager(
             language: RuleLanguage(engine: PromQLEngine(reader: series), options: options, budget: budget),
-            store: series,
+            store: stored,
             documents: documents,
             logger: logger, now: { TimeParameters.nowMilliseconds },
             send: { alerts in
@@ -113,6 +120,7 @@ package final class ServerProcess: Sendable {
         }
         registerStoreMetrics()
         registerMemoryMetrics()
+        registerRemoteWriteMetrics()
     }
 
     private static func loadConfiguration(_ options: ServeOptions) throws -> ServerConfiguration {
@@ -166,6 +174,7 @@ package final class ServerProcess: Sendable {
     private func apply(_ configuration: ServerConfiguration) throws {
         let language = RuleLanguage(engine: PromQLEngine(reader: series), options: options, budget: budget)
         let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: language)
+        try remoteWrites.reload(configuration.remoteWrites, externalLabels: configuration.externalLabels)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         var scrapeConfigurations = configuration.scrapes
         if options.selfScrapeInterval > 0, !scrapeConfigurations.contains(where: { $0.jobName == "needletail" }) {
@@ -178,6 +187,7 @@ package final class ServerProcess: Sendable {
             externalLabels: configuration.externalLabels, externalURL: externalURL)
         rules.reload(groups, settings: settings)
         dispatcher.reload(configuration.alerting, externalURL: externalURL)
+        gateway.use(configuration.otlp)
         if isReady { scrapes.reload(scrapeConfigurations, baseFolder: configuration.folder) }
         metrics.reloadSuccessful.set(1)
         metrics.reloadTime.set(Double(TimeParameters.nowMilliseconds) / 1000)
@@ -206,36 +216,10 @@ package final class ServerProcess: Sendable {
                 deadline: .now + .milliseconds(max(1, limit))), budget: budget)
     }
 
-    /// Seals, merges and drops in the background until cancelled.
-    func maintain() async {
-        var lastRetention: Int64 = 0
-        while !Task.isCancelled {
-            try? await Task.sleep(for: .seconds(2))
-            if Task.isCancelled { return }
-            let now = TimeParameters.nowMilliseconds
-            let due = now - lastRetention > 600_000
-            if due { lastRetention = now }
-            let retention = configuration.retention
-            await withTaskExecutorPreference(QueryExecutor.background) {
-                do {
-                    try await series.maintain(now: now)
-                    try await maintainEvents(now: now)
-                    if due {
-                        try await series.retain(after: now - retention.metrics)
-                        try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)
-                        try await events.retain(.spans, after: (now - retention.traces) * 1_000_000)
-                    }
-                } catch {
-                    logger.warning("background work failed and will be tried again", metadata: ["error": "\(error)"])
-                }
-                if due { ReleaseFreeMemory.now() }
-            }
-        }
-    }
-
     /// Seals what is in memory and lets go of the folder.
     func close() async {
         do {
+            try remoteWrites.close()
             try await series.close()
             try await events.close()
             try folder.close()
@@ -243,6 +227,7 @@ package final class ServerProcess: Sendable {
             logger.error("closing the data folder failed; the journal has everything", metadata: ["error": "\(error)"])
         }
         try? await client.shutdown()
+        await connections.shutdown()
     }
 
     private func registerStoreMetrics() {

@@ -40,6 +40,8 @@ struct PrometheusAPI {
         on([.get], "/status/tsdb") { try await PrometheusStatus(process: process).tsdb($0) }
         on([.get], "/status/walreplay") { _ in PrometheusStatus(process: process).walReplay() }
         PrometheusAdmin(process: process).register(on: routes)
+        RemoteReadAPI(process: process).register(on: routes)
+        FederationAPI(process: process).register(on: routes)
     }
 
     private func required(_ call: HTTPCall, _ name: String) throws -> String {
