@@ -23,10 +23,12 @@ package struct RelabelRule: Sendable {
         pattern = try Pattern(expression, options: [.dotMatchesNewline])
     }
 
+    private static let keys = [
+        "source_labels", "separator", "target_label", "regex", "modulus", "replacement", "action",
+    ]
+
     package static func read(_ node: YAMLNode) throws(YAMLError) -> RelabelRule {
-        let keys = try node.mapping([
-            "source_labels", "separator", "target_label", "regex", "modulus", "replacement", "action",
-        ])
+        let keys = try node.mapping(RelabelRule.keys)
         let expression = try keys["regex"]?.string() ?? "(.*)"
         var rule: RelabelRule
         do { rule = try RelabelRule(expression: expression) } catch {
@@ -62,6 +64,18 @@ package struct RelabelRule: Sendable {
         }
         if action == .hashmod && modulus == 0 {
             throw node.error("relabel configuration for hashmod requires non-zero modulus")
+        }
+        let keys = try node.mapping(RelabelRule.keys)
+        switch action {
+        case .keepequal, .dropequal:
+            // Written as its default a field is no harm, as upstream.
+            guard separator == ";", expression == "(.*)", replacement == "$1", modulus == 0 else {
+                throw node.error("\(name) action requires only 'source_labels' and 'target_label', and no other fields")
+            }
+        case .labeldrop, .labelkeep:
+            guard keys["source_labels"] == nil, targetLabel.isEmpty, separator == ";", replacement == "$1", modulus == 0
+            else { throw node.error("\(name) action requires only 'regex', and no other fields") }
+        case .replace, .hashmod, .lowercase, .uppercase, .keep, .drop, .labelmap: break
         }
     }
 

@@ -1,11 +1,13 @@
 import Endpoints
 import Telemetry
+import Wire
 import YAMLReading
 
 /// What `global` says about scraping. Times in milliseconds.
 package struct ScrapeDefaults: Sendable, Hashable {
     package var interval: Int64 = 60_000
     package var timeout: Int64 = 10_000
+    package var settings = ScrapeSettings()
     package init() {}
 }
 
@@ -40,20 +42,15 @@ package struct ScrapeConfiguration: Sendable {
     package var honorLabels = false
     package var honorTimestamps = true
     package var trackTimestampsStaleness = false
-    package var enableCompression = true
-    package var fallbackProtocol: String?
+    /// Nil where nothing is said: compressed, but for a target on this machine, where it only costs both sides time.
+    package var enableCompression: Bool?
+    package var fallbackProtocol: ScrapeProtocol?
+    package var settings = ScrapeSettings()
     package var staticGroups: [TargetGroup] = []
     /// One for each entry of the `*_sd_configs` lists.
     package var discoveries: [any TargetDiscovery] = []
     package var relabelRules: [RelabelRule] = []
     package var metricRelabelRules: [RelabelRule] = []
-    /// 0 is no limit.
-    package var sampleLimit = 0
-    package var bodySizeLimit = 0
-    package var labelLimit = 0
-    package var labelNameLengthLimit = 0
-    package var labelValueLengthLimit = 0
-    package var targetLimit = 0
     package var http = HTTPClientConfiguration()
     /// Kinds of discovery that are configured but not built in yet; their targets are not scraped.
     package var unsupportedDiscovery: [String] = []
@@ -64,5 +61,6 @@ package struct ScrapeConfiguration: Sendable {
         self.jobName = jobName
         interval = defaults.interval
         timeout = defaults.timeout
+        settings = defaults.settings
     }
 }

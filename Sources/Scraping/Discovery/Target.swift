@@ -1,5 +1,6 @@
 import Endpoints
 import Telemetry
+import Wire
 import YAMLReading
 
 /// Something to scrape, after target relabelling.
@@ -11,6 +12,10 @@ package struct Target: Sendable, Hashable {
     package var url: String
     package var interval: Int64
     package var timeout: Int64
+    /// The server listens on this socket; the URL says the rest.
+    package var unixSocket: String?
+    /// The configuration's, where relabelling did not change it.
+    package var histograms = HistogramReading()
 
     package init(labels: LabelSet, discoveredLabels: LabelSet, url: String, interval: Int64, timeout: Int64) {
         self.labels = labels
@@ -19,6 +24,10 @@ package struct Target: Sendable, Hashable {
         self.interval = interval
         self.timeout = timeout
     }
+
+    private static let nativeLabel = "__scrape_native_histograms__"
+    private static let customBucketsLabel = "__convert_classic_histograms_to_nhcb__"
+    private static let classicLabel = "__always_scrape_classic_histograms__"
 
     /// Makes the targets of a configuration. Those that relabelling dropped come back apart, with their discovered labels.
     package static func resolve(
@@ -31,48 +40,81 @@ package struct Target: Sendable, Hashable {
         var seen: Set<LabelSet> = []
         for group in groups {
             for address in group.targets {
-                var labels = group.labels.labels
-                labels.append(Label("__address__", address))
-                func fallback(_ name: String, _ value: String) {
-                    if group.labels[name] == nil { labels.append(Label(name, value)) }
+                let discovered = discoveredLabels(address, group, configuration)
+                do {
+                    guard let target = try target(discovered, configuration) else {
+                        dropped.append(discovered)
+                        continue
+                    }
+                    if seen.insert(target.identity).inserted { active.append(target) }
+                } catch {
+                    problems.append("target \(address) of job \(configuration.jobName): \(error.reason)")
                 }
-                fallback("job", configuration.jobName)
-                fallback("__scheme__", configuration.scheme)
-                fallback("__metrics_path__", configuration.metricsPath)
-                fallback("__scrape_interval__", text(configuration.interval))
-                fallback("__scrape_timeout__", text(configuration.timeout))
-                for (name, values) in configuration.parameters {
-                    if let first = values.first { fallback("__param_\(name)", first) }
-                }
-                let discovered = LabelSet(labels)
-                guard let relabelled = configuration.relabelRules.apply(discovered),
-                    let final = relabelled["__address__"], !final.isEmpty
-                else {
-                    dropped.append(discovered)
-                    continue
-                }
-                var kept = relabelled.filter { !$0.hasPrefix("__") }
-                if kept["instance"] == nil { kept = kept.setting("instance", to: final) }
-                let interval = relabelled["__scrape_interval__"].flatMap(milliseconds) ?? 0
-                let timeout = relabelled["__scrape_timeout__"].flatMap(milliseconds) ?? 0
-                guard interval > 0, timeout > 0, timeout <= interval else {
-                    problems.append(
-                        "target \(final) of job \(configuration.jobName): scrape interval and timeout after relabelling must be durations, the timeout not the longer one"
-                    )
-                    continue
-                }
-                let target = Target(
-                    labels: kept, discoveredLabels: discovered,
-                    url: url(of: relabelled, address: final, configuration), interval: interval, timeout: timeout)
-                if seen.insert(target.identity).inserted { active.append(target) }
             }
         }
-        if configuration.targetLimit > 0 && active.count > configuration.targetLimit {
-            problems.append(
-                "job \(configuration.jobName) has \(active.count) targets, over its target_limit of \(configuration.targetLimit)"
-            )
-        }
         return (active, dropped, problems)
+    }
+
+    /// What relabelling begins with.
+    private static func discoveredLabels(
+        _ address: String, _ group: TargetGroup, _ configuration: ScrapeConfiguration
+    ) -> LabelSet {
+        var labels = group.labels.labels
+        labels.append(Label("__address__", address))
+        func fallback(_ name: String, _ value: String) {
+            if group.labels[name] == nil { labels.append(Label(name, value)) }
+        }
+        fallback("job", configuration.jobName)
+        fallback("__scheme__", configuration.scheme)
+        fallback("__metrics_path__", configuration.metricsPath)
+        fallback("__scrape_interval__", text(configuration.interval))
+        fallback("__scrape_timeout__", text(configuration.timeout))
+        let histograms = configuration.settings.histograms
+        fallback(nativeLabel, "\(histograms.native)")
+        fallback(customBucketsLabel, "\(histograms.customBuckets)")
+        fallback(classicLabel, "\(histograms.alwaysClassic)")
+        for (name, values) in configuration.parameters {
+            if let first = values.first { fallback("__param_\(name)", first) }
+        }
+        return LabelSet(labels)
+    }
+
+    private struct Defect: Error {
+        var reason: String
+        init(_ reason: String) { self.reason = reason }
+    }
+
+    /// Nil where relabelling drops it.
+    private static func target(
+        _ discovered: LabelSet, _ configuration: ScrapeConfiguration
+    ) throws(Defect) -> Target? {
+        guard let relabelled = configuration.relabelRules.apply(discovered),
+            let address = relabelled["__address__"], !address.isEmpty
+        else { return nil }
+        guard !address.contains("/") else { throw Defect("\"\(address)\" is not a valid hostname") }
+        let interval = relabelled["__scrape_interval__"].flatMap(milliseconds) ?? 0
+        let timeout = relabelled["__scrape_timeout__"].flatMap(milliseconds) ?? 0
+        guard interval > 0, timeout > 0, timeout <= interval else {
+            throw Defect(
+                "scrape interval and timeout after relabelling must be durations, the timeout not the longer one")
+        }
+        var kept = relabelled.filter { !$0.hasPrefix("__") }
+        if kept["instance"] == nil { kept = kept.setting("instance", to: address) }
+        var target = Target(
+            labels: kept, discoveredLabels: discovered, url: url(of: relabelled, address: address, configuration),
+            interval: interval, timeout: timeout)
+        target.unixSocket = relabelled["__unix_socket__"]
+        target.histograms = configuration.settings.histograms
+        target.histograms.native = try flag(relabelled, nativeLabel, target.histograms.native)
+        target.histograms.customBuckets = try flag(relabelled, customBucketsLabel, target.histograms.customBuckets)
+        target.histograms.alwaysClassic = try flag(relabelled, classicLabel, target.histograms.alwaysClassic)
+        return target
+    }
+
+    private static func flag(_ labels: LabelSet, _ name: String, _ fallback: Bool) throws(Defect) -> Bool {
+        guard let text = labels[name] else { return fallback }
+        guard let value = Bool(text) else { throw Defect("\(name) must be true or false, and is \"\(text)\"") }
+        return value
     }
 
     private static func url(of labels: LabelSet, address: String, _ configuration: ScrapeConfiguration) -> String {

@@ -5,40 +5,63 @@ import Wire
 
 /// Turns what a target exposed into what is stored: target labels, metric relabelling, limits, staleness, report series.
 ///
-/// Pure state: fed with bytes and times, it answers batches, so that a test drives it without a socket.
+/// Pure state: fed with bytes and times, it answers batches, so that a test drives it without a socket. Series that the
+/// target exposed before cost nothing but their values: see ``ExpositionReader``. What it remembers is bounded, however much
+/// a target exposes: series beyond ``mostRemembered`` are read anew in each scrape, and end without a stale marker.
 package struct ScrapeAssembly: Sendable {
-    package struct Report: Sendable {
-        package var scraped = 0
-        package var kept = 0
-        package var added = 0
-        /// Why the scrape failed; nil when it did not.
-        package var failure: String?
-    }
+    /// Spellings of series remembered for one target: about 100 bytes each, and their text once.
+    package static let mostRemembered = 250_000
 
-    private let configuration: ScrapeConfiguration
-    private let target: Target
-    /// From the exposed labels to the stored ones; nil where relabelling drops the series.
-    private var finalLabels: [LabelSet: LabelSet?] = [:]
-    /// Series of the last good scrape that get a stale marker when they vanish.
-    private var previous: Set<LabelSet> = []
+    let configuration: ScrapeConfiguration
+    let target: Target
+    let labeler: SeriesLabeler
+    let reports: ReportSeries
+    var reader: ExpositionReader
+    var slots = SeriesSlots()
+    /// The slot of each spelling.
+    var slotOf: [UInt32] = []
+    var groups = MetricGroups()
+    /// Series of the last good scrape that get a stale marker when they vanish, with the row they stood in.
+    var live: [(slot: UInt32, row: UInt32)] = []
+    /// The answer that the rows of ``live`` are of.
+    var lastColumns = ExpositionColumns()
+    /// Series that this makes out of several lines: of native histograms with custom buckets.
+    var made: [SeriesKey: LabelSet] = [:]
+    var scrape: UInt32 = 0
 
-    package init(configuration: ScrapeConfiguration, target: Target) {
+    package init(
+        configuration: ScrapeConfiguration, target: Target, remembering: Int = ScrapeAssembly.mostRemembered
+    ) {
         self.configuration = configuration
         self.target = target
+        labeler = SeriesLabeler(configuration: configuration, target: target)
+        reports = ReportSeries(target: target, settings: configuration.settings)
+        reader = ExpositionReader(capacity: remembering, seed: .random(in: .min ... .max))
     }
+
+    /// What the target said about its metrics in the last good scrape.
+    package var metadata: [String: MetricMetadata] { reader.metadata }
 
     /// The batch of a good answer. Where a limit or a parse error fails the scrape, the batch ends all series instead.
     package mutating func accept(
         _ body: [UInt8], format: ExpositionFormat, timestamp: Int64, duration: Double
     ) -> (batch: SeriesBatch, report: Report) {
         var report = Report()
+        report.bodySize = body.count
+        scrape &+= 1
+        let columns: ExpositionColumns
         do {
-            let parsed = try ExpositionParser.parse(body, format: format, defaultTimestamp: timestamp)
-            let batch = try assemble(parsed, timestamp: timestamp, duration: duration, report: &report)
-            return (batch, report)
+            columns = try reader.read(
+                body, format: format, histograms: target.histograms, defaultTimestamp: timestamp)
+        } catch {
+            return fail("\(error)", report, timestamp: timestamp, duration: duration)
+        }
+        do {
+            return try assemble(columns, timestamp: timestamp, duration: duration, &report)
         } catch {
             // What was counted before the limit struck is told: it says by how much the target is too large.
-            return fail("\(error)", report, timestamp: timestamp, duration: duration)
+            discard(columns)
+            return fail(error.description, report, timestamp: timestamp, duration: duration)
         }
     }
 
@@ -46,149 +69,105 @@ package struct ScrapeAssembly: Sendable {
     package mutating func fail(
         _ reason: String, _ counted: Report = Report(), timestamp: Int64, duration: Double
     ) -> (batch: SeriesBatch, report: Report) {
-        var batch = SeriesBatch()
-        for labels in previous {
-            batch.addSample(batch.addSeries(labels), timestamp: timestamp, value: SpecialValue.staleMarker)
-        }
-        previous = []
+        var out = ScrapeBatch(labeler: labeler, columns: ExpositionColumns(), previous: lastColumns)
+        endAll(&out, timestamp: timestamp)
         var report = counted
         report.failure = reason
-        addReport(report, up: 0, timestamp: timestamp, duration: duration, to: &batch)
-        return (batch, report)
+        out.add(reports, report, duration: duration, timestamp: timestamp)
+        return (out.finished(), report)
     }
 
     /// The batch that ends a target which is not scraped any more, its report series too.
     package mutating func end(timestamp: Int64) -> SeriesBatch {
-        var batch = SeriesBatch()
-        for labels in previous {
-            batch.addSample(batch.addSeries(labels), timestamp: timestamp, value: SpecialValue.staleMarker)
+        var out = ScrapeBatch(labeler: labeler, columns: ExpositionColumns(), previous: lastColumns)
+        endAll(&out, timestamp: timestamp)
+        for (key, labels) in zip(reports.keys, reports.labels) {
+            out.add(key, labels: labels, SpecialValue.staleMarker, timestamp: timestamp)
         }
-        for name in ScrapeAssembly.reportNames {
-            let series = batch.addSeries(target.labels.setting("__name__", to: name))
-            batch.addSample(series, timestamp: timestamp, value: SpecialValue.staleMarker)
-        }
-        previous = []
-        return batch
+        return out.finished()
     }
 
-    private mutating func assemble(
-        _ parsed: ExpositionResult, timestamp: Int64, duration: Double, report: inout Report
-    ) throws -> SeriesBatch {
-        var batch = SeriesBatch()
-        batch.metadata = parsed.metadata
-        var indexes: [LabelSet: UInt32] = [:]
-        indexes.reserveCapacity(parsed.samples.count)
-        var current: Set<LabelSet> = []
-        current.reserveCapacity(parsed.samples.count)
-        var kept: [LabelSet: LabelSet?] = [:]
-        kept.reserveCapacity(parsed.samples.count)
-        for sample in parsed.samples {
-            report.scraped += 1
-            let final: LabelSet?
-            if let known = kept[sample.labels] ?? finalLabels[sample.labels] {
-                final = known
-            } else {
-                final = try storedLabels(of: sample.labels)
-            }
-            kept[sample.labels] = .some(final)
-            guard let labels = final else { continue }
-            report.kept += 1
-            if configuration.sampleLimit > 0 && report.kept > configuration.sampleLimit { continue }
-            let hasOwnTime = configuration.honorTimestamps && sample.timestamp != nil
-            let time = hasOwnTime ? sample.timestamp ?? timestamp : timestamp
-            let series: UInt32
-            if let known = indexes[labels] {
-                series = known
-            } else {
-                series = batch.addSeries(labels)
-                indexes[labels] = series
-                if !previous.contains(labels) { report.added += 1 }
-            }
-            batch.addSample(series, timestamp: time, value: sample.value)
-            if let exemplar = sample.exemplar {
-                batch.exemplars.append(.init(series: series, exemplar: exemplar))
-            }
-            if !hasOwnTime || configuration.trackTimestampsStaleness { current.insert(labels) }
-        }
-        if configuration.sampleLimit > 0 && report.kept > configuration.sampleLimit {
-            throw ScrapeFailure.limit("sample_limit of \(configuration.sampleLimit) exceeded")
-        }
-        for gone in previous where !current.contains(gone) && indexes[gone] == nil {
-            batch.addSample(batch.addSeries(gone), timestamp: timestamp, value: SpecialValue.staleMarker)
-        }
-        finalLabels = kept
-        previous = current
-        addReport(report, up: 1, timestamp: timestamp, duration: duration, to: &batch)
-        return batch
+    private mutating func endAll(_ out: inout ScrapeBatch, timestamp: Int64) {
+        for (slot, row) in live { out.addVanished(slots.keys[Int(slot)], row: row, timestamp: timestamp) }
+        for (key, labels) in made { out.add(key, labels: labels, SpecialValue.staleMarker, timestamp: timestamp) }
+        live = []
+        made = [:]
     }
 
-    private func storedLabels(of exposed: LabelSet) throws -> LabelSet? {
-        try checkLimits(exposed)
-        var labels = exposed
-        if configuration.honorLabels {
-            target.labels.forEach { name, value in
-                if exposed[name] == nil { labels = labels.setting(name, to: value) }
-            }
-        } else {
-            target.labels.forEach { name, value in
-                if let own = exposed[name] {
-                    var renamed = "exported_" + name
-                    while exposed[renamed] != nil || target.labels[renamed] != nil { renamed = "exported_" + renamed }
-                    labels = labels.setting(renamed, to: own)
-                }
-                labels = labels.setting(name, to: value)
-            }
-        }
-        guard let relabelled = configuration.metricRelabelRules.apply(labels) else { return nil }
-        guard relabelled["__name__"] != nil else {
-            throw ScrapeFailure.limit("metric relabelling left a series without a name: \(labels)")
-        }
-        return relabelled
+    // MARK: New series
+
+    /// A series that is not remembered: what it is in this scrape.
+    struct Unremembered {
+        var key: SeriesKey?
+        var slot: UInt32?
     }
 
-    private func checkLimits(_ labels: LabelSet) throws {
-        let limits = configuration
-        guard limits.labelLimit > 0 || limits.labelNameLengthLimit > 0 || limits.labelValueLengthLimit > 0 else {
-            return
-        }
-        if limits.labelLimit > 0, labels.count + target.labels.count > limits.labelLimit {
-            throw ScrapeFailure.limit("label_limit exceeded (metric: \(labels), limit: \(limits.labelLimit))")
-        }
-        try labels.forEach { name, value in
-            if limits.labelNameLengthLimit > 0, name.utf8.count > limits.labelNameLengthLimit {
-                throw ScrapeFailure.limit(
-                    "label_name_length_limit exceeded (label name: \(name), limit: \(limits.labelNameLengthLimit))")
+    /// Reads the labels of what is new. The result has one entry for each spelling that found no place.
+    mutating func readFresh(
+        _ columns: ExpositionColumns, _ out: inout ScrapeBatch, _ report: inout Report
+    ) throws(ScrapeFailure) -> [Unremembered] {
+        var unremembered: [Unremembered] = []
+        var hasCreated = false
+        let takesStarts = configuration.settings.startTimestamps && columns.isOpenMetrics1
+        let makesHistograms = self.makesHistograms(columns)
+        for row in columns.fresh {
+            let spelling = columns.rows[Int(row)].spelling
+            guard let exposed = columns.labels(ofRow: Int(row)) else {
+                throw .limit("a series could not be read again")
             }
-            if limits.labelValueLengthLimit > 0, value.utf8.count > limits.labelValueLengthLimit {
-                throw ScrapeFailure.limit(
-                    "label_value_length_limit exceeded (label name: \(name), limit: \(limits.labelValueLengthLimit))")
+            let kind = columns.rows[Int(row)].metricKind
+            let role = takesStarts || makesHistograms ? MetricGroups.role(exposed, kind: kind) : nil
+            let isCreated = takesStarts && role?.part == .created
+            hasCreated = hasCreated || isCreated
+            let stored = isCreated ? nil : try labeler.stored(exposed)
+            let key = stored.map(ScrapeKeys.key)
+            if let stored { out.keepFresh(row, stored) }
+            if Int(spelling) >= reader.capacity {
+                let slot = key.flatMap { slots.contains($0) }
+                if key != nil, slot == nil { report.added += 1 }
+                unremembered.append(Unremembered(key: key, slot: slot))
+                continue
             }
+            let (slot, isNew) = key.map { slots.take($0) } ?? (SeriesSlots.dropped, false)
+            if isNew { report.added += 1 }
+            if slotOf.count <= Int(spelling) {
+                slotOf += Array(repeating: SeriesSlots.dropped, count: Int(spelling) + 1 - slotOf.count)
+            }
+            slotOf[Int(spelling)] = slot
+        }
+        if makesHistograms || (takesStarts && (hasCreated || !groups.isEmpty)) { joinGroups(columns) }
+        return unremembered
+    }
+
+    func makesHistograms(_ columns: ExpositionColumns) -> Bool {
+        target.histograms.customBuckets && columns.isClassicText
+    }
+
+    private mutating func joinGroups(_ columns: ExpositionColumns) {
+        for row in columns.fresh {
+            let place = columns.rows[Int(row)]
+            guard Int(place.spelling) < reader.capacity, let exposed = columns.labels(ofRow: Int(row)),
+                let role = MetricGroups.role(exposed, kind: place.metricKind)
+            else { continue }
+            groups.join(place.spelling, exposed, role)
         }
     }
 
-    private static let reportNames = [
-        "up", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_samples_post_metric_relabeling",
-        "scrape_series_added",
-    ]
-
-    private func addReport(
-        _ report: Report, up: Double, timestamp: Int64, duration: Double, to batch: inout SeriesBatch
-    ) {
-        let values = [up, duration, Double(report.scraped), Double(report.kept), Double(report.added)]
-        for (name, value) in zip(ScrapeAssembly.reportNames, values) {
-            batch.addSample(
-                batch.addSeries(target.labels.setting("__name__", to: name)), timestamp: timestamp, value: value)
-        }
+    /// Gives back what ``readFresh`` took.
+    private mutating func discard(_ columns: ExpositionColumns) {
+        for row in columns.fresh { forget(columns.rows[Int(row)].spelling) }
+        _ = groups.takeCollected()
+        reader.discard(columns)
     }
-}
 
-enum ScrapeFailure: Error, CustomStringConvertible {
-    case limit(String)
-    case http(String)
+    func slot(_ spelling: UInt32) -> UInt32 {
+        Int(spelling) < slotOf.count ? slotOf[Int(spelling)] : SeriesSlots.dropped
+    }
 
-    var description: String {
-        switch self {
-        case .limit(let text), .http(let text): text
-        }
+    mutating func forget(_ spelling: UInt32) {
+        guard Int(spelling) < slotOf.count else { return }
+        slots.release(slotOf[Int(spelling)])
+        slotOf[Int(spelling)] = SeriesSlots.dropped
+        groups.leave(spelling)
     }
 }

@@ -1,15 +1,13 @@
 import AsyncHTTPClient
 import Endpoints
-import Foundation
 import Logging
-import NIOCore
 import Storage
 import Synchronization
 import Telemetry
 
 /// Keeps one loop for each target of the current configuration, over reloads.
 package final class ScrapeManager: Sendable {
-    private struct Key: Hashable {
+    struct Key: Hashable {
         var job: String
         var target: Target
         var source: String
@@ -17,40 +15,44 @@ package final class ScrapeManager: Sendable {
 
     private struct State {
         var configurations: [ScrapeConfiguration] = []
+        var baseFolder = "."
         var generation = 0
-        var running: [Key: StopSignal] = [:]
+        var running: [Key: TargetControl] = [:]
         var status: [Key: TargetStatus] = [:]
         var dropped: [(job: String, labels: LabelSet)] = []
+        var droppedCounts: [String: Int] = [:]
         var wake: AsyncStream<Void>.Continuation?
         var storedSamples = 0
+        var rejected: [RejectionReason: Int] = [:]
     }
 
-    private final class StopSignal: Sendable {
-        private let stopped = Mutex(false)
-        var isStopped: Bool { stopped.withLock { $0 } }
-        func stop() { stopped.withLock { $0 = true } }
-    }
-
-    private let store: any SeriesStorage
-    private let client: HTTPClient
-    private let logger: Logger
-    private let connections: EndpointConnections
+    let store: any SeriesStorage
+    let logger: Logger
+    let connections: EndpointConnections
+    let failureLog = ScrapeFailureLog()
+    /// Milliseconds since 1970.
+    let now: @Sendable () -> Int64
     /// Finds the targets of `*_sd_configs`.
     package let discovery: DiscoveryRunner
     private let state = Mutex(State())
-    private let now: @Sendable () -> Int64
 
     /// `now` gives milliseconds since 1970.
-    package init(store: any SeriesStorage, client: HTTPClient, logger: Logger, now: @escaping @Sendable () -> Int64) {
+    package init(store: any SeriesStorage, logger: Logger, now: @escaping @Sendable () -> Int64) {
         self.store = store
-        self.client = client
         self.logger = logger
+        self.now = now
         connections = EndpointConnections()
         discovery = DiscoveryRunner(connections: connections, logger: logger)
-        self.now = now
     }
 
-    /// Takes a new configuration; targets that stay the same go on undisturbed.
+    /// The client is not used: each job speaks as its own `http_config` says.
+    package convenience init(
+        store: any SeriesStorage, client: HTTPClient, logger: Logger, now: @escaping @Sendable () -> Int64
+    ) {
+        self.init(store: store, logger: logger, now: now)
+    }
+
+    /// Takes a new configuration; targets that stay the same go on undisturbed. Files that it names are relative to the folder.
     package func reload(_ configurations: [ScrapeConfiguration], baseFolder: String) {
         for configuration in configurations where !configuration.unsupportedDiscovery.isEmpty {
             logger.warning(
@@ -62,6 +64,7 @@ package final class ScrapeManager: Sendable {
         }
         let wake = state.withLock {
             $0.configurations = configurations
+            $0.baseFolder = baseFolder
             $0.generation += 1
             return $0.wake
         }
@@ -80,7 +83,14 @@ package final class ScrapeManager: Sendable {
     /// Samples stored since the start.
     package var storedSamples: Int { state.withLock { $0.storedSamples } }
 
+    /// Samples that were scraped and not stored since the start, by reason.
+    package var rejectedSamples: [RejectionReason: Int] { state.withLock { $0.rejected } }
+
+    /// Targets that relabelling dropped, of each job as many as its `keep_dropped_targets` allows.
     package var droppedTargets: [(job: String, labels: LabelSet)] { state.withLock { $0.dropped } }
+
+    /// How many targets relabelling dropped, by job.
+    package var droppedTargetCounts: [String: Int] { state.withLock { $0.droppedCounts } }
 
     /// Scrapes until cancelled.
     package func run() async {
@@ -93,117 +103,102 @@ package final class ScrapeManager: Sendable {
                 continuation.finish()
             }
             for await _ in wakes {
-                for (key, configuration, signal) in synchronize() {
-                    group.addTask { await self.loop(key, configuration, signal) }
+                for (key, configuration, control) in synchronize() {
+                    group.addTask {
+                        var loop = TargetLoop(self, key, configuration, control)
+                        await loop.run()
+                    }
                 }
             }
         }
         await connections.shutdown()
     }
 
-    /// Compares what should run with what runs; answers the loops to start.
-    private func synchronize() -> [(Key, ScrapeConfiguration, StopSignal)] {
-        let (configurations, generation) = state.withLock { ($0.configurations, $0.generation) }
-        var wanted: [(Key, ScrapeConfiguration)] = []
+    private struct Wanted {
+        var targets: [(key: Key, configuration: ScrapeConfiguration, failure: String?)] = []
         var dropped: [(job: String, labels: LabelSet)] = []
+        var droppedCounts: [String: Int] = [:]
+    }
+
+    private func wanted(_ configurations: [ScrapeConfiguration]) -> Wanted {
+        var wanted = Wanted()
         for configuration in configurations {
+            let job = configuration.jobName
+            let settings = configuration.settings
             let (active, gone, problems) = Target.resolve(configuration, groups: discovery.groups(of: configuration))
             for problem in problems { logger.warning("\(problem)") }
-            dropped += gone.map { (configuration.jobName, $0) }
-            if configuration.targetLimit > 0 && active.count > configuration.targetLimit { continue }
+            let shown = settings.keepDroppedTargets > 0 ? gone.prefix(settings.keepDroppedTargets) : gone[...]
+            wanted.dropped += shown.map { (job, $0) }
+            if !gone.isEmpty { wanted.droppedCounts[job, default: 0] += gone.count }
+            var failure: String?
+            if settings.targetLimit > 0, active.count > settings.targetLimit {
+                failure =
+                    "target_limit exceeded (number of targets: \(active.count), limit: \(settings.targetLimit))"
+            }
             for target in active {
-                wanted.append(
-                    (Key(job: configuration.jobName, target: target, source: configuration.source), configuration))
+                wanted.targets.append((Key(job: job, target: target, source: configuration.source), configuration, failure))
             }
         }
+        return wanted
+    }
+
+    /// Compares what should run with what runs; answers the loops to start.
+    private func synchronize() -> [(Key, ScrapeConfiguration, TargetControl)] {
+        let (configurations, generation) = state.withLock { ($0.configurations, $0.generation) }
+        let wanted = wanted(configurations)
         return state.withLock { state in
             guard state.generation == generation else { return [] }
-            state.dropped = dropped
-            let keys = Set(wanted.map(\.0))
-            for (key, signal) in state.running where !keys.contains(key) {
-                signal.stop()
+            state.dropped = wanted.dropped
+            state.droppedCounts = wanted.droppedCounts
+            let keys = Set(wanted.targets.map(\.key))
+            for (key, control) in state.running where !keys.contains(key) {
+                control.stop()
                 state.running[key] = nil
                 state.status[key] = nil
             }
-            var starts: [(Key, ScrapeConfiguration, StopSignal)] = []
-            for (key, configuration) in wanted where state.running[key] == nil {
-                let signal = StopSignal()
-                state.running[key] = signal
+            var starts: [(Key, ScrapeConfiguration, TargetControl)] = []
+            for (key, configuration, failure) in wanted.targets {
+                if let control = state.running[key] {
+                    control.failure = failure
+                    continue
+                }
+                let control = TargetControl()
+                control.failure = failure
+                state.running[key] = control
                 state.status[key] = TargetStatus(target: key.target, job: key.job)
-                starts.append((key, configuration, signal))
+                starts.append((key, configuration, control))
             }
             return starts
         }
     }
 
-    private func loop(_ key: Key, _ configuration: ScrapeConfiguration, _ signal: StopSignal) async {
-        let target = key.target
-        var assembly = ScrapeAssembly(configuration: configuration, target: target)
-        let fetcher = TargetFetcher(client: client, configuration: configuration, target: target)
-        var next = firstScrape(of: target)
-        while !Task.isCancelled && !signal.isStopped {
-            let wait = next - now()
-            if wait > 0 {
-                do { try await Task.sleep(for: .milliseconds(wait)) } catch { return }
-            }
-            if signal.isStopped { break }
-            await scrape(key, fetcher, &assembly, at: next)
-            next += target.interval
-            // A scrape that overran its interval skips the missed ones, as a ticker does.
-            let late = now() - next
-            if late > 0 { next += (late / target.interval + 1) * target.interval }
-        }
-        // Of a target that went away all series end; a shutdown leaves them as they are, for the restart.
-        if signal.isStopped && !Task.isCancelled { await append(assembly.end(timestamp: now()), key) }
+    // MARK: For the loops
+
+    /// Whether some loop scrapes a target with these labels: its series then are nobody else's to end.
+    func isScraped(_ labels: LabelSet) -> Bool {
+        state.withLock { state in state.running.keys.contains { $0.target.labels == labels } }
     }
 
-    private func firstScrape(of target: Target) -> Int64 {
-        let now = now()
-        // Short intervals start at once, so that a first look shows something; long ones keep their place.
-        if target.interval <= 15_000 { return now }
-        let aligned = now - now % target.interval + target.offset
-        return aligned > now ? aligned : aligned + target.interval
+    func path(_ file: String) -> String {
+        file.hasPrefix("/") ? file : state.withLock { $0.baseFolder } + "/" + file
     }
 
-    private func scrape(_ key: Key, _ fetcher: TargetFetcher, _ assembly: inout ScrapeAssembly, at ideal: Int64) async {
-        let started = ContinuousClock.now
-        var timestamp = now()
-        // Snapped to the grid when close: equal steps compress to nothing.
-        let tolerance = min(2, key.target.interval / 100)
-        if abs(timestamp - ideal) <= tolerance { timestamp = ideal }
-        let batch: SeriesBatch
-        let report: ScrapeAssembly.Report
-        do {
-            let (body, format) = try await fetcher.fetch()
-            let duration = (ContinuousClock.now - started).seconds
-            (batch, report) = assembly.accept(body, format: format, timestamp: timestamp, duration: duration)
-        } catch {
-            if Task.isCancelled { return }
-            let duration = (ContinuousClock.now - started).seconds
-            (batch, report) = assembly.fail(
-                Self.sentence(for: error, key.target), timestamp: timestamp, duration: duration)
-        }
-        await append(batch, key)
-        let duration = (ContinuousClock.now - started).seconds
+    func update(_ key: Key, _ change: (inout TargetStatus) -> Void) {
         state.withLock { state in
-            guard state.status[key] != nil else { return }
-            state.status[key]?.health = report.failure == nil ? .up : .down
-            state.status[key]?.lastError = report.failure ?? ""
-            state.status[key]?.lastScrape = timestamp
-            state.status[key]?.lastDuration = duration
-            state.status[key]?.samples = report.scraped
-        }
-        if let failure = report.failure {
-            logger.debug(
-                "scrape failed", metadata: ["job": "\(key.job)", "url": "\(key.target.url)", "error": "\(failure)"])
+            guard var status = state.status[key] else { return }
+            change(&status)
+            state.status[key] = status
         }
     }
 
-    private func append(_ batch: SeriesBatch, _ key: Key) async {
+    func append(_ batch: SeriesBatch, _ key: Key) async {
         guard !batch.isEmpty else { return }
         do {
             let outcome = try await store.append(batch, id: nil)
-            state.withLock { $0.storedSamples += outcome.accepted }
+            state.withLock { state in
+                state.storedSamples += outcome.accepted
+                for (reason, count) in outcome.rejected { state.rejected[reason, default: 0] += count }
+            }
             if let reason = outcome.firstRejection, outcome.rejectedCount > 0 {
                 logger.debug(
                     "samples rejected",
@@ -214,23 +209,8 @@ package final class ScrapeManager: Sendable {
         }
     }
 
-    private static func sentence(for error: any Error, _ target: Target) -> String {
-        switch error {
-        case let failure as ScrapeFailure: return failure.description
-        case let error as HTTPClientError
-        where error == .deadlineExceeded || error == .readTimeout || error == .connectTimeout:
-            return "Get \"\(target.url)\": no answer within the scrape timeout of \(target.timeout) ms"
-        default:
-            // The network library wraps the system's word in its own; people search for the system's.
-            let text = "\(error)"
-            return
-                "Get \"\(target.url)\": \(text.contains("Connection refused") ? "connect: connection refused" : text)"
-        }
-    }
-}
-
-extension Duration {
-    var seconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
+    func count(duplicates: Int) {
+        guard duplicates > 0 else { return }
+        state.withLock { $0.rejected[.duplicate, default: 0] += duplicates }
     }
 }

@@ -6,43 +6,91 @@ import Wire
 
 /// Fetches one target's exposition over HTTP.
 struct TargetFetcher: Sendable {
-    let client: HTTPClient
-    let configuration: ScrapeConfiguration
-    let target: Target
+    private static let longestBody = 512 << 20
+
+    private let client: EndpointClient
+    private let configuration: ScrapeConfiguration
+    private let target: Target
+    private let request: HTTPClientRequest
+
+    init(client: EndpointClient, configuration: ScrapeConfiguration, target: Target) {
+        self.client = client
+        self.configuration = configuration
+        self.target = target
+        request = TargetFetcher.request(configuration, target)
+    }
+
+    private static func request(_ configuration: ScrapeConfiguration, _ target: Target) -> HTTPClientRequest {
+        var request = HTTPClientRequest(url: target.url)
+        if let socket = target.unixSocket {
+            let (authority, uri) = parts(of: target.url)
+            request.url = EndpointClient.url(unixSocket: socket, uri: uri, isSecure: target.url.hasPrefix("https:"))
+            request.headers.add(name: "Host", value: authority)
+        }
+        let settings = configuration.settings
+        request.headers.add(
+            name: "Accept",
+            value: ScrapeProtocol.acceptHeader(
+                settings.protocols(native: target.histograms.native), escaping: settings.escapingAsked))
+        // The client inflates by itself; asking for identity is how compression is switched off.
+        let isCompressed = configuration.enableCompression ?? !isHere(target)
+        request.headers.add(name: "Accept-Encoding", value: isCompressed ? "gzip" : "identity")
+        request.headers.add(name: "User-Agent", value: "Needletail")
+        request.headers.add(
+            name: "X-Prometheus-Scrape-Timeout-Seconds", value: FloatText.string(Double(target.timeout) / 1000, .plain))
+        return request
+    }
+
+    /// The host with its port, and what follows it.
+    private static func parts(of url: String) -> (authority: String, uri: String) {
+        let rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        let end = rest.firstIndex { $0 == "/" || $0 == "?" } ?? rest.endIndex
+        let uri = String(rest[end...])
+        return (String(rest[..<end]), uri.hasPrefix("/") ? uri : "/" + uri)
+    }
+
+    private static func isHere(_ target: Target) -> Bool {
+        if target.unixSocket != nil { return true }
+        let authority = parts(of: target.url).authority
+        return authority.hasPrefix("127.") || authority == "localhost" || authority.hasPrefix("localhost:")
+            || authority.hasPrefix("[::1]")
+    }
 
     /// The body and its format; every failure is a sentence for `lastError`.
     func fetch() async throws -> (body: [UInt8], format: ExpositionFormat) {
-        var request = HTTPClientRequest(url: target.url)
-        request.headers.add(name: "Accept", value: ExpositionFormat.acceptHeader)
-        // The client inflates by itself; asking for identity is how compression is switched off.
-        request.headers.add(name: "Accept-Encoding", value: configuration.enableCompression ? "gzip" : "identity")
-        request.headers.add(name: "User-Agent", value: "Needletail")
-        request.headers.add(name: "X-Prometheus-Scrape-Timeout-Seconds", value: "\(Double(target.timeout) / 1000)")
-        for (name, value) in configuration.http.headers { request.headers.replaceOrAdd(name: name, value: value) }
-        if let authorization = try configuration.http.authorizationHeader() {
-            request.headers.add(name: "Authorization", value: authorization)
+        try await client.withResponse(request, timeout: .milliseconds(target.timeout)) { response in
+            guard response.status == .ok else {
+                throw ScrapeFailure.http(
+                    "server returned HTTP status \(response.status.code) \(response.status.reasonPhrase)")
+            }
+            let body = try await read(response)
+            return (body, try format(response.headers.first(name: "Content-Type")))
         }
-        let response = try await client.execute(request, timeout: .milliseconds(target.timeout))
-        guard response.status == .ok else {
-            throw ScrapeFailure.http(
-                "server returned HTTP status \(response.status.code) \(response.status.reasonPhrase)")
-        }
-        let limit = configuration.bodySizeLimit > 0 ? configuration.bodySizeLimit : 512 << 20
+    }
+
+    private func read(_ response: HTTPClientResponse) async throws -> [UInt8] {
+        let asked = configuration.settings.bodySizeLimit
+        let limit = asked > 0 ? asked : TargetFetcher.longestBody
         var body: [UInt8] = []
+        let announced = response.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
+        body.reserveCapacity(max(0, min(announced, limit, 64 << 20)))
         for try await chunk in response.body {
             body.append(contentsOf: chunk.readableBytesView)
-            if body.count >= limit {
-                throw ScrapeFailure.http("body size limit of \(limit) bytes exceeded")
-            }
+            // Reaching it exactly fails too, as upstream.
+            if body.count >= limit { throw ScrapeFailure.bodySize("body size limit of \(limit) bytes exceeded") }
         }
-        let type = response.headers.first(name: "Content-Type") ?? ""
-        if let format = ExpositionFormat.negotiate(contentType: type) { return (body, format) }
-        if let fallback = configuration.fallbackProtocol {
-            return (body, fallback.hasPrefix("OpenMetrics") ? .openMetrics1 : .text004)
+        return body
+    }
+
+    private func format(_ contentType: String?) throws -> ExpositionFormat {
+        if let format = ExpositionFormat.negotiate(contentType: contentType) { return format }
+        if let fallback = configuration.fallbackProtocol { return fallback.format }
+        guard let contentType, !contentType.isEmpty else {
+            throw ScrapeFailure.http(
+                "non-compliant scrape target sending blank Content-Type and no fallback_scrape_protocol specified for target"
+            )
         }
         throw ScrapeFailure.http(
-            type.isEmpty
-                ? "the answer has no Content-Type; set fallback_scrape_protocol to scrape it anyway"
-                : "received unsupported Content-Type \"\(type)\" and no fallback_scrape_protocol specified for target")
+            "received unsupported Content-Type \"\(contentType)\" and no fallback_scrape_protocol specified for target")
     }
 }

@@ -13,6 +13,8 @@ package struct TargetStatus: Sendable {
     /// Seconds.
     package var lastDuration = 0.0
     package var samples = 0
+    /// What the target says about its metrics, by family.
+    package var metadata: [String: MetricMetadata] = [:]
 
     package init(target: Target, job: String) {
         self.target = target

@@ -1,3 +1,4 @@
+import Codecs
 import Telemetry
 
 // The only unsafe reading of an exposition, and the only loop that runs for every line. Bounds: `index` stays at or below the
@@ -40,13 +41,7 @@ extension ExpositionScanner {
                 index &+= length
                 continue
             }
-            guard row < rows.count else { break }
-            let known = rows[row]
-            let length = known.length
-            guard known.kind == kind, length < count &- index, Int(known.spelling) < capacity,
-                unsafe ExpositionScanner.isEqual(bytes + index, old + Int(known.start), length),
-                unsafe bytes[index &+ length] == 0x20
-            else { break }
+            guard let (spelling, length, next) = unsafe knownSeries(bytes, index, count, old, rows) else { break }
             let number = index &+ length &+ 1
             var end = unsafe DecimalReader.read(bytes, from: number, to: count, into: &value)
             if end < 0 {
@@ -62,13 +57,75 @@ extension ExpositionScanner {
                 else { break }
                 end = after
             }
-            table.see(known.spelling, scrape: scrape)
-            add(row: index..<index &+ length, kind: kind, spelling: known.spelling, value: value)
+            table.see(spelling, scrape: scrape)
+            add(row: index..<index &+ length, kind: kind, spelling: spelling, value: value)
             if time != ExpositionColumns.noTime { setTime(time) }
-            row &+= 1
+            row = next
             index = end &+ 1
         }
         position = index
+    }
+
+    /// The series that a line begins with: the one that came here in the last scrape, or any that is remembered, by its hash.
+    /// A space follows it. Nil where it is neither; `next` is where the line after it is expected.
+    @unsafe @inline(__always)
+    private mutating func knownSeries(
+        _ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ old: UnsafePointer<UInt8>,
+        _ rows: Span<ExpositionRow>
+    ) -> (spelling: UInt32, length: Int, next: Int)? {
+        if row < rows.count {
+            let known = rows[row]
+            let length = known.length
+            if known.kind == kind, length < count &- index, Int(known.spelling) < capacity,
+                unsafe ExpositionScanner.isEqual(bytes + index, old + Int(known.start), length),
+                unsafe bytes[index &+ length] == 0x20
+            {
+                return (known.spelling, length, row &+ 1)
+            }
+        }
+        return unsafe movedSeries(bytes, index, count, rows)
+    }
+
+    @unsafe @inline(never)
+    private mutating func movedSeries(
+        _ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ rows: Span<ExpositionRow>
+    ) -> (spelling: UInt32, length: Int, next: Int)? {
+        guard let length = unsafe seriesLength(bytes, index, count), length < ExpositionRow.longest else { return nil }
+        let hash = unsafe Hash128.hash(
+            raw: UnsafeRawBufferPointer(start: bytes + index, count: length), seed: seed &+ UInt64(kind))
+        guard let spelling = table.find(hash) else { return nil }
+        isInOrder = false
+        let place = Int(table.rows[Int(spelling)])
+        // One that is remembered, but not of the last scrape, says nothing about where the next is expected.
+        let isOfLast = place < rows.count && rows[place].spelling == spelling
+        return (spelling, length, isOfLast ? place &+ 1 : row)
+    }
+
+    /// Length of a name with its labels where a space follows and nothing about it is odd: no space before a brace, none
+    /// inside but in quotes.
+    @unsafe @inline(__always)
+    private func seriesLength(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int? {
+        var index = start
+        while index < count, unsafe bytes[index] > 0x20, unsafe bytes[index] != 0x7b { index &+= 1 }
+        guard index < count, index > start else { return nil }
+        if unsafe bytes[index] == 0x20 { return index &- start }
+        guard unsafe bytes[index] == 0x7b else { return nil }
+        while index < count {
+            let byte = unsafe bytes[index]
+            index &+= 1
+            if byte == 0x22 {
+                while index < count, unsafe bytes[index] != 0x22 {
+                    if unsafe bytes[index] == 0x0a { return nil }
+                    index &+= unsafe bytes[index] == 0x5c ? 2 : 1
+                }
+                index &+= 1
+            } else if byte == 0x7d {
+                return unsafe index < count && bytes[index] == 0x20 ? index &- start : nil
+            } else if byte <= 0x20 {
+                return nil
+            }
+        }
+        return nil
     }
 
     /// Where the timestamp ended, at a line's end; nil where it is none or more follows.

@@ -29,7 +29,7 @@ struct ExpositionScanner {
     private var changed: [String] = []
     private var unremembered = 0
     private var seenEnd = false
-    private var isInOrder = true
+    var isInOrder = true
 
     init(
         body: [UInt8], last: ExpositionColumns, format: ExpositionFormat, histograms: HistogramReading,
