@@ -41,6 +41,8 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     let isClosed = Atomic(false)
     /// Samples in the head that no flush has begun to write.
     let freshRows = Atomic(0)
+    /// Active series as of the last flush.
+    let seriesCount = Atomic(0)
     /// Samples at which a flush is due.
     let flushRows: Atomic<Int>
     let lastAppend: Atomic<Int64>

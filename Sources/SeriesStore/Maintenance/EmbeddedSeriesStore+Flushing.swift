@@ -45,7 +45,9 @@ extension EmbeddedSeriesStore {
         guard rows > 0 else { return false }
         if rows >= flushRows.load(ordering: .relaxed) { return true }
         if now &- lastFlush.load(ordering: .relaxed) >= options.flushInterval { return true }
-        return rows >= 10_000 && now &- lastAppend.load(ordering: .relaxed) >= options.quietInterval
+        // Between two scrapes it is quiet too: some samples of each series make a part worth its labels.
+        return rows >= max(10_000, 4 * seriesCount.load(ordering: .relaxed))
+            && now &- lastAppend.load(ordering: .relaxed) >= options.quietInterval
     }
 
     /// What is due at `now` (milliseconds): what is in memory goes to parts, old parts are merged or removed.
@@ -126,6 +128,7 @@ extension EmbeddedSeriesStore {
         }
         lastFlush.store(now, ordering: .relaxed)
         let active = registry.withLock { $0.count }
+        seriesCount.store(active, ordering: .relaxed)
         flushRows.store(max(options.flushRows, min(active * 8, options.rowLimit / 2)), ordering: .relaxed)
         ReleaseFreeMemory.now()
     }
