@@ -73,13 +73,13 @@ package struct Routes {
             if let length = headers["content-length"].flatMap({ Int($0) }) {
                 guard length <= limit else { throw tooLarge(limit) }
                 try memory.hold(length)
+                // Room for all of it at once, but not for more than a sender has shown to mean.
+                body.reserveCapacity(min(length, 1 << 20))
             }
-            for try await var chunk in request.body {
+            for try await chunk in request.body {
                 guard body.count + chunk.readableBytes <= limit else { throw tooLarge(limit) }
                 try memory.hold(body.count + chunk.readableBytes)
-                if let bytes = chunk.readBytes(length: chunk.readableBytes) {
-                    if body.isEmpty { body = bytes } else { body.append(contentsOf: bytes) }
-                }
+                body.append(contentsOf: chunk.readableBytesView)
             }
             body = try ContentDecoding.decode(body, encoding: headers["content-encoding"], limit: limit)
             try memory.hold(body.count)
