@@ -20,7 +20,7 @@ final class RecordedAWS: Sendable {
 
     static func action(_ request: AWSRequest) -> String {
         if let target = request.header("X-Amz-Target") { return String(target.split(separator: ".").last ?? "") }
-        return form(request)["Action"] ?? "\(request.method) \(AWSAddress(request.url)?.path ?? "")"
+        return form(request)["Action"] ?? "\(request.method) \(WebAddress(request.url)?.path ?? "")"
     }
 
     static func form(_ request: AWSRequest) -> [String: String] {

@@ -34,7 +34,7 @@ struct AWSConfiguration: Sendable, Hashable {
             throw (keys["region"] ?? node).error("\"\(region)\" is not a region; write for example eu-central-1")
         }
         configuration.endpoint = try text("endpoint")
-        if let endpoint = configuration.endpoint, AWSAddress(address(endpoint)) == nil {
+        if let endpoint = configuration.endpoint, WebAddress(address(endpoint)) == nil {
             throw (keys["endpoint"] ?? node).error(
                 "\"\(endpoint)\" is not an address; write for example https://host:port")
         }

@@ -149,7 +149,7 @@ struct AWSCredentialSource: Sendable {
             method: "POST",
             url: environment.endpoint(of: "sts") ?? "https://sts.\(region).\(AWSRegion.domain(region))/")
         request.headers = [(name: "Content-Type", value: "application/x-www-form-urlencoded; charset=utf-8")]
-        request.body = Array(AWSAddress.form(parameters).utf8)
+        request.body = Array(WebAddress.form(parameters).utf8)
         if let base {
             try AWSSignature(credentials: base, region: region, service: "sts").sign(&request, at: environment.now())
         }

@@ -15,7 +15,7 @@ struct AWSMetadata: Sendable {
             request.url = "http://169.254.170.2\(path)"
         } else if let url = environment["AWS_CONTAINER_CREDENTIALS_FULL_URI"] {
             // Plain HTTP only on the machine itself: the answer is a secret.
-            guard let address = AWSAddress(url), url.hasPrefix("https://") || Self.isNear(address.authority) else {
+            guard let address = WebAddress(url), url.hasPrefix("https://") || Self.isNear(address.authority) else {
                 throw AWSFailure.badSetting(
                     "AWS_CONTAINER_CREDENTIALS_FULL_URI must be https, or http on the loopback or link-local network")
             }
@@ -48,7 +48,7 @@ struct AWSMetadata: Sendable {
         }
         var request = AWSRequest(
             method: "GET",
-            url: base + "/latest/meta-data/iam/security-credentials/" + AWSAddress.escape(String(role)))
+            url: base + "/latest/meta-data/iam/security-credentials/" + WebAddress.escape(String(role)))
         request.headers = [(name: "X-aws-ec2-metadata-token", value: token)]
         request.timeout = 5_000
         return try await keys(from: request, "instance metadata")

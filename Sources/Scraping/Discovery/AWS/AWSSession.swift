@@ -36,7 +36,7 @@ actor AWSSession {
     /// A call of EC2's query interface; the answer as XML.
     func query(_ action: String, _ parameters: [(name: String, value: String)]) async throws -> AWSXML {
         let form = [(name: "Action", value: action), (name: "Version", value: "2016-11-15")] + parameters
-        let body = Array(AWSAddress.form(form).utf8)
+        let body = Array(WebAddress.form(form).utf8)
         let response = try await send(
             "ec2", action, headers: [("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")], body: body)
         do {

@@ -122,8 +122,6 @@ struct ECSCalls: Sendable {
     let session: AWSSession
     private static let maximumPages = 10_000
 
-    init(session: AWSSession) { self.session = session }
-
     /// What a call asks about.
     struct Request: Sendable {
         var cluster: String?

@@ -77,7 +77,7 @@ enum Kubeconfig {
         let context = try entry(keys["contexts"], named: current, "context", root)
         let clusterName = try context["cluster"]?.string() ?? ""
         let cluster = try entry(keys["clusters"], named: clusterName, "cluster", root)
-        guard let server = try cluster["server"]?.string(), AWSAddress(server) != nil else {
+        guard let server = try cluster["server"]?.string(), WebAddress(server) != nil else {
             throw (cluster["server"] ?? root).error("cluster \"\(clusterName)\" has no server address")
         }
         var http = HTTPClientConfiguration()

@@ -63,7 +63,7 @@ struct KubernetesConfiguration: Sendable, Hashable {
         var configuration = KubernetesConfiguration(role: try role(roleNode))
         configuration.server = try keys["api_server"]?.string()
         if configuration.server == "" { configuration.server = nil }
-        if let server = configuration.server, AWSAddress(server) == nil {
+        if let server = configuration.server, WebAddress(server) == nil {
             throw (keys["api_server"] ?? node).error(
                 "\"\(server)\" is not an address; write for example https://host:6443")
         }

@@ -77,7 +77,7 @@ struct KubernetesWatcher: Sendable {
         var parameters = parameters
         if !selector.label.isEmpty { parameters.append((name: "labelSelector", value: selector.label)) }
         if !selector.field.isEmpty { parameters.append((name: "fieldSelector", value: selector.field)) }
-        return resource.path(namespace) + "?" + AWSAddress.form(parameters)
+        return resource.path(namespace) + "?" + WebAddress.form(parameters)
     }
 
     /// All objects, page by page, and the version to watch from.
