@@ -94,7 +94,10 @@ struct PartBlock {
     var starts: PartTimes?
     var inline: [UInt8]?
     var reference: PartReference?
+    /// Of the part's tombstones: samples in these ranges are not there. Not of the file.
+    var deleted: [TimeRange]?
 
+    /// Samples, the deleted ones too.
     var count: Int { times.count }
     var first: Int64 { times.first }
     var last: Int64 { times.last }

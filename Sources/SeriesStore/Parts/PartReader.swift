@@ -30,18 +30,36 @@ final class PartReader {
     init(_ part: SeriesPart) { self.part = part }
 
     func floats(_ block: PartBlock) throws -> Floats {
-        Floats(
+        var read = Floats(
             timestamps: try timestamps(block.times), values: try values(block),
             starts: try block.starts.map { try timestamps($0) } ?? [])
+        if let kept = kept(block, read.timestamps) {
+            read.timestamps = kept.map { read.timestamps[$0] }
+            read.values = kept.map { read.values[$0] }
+            if !read.starts.isEmpty { read.starts = kept.map { read.starts[$0] } }
+        }
+        return read
+    }
+
+    /// Places of what no tombstone covers; nil for all.
+    private func kept(_ block: PartBlock, _ times: [Int64]) -> [Int]? {
+        guard let deleted = block.deleted else { return nil }
+        return times.indices.filter { place in !deleted.contains { $0.contains(times[place]) } }
     }
 
     func histograms(_ block: PartBlock) throws -> Histograms {
         let times = try timestamps(block.times)
         let bytes = try block.inline.map { $0[...] } ?? bytes(block.offset, block.length)
         do {
-            return Histograms(
+            var read = Histograms(
                 timestamps: times, histograms: try HistogramColumn.decode(bytes, count: block.count),
                 starts: try block.starts.map { try timestamps($0) } ?? [])
+            if let kept = kept(block, times) {
+                read.timestamps = kept.map { read.timestamps[$0] }
+                read.histograms = kept.map { read.histograms[$0] }
+                if !read.starts.isEmpty { read.starts = kept.map { read.starts[$0] } }
+            }
+            return read
         } catch let error as CodecError {
             throw damage(block.offset, error.reason)
         }

@@ -10,6 +10,17 @@ final class SeriesPart: Sendable {
     let path: String
     let directory: PartDirectory
     let file: any File
+    private let buried = Mutex<[Tombstone]>([])
+    private let isTouched = Atomic(false)
+
+    /// Deletions that reads leave out and the next rewrite takes away.
+    var tombstones: [Tombstone] { buried.withLock { $0 } }
+    var hasTombstones: Bool { isTouched.load(ordering: .acquiring) }
+
+    func add(_ tombstone: Tombstone) {
+        buried.withLock { $0.append(tombstone) }
+        isTouched.store(true, ordering: .releasing)
+    }
 
     /// Throws where header, directory or trailer are damaged: nothing of such a part can be found.
     init(_ record: PartRecord, path: String, fileSystem: any FileSystem) throws {
@@ -59,7 +70,7 @@ final class SeriesPart: Sendable {
 
     // MARK: Series
 
-    /// All series of a group, in order.
+    /// All series of a group, in order, those that were deleted too.
     func series(inGroup index: Int) throws -> [PartSeries] {
         try PartGroupTable(self, group: index).series { _ in true }
     }
@@ -111,7 +122,9 @@ final class SeriesPart: Sendable {
             try context.check()
             do {
                 let all = try PartGroupTable(self, group: group).series { wanted[$0] }
-                for one in all where matchers.matches(one.labels) { try body(one) }
+                for one in all where matchers.matches(one.labels) {
+                    if let living = living(one) { try body(living) }
+                }
             } catch let error as StorageError {
                 guard case .corrupt(path, directory.groups[group].tableOffset, _) = error else { throw error }
                 report(error.description)
