@@ -49,7 +49,7 @@ struct PrometheusAdmin {
     }
 
     private func cleanTombstones() async throws -> HTTPAnswer {
-        try await process.series.maintain(now: TimeParameters.nowMilliseconds)
+        try await process.series.cleanTombstones()
         return .noContent
     }
 
