@@ -50,7 +50,7 @@ extension DataFolder {
         let copy = try Catalog(path: target + "/catalog.sqlite")
         defer { try? copy.close() }
         var folders: Set<String> = []
-        for table in ["series", "logs", "spans"] {
+        for table in try copy.tables() {
             for part in try copy.parts(of: table) {
                 let file = target + "/" + part.file
                 if fileSystem.exists(file) { continue }

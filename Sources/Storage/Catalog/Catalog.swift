@@ -90,6 +90,11 @@ package final class Catalog: Sendable {
 
     // MARK: Parts and checkpoints
 
+    /// Tables that have parts, sorted.
+    package func tables() throws -> [String] {
+        try read { try String.fetchAll($0, sql: "SELECT DISTINCT table_name FROM parts ORDER BY table_name") }
+    }
+
     /// Ordered by id, which is the order of their creation.
     package func parts(of table: String) throws -> [PartRecord] {
         try read { database in
