@@ -66,6 +66,7 @@ package final class ServerProcess: Sendable {
             seriesOptions.retention = configuration.retention.metrics
             seriesOptions.journal = journal
             seriesOptions.rowLimit = min(seriesOptions.rowLimit, budget.limit / 128)
+            seriesOptions.flushRows = min(seriesOptions.flushRows, seriesOptions.rowLimit / 4)
             seriesOptions.guards.cardinality = cardinality
             seriesOptions.guards.pressure = budget.pressure
             seriesOptions.guards.budget = budget
