@@ -15,7 +15,7 @@ struct Needletail: AsyncParsableCommand {
             ServeCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self,
             TracesCommand.self,
             TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self,
-            ImportCommand.self,
+            ImportCommand.self, ExportCommand.self, StatusCommand.self,
         ])
 
     static func main() async {
