@@ -66,8 +66,10 @@ enum ColumnKernels {
 
         let other = "\(BlockCodec.best) of raw"
         let packedSize = size(packed.map(\.bytes))
-        Measure.row("sealed size, \(shape.name) | \(other)", size(sealed), packedSize, unit: "B/sample", scale: 1 / count)
-        Measure.row("open chunk size, \(shape.name) | \(other)", size(chunks), packedSize, unit: "B/sample", scale: 1 / count)
+        Measure.row(
+            "sealed size, \(shape.name) | \(other)", size(sealed), packedSize, unit: "B/sample", scale: 1 / count)
+        Measure.row(
+            "open chunk size, \(shape.name) | \(other)", size(chunks), packedSize, unit: "B/sample", scale: 1 / count)
 
         let pack = Measure.best { for bytes in raw { _ = BlockCodec.compress(bytes, codec: .best, level: 3) } }
         let unpack = try Measure.best {

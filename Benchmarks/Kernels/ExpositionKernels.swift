@@ -41,7 +41,9 @@ private enum NaiveExposition {
     static func parse(_ text: String) -> [(labels: [String: String], value: Double)] {
         var samples: [(labels: [String: String], value: Double)] = []
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-            guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else { continue }
+            guard let space = line.lastIndex(of: " "), let value = Double(line[line.index(after: space)...]) else {
+                continue
+            }
             let series = line[..<space]
             let parts = series.split(separator: "{", maxSplits: 1)
             var labels = ["__name__": String(parts[0])]

@@ -79,7 +79,9 @@ private enum NaiveRequest {
                     series.labels[pair[0]] = pair[1]
                 } else {
                     for (field, _, number) in fields(inner) {
-                        if field == 1 { series.value = Double(bitPattern: number) } else {
+                        if field == 1 {
+                            series.value = Double(bitPattern: number)
+                        } else {
                             series.timestamp = Int64(bitPattern: number)
                         }
                     }

@@ -28,7 +28,8 @@ enum ShopSeries {
     static func request(_ series: [LabelSet]) -> [UInt8] {
         var batch = SeriesBatch()
         for (index, labels) in series.enumerated() {
-            batch.addSample(batch.addSeries(labels), timestamp: 1_790_000_000_000, value: Double(index * 7919 % 100_000))
+            batch.addSample(
+                batch.addSeries(labels), timestamp: 1_790_000_000_000, value: Double(index * 7919 % 100_000))
         }
         return RemoteWrite.encode(batch)
     }

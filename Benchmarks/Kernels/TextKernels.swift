@@ -10,7 +10,8 @@ enum TextKernels {
 
     private static func lines() -> [String] {
         (0..<20_000).map {
-            "2026-08-21T10:00:0\($0 % 10)Z level=info service=payment order=ORD-\($0) user=u\($0 % 97) msg=\"payment accepted\" took=\($0 % 300)ms"
+            "2026-08-21T10:00:0\($0 % 10)Z level=info service=payment order=ORD-\($0) user=u\($0 % 97) "
+                + "msg=\"payment accepted\" took=\($0 % 300)ms"
         }
     }
 

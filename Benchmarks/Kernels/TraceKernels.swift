@@ -28,7 +28,8 @@ enum TraceKernels {
         let other = try Measure.best {
             _ = try Opentelemetry_Proto_Collector_Trace_V1_ExportTraceServiceRequest(serializedBytes: data)
         }
-        Measure.row("OTLP spans to columns | swift-protobuf decode", ours / 1000, other / 1000, unit: "µs/span", scale: 1e6)
+        Measure.row(
+            "OTLP spans to columns | swift-protobuf decode", ours / 1000, other / 1000, unit: "µs/span", scale: 1e6)
     }
 
     private static func attribute(_ key: String, _ value: String) -> Opentelemetry_Proto_Common_V1_KeyValue {

@@ -55,7 +55,8 @@ struct MetricsBenchmark: ParsableCommand {
     }
 
     func run() throws {
-        let scratch = URL(fileURLWithPath: folder).appendingPathComponent("metrics-benchmark-\(getpid())", isDirectory: true)
+        let scratch = URL(fileURLWithPath: folder).appendingPathComponent(
+            "metrics-benchmark-\(getpid())", isDirectory: true)
         try FileManager.default.createDirectory(at: scratch, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: scratch) }
         let signals = Children.endOnSignals { try? FileManager.default.removeItem(at: scratch) }

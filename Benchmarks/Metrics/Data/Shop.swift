@@ -25,7 +25,7 @@ struct Shop: Sendable {
                     Label("env", "production"),
                     Label("instance", "10.0.\(index % Self.services.count).\(replica + 11):8080"),
                     Label("job", "shop-\(service)"),
-                    Label("region", replica % 2 == 0 ? "eu-central-1" : "eu-west-1"),
+                    Label("region", (index + replica) % 2 == 0 ? "eu-central-1" : "eu-west-1"),
                     Label("service", service),
                     Label("version", "2026.11.\(index % 7)"),
                 ],

@@ -46,7 +46,9 @@ struct ShopFamilies {
 
     private mutating func process() {
         add("build_info", .gauge, "What runs.", [one(.constant(1), ["commit": "4f2a91c", "compiler": "swift-6.3"])])
-        add("process_start_time_seconds", .gauge, "Start.", [one(.constant(1_790_000_000.25 + random.between(0, 9).rounded()))])
+        add(
+            "process_start_time_seconds", .gauge, "Start.",
+            [one(.constant(1_790_000_000.25 + random.between(0, 9).rounded()))])
         add("process_max_fds", .gauge, "Limit of files.", [one(.constant(1_048_576))])
         add("process_cpu_seconds_total", .counter, "CPU time.", [one(.seconds(perSecond: 0.4 * busy))])
         add("process_resident_memory_bytes", .gauge, "RSS.", [one(.pages(around: 2.2e8 * busy))])
@@ -71,7 +73,8 @@ struct ShopFamilies {
         var cores: [ShopInstance.Member] = []
         for core in 0..<4 {
             for (mode, share) in modes {
-                cores.append(one(.seconds(perSecond: share * random.between(0.7, 1.2)), ["cpu": "\(core)", "mode": mode]))
+                cores.append(
+                    one(.seconds(perSecond: share * random.between(0.7, 1.2)), ["cpu": "\(core)", "mode": mode]))
             }
         }
         add("node_cpu_seconds_total", .counter, "CPU time by core and mode.", cores)
@@ -83,7 +86,8 @@ struct ShopFamilies {
         var pools: [ShopInstance.Member] = []
         for pool in ["primary", "replica", "cache"] {
             for state in states {
-                pools.append(one(.integerGauge(around: state == "waiting" ? 0.4 : 14, swing: 3), ["pool": pool, "state": state]))
+                pools.append(
+                    one(.integerGauge(around: state == "waiting" ? 0.4 : 14, swing: 3), ["pool": pool, "state": state]))
             }
         }
         add("pool_connections", .gauge, "Connections of a pool.", pools)

@@ -58,7 +58,10 @@ struct ShopInstance: Sendable {
 
 /// The moving values of an instance.
 struct InstanceValues: Sendable {
-    private enum Slot { case plain(Int), histogram(Int) }
+    private enum Slot {
+        case plain(Int)
+        case histogram(Int)
+    }
 
     private var random: SeededRandom
     private var load = 1.0

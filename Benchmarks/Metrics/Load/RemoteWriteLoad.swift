@@ -48,7 +48,9 @@ final class RemoteWriteLoad: Sendable {
         var size = 0
         let first = shape.end - shape.intervalMilliseconds * Int64(shape.ticks)
         for tick in 0..<shape.ticks {
-            if tick > 0 { for index in values.indices { values[index].step(seconds: Double(shape.intervalMilliseconds) / 1000) } }
+            if tick > 0 {
+                for index in values.indices { values[index].step(seconds: Double(shape.intervalMilliseconds) / 1000) }
+            }
             let column = values.flatMap(\.values)
             let base = first + shape.intervalMilliseconds * Int64(tick)
             for request in Self.encode(templates, perRequest: shape.perRequest, column, offsets, base) {

@@ -61,9 +61,13 @@ struct BenchmarkReport: Codable {
         let samples = Double(settings.samples)
         var all: [Row?] = [
             row("ingest, server CPU", "s/M samples", goal: 0.35) { $0.ingest?.cpuSecondsPerMillion },
-            row("  of that after the last request", "s/M samples", goal: nil) { $0.ingest?.settlingCPUSecondsPerMillion },
+            row("  of that after the last request", "s/M samples", goal: nil) {
+                $0.ingest?.settlingCPUSecondsPerMillion
+            },
             row("ingest, wall time (noisy)", "s", decimals: 1, goal: nil) { $0.ingest?.wallSeconds },
-            row("memory after settling (RSS)", "MiB", decimals: 1, goal: 0.5) { $0.ingest.map { Double($0.rss) / megabyte } },
+            row("memory after settling (RSS)", "MiB", decimals: 1, goal: 0.5) {
+                $0.ingest.map { Double($0.rss) / megabyte }
+            },
             row("  of that anonymous", "MiB", decimals: 1, goal: nil) {
                 $0.ingest.map { Double($0.rssAnonymous) / megabyte }
             },
@@ -73,13 +77,17 @@ struct BenchmarkReport: Codable {
             row("disk after compaction, lossy peer", "B/sample", decimals: 3, goal: 1, peers: ["victoria-metrics"]) {
                 $0.disk.map { Double($0.compactedBytes) / samples }
             },
-            row("whole folder", "B/sample", decimals: 3, goal: nil) { $0.disk.map { Double($0.folderBytes) / samples } },
+            row("whole folder", "B/sample", decimals: 3, goal: nil) {
+                $0.disk.map { Double($0.folderBytes) / samples }
+            },
             row("restart to first answer (noisy)", "ms", decimals: 0, goal: 0.5) { $0.restart?.median },
             row("  CPU of a restart", "s", goal: nil) { $0.restart?.cpuSeconds },
             row("scrape, server CPU", "s/M samples", goal: 0.5) { $0.scrape?.cpuSecondsPerMillion },
         ]
-        all.append(row("20 queries, server CPU of all", "ms", decimals: 1, goal: nil) { Self.sum($0, \.cpuMilliseconds) })
-        all.append(row("20 queries, p50 of all (noisy)", "ms", decimals: 1, goal: nil) { Self.sum($0, \.p50Milliseconds) })
+        all.append(
+            row("20 queries, server CPU of all", "ms", decimals: 1, goal: nil) { Self.sum($0, \.cpuMilliseconds) })
+        all.append(
+            row("20 queries, p50 of all (noisy)", "ms", decimals: 1, goal: nil) { Self.sum($0, \.p50Milliseconds) })
         return all.compactMap { $0 }
     }
 

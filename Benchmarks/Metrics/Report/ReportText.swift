@@ -24,7 +24,8 @@ enum ReportText {
         for server in report.servers {
             if let disk = server.disk { lines.append("disk of \(server.name): \(disk.how)") }
             if let restart = server.restart {
-                lines.append("restarts of \(server.name): \(restart.milliseconds.map { format($0, 0) }.joined(separator: ", ")) ms")
+                let times = restart.milliseconds.map { format($0, 0) }.joined(separator: ", ")
+                lines.append("restarts of \(server.name): \(times) ms")
                 if restart.losses > 0 {
                     lines.append("\(server.name) lost acknowledged samples in \(restart.losses) of its restarts")
                 }
@@ -33,7 +34,8 @@ enum ReportText {
                 lines.append("\(server.name) refused \(ingest.retried) requests, which were sent again")
             }
             if let scrape = server.scrape, scrape.scrapesOfDue < 0.95 {
-                lines.append("\(server.name) made only \(format(scrape.scrapesOfDue * 100, 0))% of the scrapes that were due")
+                lines.append(
+                    "\(server.name) made only \(format(scrape.scrapesOfDue * 100, 0))% of the scrapes that were due")
             }
             lines += server.failures.map { "\(server.name) failed: \($0)" }
         }

@@ -12,7 +12,8 @@ struct ScrapeConfiguration: Sendable {
     /// A Prometheus configuration; nil is one without targets.
     static func text(_ scrape: ScrapeConfiguration?) -> String {
         guard let scrape else { return "scrape_configs: []\n" }
-        var text = "global:\n  scrape_interval: \(scrape.intervalSeconds)s\n  scrape_timeout: \(scrape.intervalSeconds)s\n"
+        var text =
+            "global:\n  scrape_interval: \(scrape.intervalSeconds)s\n  scrape_timeout: \(scrape.intervalSeconds)s\n"
         text += "scrape_configs:\n- job_name: shop\n  static_configs:\n"
         for target in scrape.targets {
             text += "  - targets: [\"\(target.address)\"]\n    labels:\n"
@@ -37,11 +38,15 @@ protocol MeasuredServer {
     var program: String { get }
     /// Writes what configuration it needs into `folder`.
     func arguments(folder: URL, port: Int, scrape: ScrapeConfiguration?) throws -> [String]
+    /// Without a journal a crash takes what was not flushed; its disk is measured while all of the data is there.
+    var isCompactedBeforeRestart: Bool { get }
     /// Brings the data into the form in which it stays.
     func compact(_ running: RunningServer) throws -> DiskFigures
 }
 
 extension MeasuredServer {
+    var isCompactedBeforeRestart: Bool { false }
+
     /// Where the program is, nil where it is not installed.
     var location: String? {
         if program.contains("/") { return access(program, X_OK) == 0 ? program : nil }
@@ -55,7 +60,9 @@ extension MeasuredServer {
 
 enum Folder {
     static func size(_ folder: URL) -> Int {
-        guard let walk = FileManager.default.enumerator(at: folder, includingPropertiesForKeys: [.fileSizeKey, .isRegularFileKey])
+        guard
+            let walk = FileManager.default.enumerator(
+                at: folder, includingPropertiesForKeys: [.fileSizeKey, .isRegularFileKey])
         else { return 0 }
         var total = 0
         for case let file as URL in walk {

@@ -3,6 +3,7 @@ import Foundation
 struct VictoriaMetrics: MeasuredServer {
     let name = "victoria-metrics"
     let program: String
+    let isCompactedBeforeRestart = true
 
     func arguments(folder: URL, port: Int, scrape: ScrapeConfiguration?) throws -> [String] {
         var arguments = [

@@ -22,7 +22,9 @@ struct Comparison {
                 durationMinutes: shape.ticks * Int(shape.intervalMilliseconds) / 60_000, seed: shape.seed,
                 connections: options.connections, requestBytesPerSample: 0))
         let present = servers.filter { $0.location != nil }
-        report.skipped = servers.filter { $0.location == nil }.map { "\($0.name) is skipped: there is no \($0.program)" }
+        report.skipped = servers.filter { $0.location == nil }.map {
+            "\($0.name) is skipped: there is no \($0.program)"
+        }
         guard !present.isEmpty else { return report }
         var answers: [String: [[UInt8]]] = [:]
         var load: RemoteWriteLoad?
@@ -53,7 +55,7 @@ struct Comparison {
     }
 
     /// The stages that need the written data. Memory is taken right after ingestion; the crash comes while the data
-    /// still lies in heads and journals; compaction comes last.
+    /// still lies in heads and journals; compaction comes last, but for servers without a journal.
     private func stored(
         _ server: any MeasuredServer, _ load: RemoteWriteLoad, _ figures: inout ServerFigures
     ) throws -> [[UInt8]] {
@@ -68,17 +70,21 @@ struct Comparison {
             figures.queries = result.figures
             answers = result.answers
         }
+        if server.isCompactedBeforeRestart { compact(running, &figures) }
         if options.stages.contains(.restart) {
             Self.say("\(server.name): restart")
             do { figures.restart = try RestartStage.run(running, load, tries: options.restarts) } catch {
                 figures.failures.append("restart: \(error)")
             }
         }
-        if options.stages.contains(.disk) {
-            Self.say("\(server.name): disk")
-            do { figures.disk = try server.compact(running) } catch { figures.failures.append("disk: \(error)") }
-        }
+        if !server.isCompactedBeforeRestart { compact(running, &figures) }
         return answers
+    }
+
+    private func compact(_ running: RunningServer, _ figures: inout ServerFigures) {
+        guard options.stages.contains(.disk) else { return }
+        Self.say("\(running.server.name): disk")
+        do { figures.disk = try running.server.compact(running) } catch { figures.failures.append("disk: \(error)") }
     }
 
     private static func say(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }

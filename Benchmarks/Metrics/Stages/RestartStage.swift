@@ -29,10 +29,12 @@ enum RestartStage {
             let start = ContinuousClock.now
             try running.killAndStart()
             var firstAnswer: Duration?
+            var used = 0.0
             while true {
                 let answer = try? ask(running, path)
                 let elapsed = ContinuousClock.now - start
                 if let answer {
+                    if firstAnswer == nil || answer == load.expectedOrders { used = running.process.cpuSeconds }
                     firstAnswer = firstAnswer ?? elapsed
                     if answer == load.expectedOrders {
                         times.append(milliseconds(elapsed))
@@ -49,11 +51,12 @@ enum RestartStage {
                 }
                 usleep(2000)
             }
-            cpu += running.process.cpuSeconds
+            cpu += used
             running.settle(limit: 20)
         }
         return RestartFigures(
-            milliseconds: times, median: times.sorted()[times.count / 2], cpuSeconds: cpu / Double(tries), losses: losses)
+            milliseconds: times, median: times.sorted()[times.count / 2], cpuSeconds: cpu / Double(tries),
+            losses: losses)
     }
 
     private static func milliseconds(_ duration: Duration) -> Double {
