@@ -35,6 +35,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     /// One merge, deletion or retention at a time.
     let maintenance = AppendGate()
     let flushQueue = DispatchQueue(label: "needletail.series.flush")
+    let maintenanceQueue = DispatchQueue(label: "needletail.series.maintenance", qos: .utility)
     let nextID = Atomic<UInt64>(0)
     /// The journal segment that definitions are in or after; 0 where no append has begun one.
     let generation = Atomic(0)
@@ -67,6 +68,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     ) throws -> EmbeddedSeriesStore {
         let store = try EmbeddedSeriesStore(folder: folder, options: options, clock: clock)
         try store.openParts()
+        try store.readTombstones()
         try store.openExemplarFiles()
         try store.readFamilies()
         try store.replay()

@@ -63,7 +63,7 @@ extension EmbeddedSeriesStore {
         guard !isClosed.load(ordering: .acquiring) else { return }
         try dropParts(before: now &- options.retention)
         try tidyExemplars(before: now &- options.retention, now: now)
-        try mergeDays(now: now)
+        try await onMaintenanceQueue { try self.mergeDays(now: now) }
         await evictIdleSeries(now: now)
     }
 
@@ -116,21 +116,39 @@ extension EmbeddedSeriesStore {
         await flushing.enterAlone()
         defer { flushing.leaveAlone() }
         guard let position = try await beginFlush() else { return }
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            flushQueue.async {
-                do {
-                    try self.write(upTo: position, now: now)
-                    continuation.resume()
-                } catch {
-                    continuation.resume(throwing: error)
-                }
-            }
-        }
+        try await EmbeddedSeriesStore.run(on: flushQueue) { try self.write(upTo: position, now: now) }
         lastFlush.store(now, ordering: .relaxed)
         let active = registry.withLock { $0.count }
         seriesCount.store(active, ordering: .relaxed)
         flushRows.store(max(options.flushRows, min(active * 8, options.rowLimit / 2)), ordering: .relaxed)
         ReleaseFreeMemory.now()
+    }
+
+    /// Long work does not belong on the threads that answer requests.
+    private func onMaintenanceQueue(_ body: @escaping @Sendable () throws -> Void) async throws {
+        try await EmbeddedSeriesStore.run(on: maintenanceQueue, body)
+        ReleaseFreeMemory.now()
+    }
+
+    private static func run(on queue: DispatchQueue, _ body: @escaping @Sendable () throws -> Void) async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            queue.async { continuation.resume(with: Result(catching: body)) }
+        }
+    }
+
+    /// Writes what is in memory to parts and makes one part of those of each two hours, due or not.
+    package func compact() async throws {
+        try await flushEverything()
+        await maintenance.enterAlone()
+        defer { maintenance.leaveAlone() }
+        let now = clock()
+        try await onMaintenanceQueue {
+            let windows = Dictionary(grouping: self.parts.withLock { $0 }) { Window.index($0.directory.minTime) }
+            for (window, members) in windows.sorted(by: { $0.key < $1.key }) {
+                let inside = members.filter { Window.index($0.directory.maxTime) == window }
+                if inside.count > 1 { try self.rewrite(inside, now: now) }
+            }
+        }
     }
 
     /// Nil where there is nothing to write. Samples that come from here on are of the next flush, and in later segments,

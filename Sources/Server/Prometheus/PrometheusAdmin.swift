@@ -54,7 +54,7 @@ struct PrometheusAdmin {
     }
 
     private func flush() async throws -> HTTPAnswer {
-        try await process.series.flushEverything()
+        try await process.series.compact()
         try await process.events.seal()
         ReleaseFreeMemory.now()
         return .noContent
