@@ -30,7 +30,6 @@ package final class RemoteWriteManager: Sendable {
         var generation = 0
         var places: [String: QueuePosition] = [:]
         var takesExemplars = false
-        var repeatedUntil = QueuePosition(segment: 0, offset: 0)
         var highestTimestamp: Int64 = 0
     }
 
@@ -88,7 +87,6 @@ package final class RemoteWriteManager: Sendable {
         guard isNeeded || fileSystem.exists(folder) else { return nil }
         let log = try QueueLog(folder: folder, fileSystem: fileSystem, now: now)
         state.log = log
-        state.repeatedUntil = log.end
         return log
     }
 
@@ -160,7 +158,7 @@ package final class RemoteWriteManager: Sendable {
                     RemoteWriteSender(
                         configuration: remote.configuration, externalLabels: remote.externalLabels, log: log,
                         client: connections.client(remote.configuration.http), statistics: remote.statistics,
-                        logger: logger, now: now, metadata: metadata, repeatedUntil: state.repeatedUntil,
+                        logger: logger, now: now, metadata: metadata,
                         isCurrent: { [weak self] in self?.generation(of: key) == generation },
                         moved: { [weak self] in self?.moved(key, to: $0) })
                 )

@@ -18,8 +18,6 @@ struct RemoteWriteSender: Sendable {
     let logger: Logger
     let now: @Sendable () -> Int64
     let metadata: @Sendable () async -> [String: [MetricMetadata]]
-    /// Where the log ended when the process started: what stands before may have been sent already.
-    let repeatedUntil: QueuePosition
     let isCurrent: @Sendable () -> Bool
     /// Told after each step of the place in the log.
     let moved: @Sendable (QueuePosition) -> Void
@@ -46,6 +44,8 @@ struct RemoteWriteSender: Sendable {
         var received = 0
         var busy: Int64 = 0
         var lastComplaint: Int64 = 0
+        /// Where the log ended when this began: what stands before may have been sent by a sender before this one.
+        let repeatedUntil: QueuePosition
     }
 
     func run() async {
@@ -55,6 +55,7 @@ struct RemoteWriteSender: Sendable {
             if cursor.position == nil { try cursor.move(to: log.end) }
         } catch {
             logger.error("remote write does not run", metadata: ["remote": "\(configuration.label)", "error": "\(error)"])
+            try? await Task.sleep(for: .seconds(10))
             return
         }
         let start = cursor.position ?? log.end
@@ -67,7 +68,8 @@ struct RemoteWriteSender: Sendable {
             reader: QueueReader(log, from: start),
             labels: OutgoingLabels(external: externalLabels, rules: configuration.relabelRules),
             version: configuration.version, lastMetadata: now() - configuration.metadata.sendInterval + 5_000,
-            wantedShards: settings.minShards, measured: (now(), 0, 0, 0))
+            wantedShards: settings.minShards, measured: (now(), 0, 0, 0),
+            repeatedUntil: log.end)
         moved(start)
         await withTaskGroup(of: Event.self) { group in
             while !Task.isCancelled, isCurrent() {
@@ -128,7 +130,7 @@ struct RemoteWriteSender: Sendable {
             loop.received += items.count
             drop(tooOld, "too_old")
             drop(unwanted, "dropped_series")
-            loop.queue.add(items, end: record.end, isRepeated: record.end <= repeatedUntil, now: now)
+            loop.queue.add(items, end: record.end, isRepeated: record.end <= loop.repeatedUntil, now: now)
         }
         for problem in loop.reader.takeProblems() {
             logger.warning("\(problem)", metadata: ["remote": "\(configuration.label)"])
