@@ -45,7 +45,7 @@ package enum RuleFiles {
         var groups: [RuleGroup] = []
         var errors: [YAMLError] = []
         for pattern in patterns {
-            for path in FileDiscovery.paths(pattern, relativeTo: folder) {
+            for path in FileDiscovery.paths(pattern.hasPrefix("/") ? pattern : "\(folder)/\(pattern)") {
                 do {
                     let text = try String(contentsOfFile: path, encoding: .utf8)
                     let (found, wrong) = RuleFile.read(text, file: path, language: language)
