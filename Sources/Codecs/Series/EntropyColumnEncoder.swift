@@ -35,6 +35,7 @@ package struct EntropyColumnEncoder {
 
     package mutating func encode(_ values: [Int64], into writer: inout ByteWriter) {
         guard let first = values.first else { return }
+        if values.count < EntropyColumnEncoder.shortest { return encodeShort(values, into: &writer) }
         let costs = prepare(values)
         if residuals[1].allSatisfy({ $0 == residuals[1][0] }) {
             let difference = values.count > 1 ? values[1] &- first : 0
@@ -68,6 +69,45 @@ package struct EntropyColumnEncoder {
         } else {
             writeEntropy(residuals[order], plan, into: &writer)
         }
+    }
+
+    /// Columns below are packed at once: tables do not pay there, nor does looking for the best way.
+    package static let shortest = 40
+
+    private mutating func encodeShort(_ values: [Int64], into writer: inout ByteWriter) {
+        let first = values[0]
+        let difference = values.count > 1 ? values[1] &- first : 0
+        var (least, most) = (first, first)
+        var (leastStep, mostStep) = (difference, difference)
+        var before = first
+        for value in values.dropFirst() {
+            least = min(least, value)
+            most = max(most, value)
+            let step = value &- before
+            leastStep = min(leastStep, step)
+            mostStep = max(mostStep, step)
+            before = value
+        }
+        if leastStep == mostStep {
+            let mode = difference == 0 ? EntropyColumn.Mode.constant : .linear
+            writer.write(mode.rawValue)
+            writer.writeZigzag(first)
+            if difference != 0 { writer.writeZigzag(difference) }
+            return
+        }
+        let width = BitPacking.width(UInt64(bitPattern: most &- least))
+        let stepWidth = BitPacking.width(UInt64(bitPattern: mostStep &- leastStep))
+        let order = stepWidth * (values.count - 1) + 16 < width * values.count ? 1 : 0
+        writer.write(EntropyColumn.Mode.packed.rawValue | UInt8(order) << 4)
+        var plan = Plan()
+        plan.base = order == 1 ? leastStep : least
+        plan.width = order == 1 ? stepWidth : width
+        if order == 1 {
+            writer.writeZigzag(first)
+            residuals[1].removeAll(keepingCapacity: true)
+            for index in 1..<values.count { residuals[1].append(values[index] &- values[index - 1]) }
+        }
+        writePacked(order == 1 ? residuals[1] : values, plan, into: &writer)
     }
 
     // MARK: Choosing

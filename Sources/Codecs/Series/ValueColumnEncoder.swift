@@ -20,7 +20,7 @@ package struct ValueColumnEncoder {
             writer.writeDouble(first)
             return nil
         }
-        if let scale = decimalScale(values, reference), scaleAll(values, scale) {
+        if let scale = decimalScale(values), scaleAll(values, scale) {
             let start = writer.count
             writeScaled(values, scale, reference, into: &writer)
             // Below 20 bits a value nothing else wins; there is no need to try.
@@ -49,26 +49,35 @@ package struct ValueColumnEncoder {
         return (Double(integer) / power).bitPattern == value.bitPattern ? integer : nil
     }
 
-    /// The power of ten that turns the most of up to 32 samples into integers; the smallest such one, the reference's
-    /// where that does as well.
-    private func decimalScale(_ values: [Double], _ reference: ValueColumn.Integers?) -> UInt8? {
-        let step = max(1, values.count / 32)
-        var best = (exponent: 0, hits: -1)
+    /// A power of ten that turns nearly all of up to 16 samples into integers, the smallest such one; nil where half of
+    /// them have none.
+    private func decimalScale(_ values: [Double]) -> UInt8? {
+        let step = max(1, values.count / 16)
+        var counts = (0..<ValueColumn.powers.count).map { _ in 0 }
+        var hits = 0
         var tried = 0
-        for exponent in ValueColumn.powers.indices {
-            var hits = 0
-            tried = 0
-            var index = 0
-            while index < values.count {
-                tried += 1
-                if ValueColumnEncoder.scaled(values[index], ValueColumn.powers[exponent]) != nil { hits += 1 }
-                index += step
+        var index = 0
+        while index < values.count {
+            tried += 1
+            let value = values[index]
+            for exponent in ValueColumn.powers.indices
+            where ValueColumnEncoder.scaled(value, ValueColumn.powers[exponent]) != nil {
+                counts[exponent] += 1
+                hits += 1
+                break
             }
-            if hits > best.hits { best = (exponent, hits) }
-            if hits == tried { break }
+            // Numbers of seventeen digits are known by a few of them.
+            if tried == 4, hits == 0 { return nil }
+            index += step
         }
-        guard best.hits * 2 >= tried else { return nil }
-        return UInt8(best.exponent)
+        guard hits * 2 >= tried else { return nil }
+        // One in ten may have more digits: it becomes an exception rather than make all others long.
+        var left = hits / 10
+        for exponent in counts.indices.reversed() where counts[exponent] > 0 {
+            if counts[exponent] > left { return UInt8(exponent) }
+            left -= counts[exponent]
+        }
+        return 0
     }
 
     /// Fills ``integers`` and ``exceptions``; false where half of the values are exceptions.
@@ -98,7 +107,9 @@ package struct ValueColumnEncoder {
         _ values: [Double], _ scale: UInt8, _ reference: ValueColumn.Integers?, into writer: inout ByteWriter
     ) {
         var isDifference = false
-        if let reference, reference.scale == scale, reference.values.count == integers.count {
+        if let reference, reference.scale == scale, reference.values.count == integers.count,
+            integers.count >= EntropyColumnEncoder.shortest
+        {
             difference.removeAll(keepingCapacity: true)
             for index in integers.indices { difference.append(integers[index] &- reference.values[index]) }
             isDifference =
@@ -135,7 +146,7 @@ package struct ValueColumnEncoder {
 
     private mutating func encodeWide(_ values: [Double]) -> [UInt8] {
         var best = DoubleColumn.encodeXOR(values, kind: ValueColumn.Kind.xor.rawValue)
-        if let scale = ValueColumnEncoder.binaryScale(values) {
+        if values.count >= EntropyColumnEncoder.shortest, let scale = ValueColumnEncoder.binaryScale(values) {
             let kept = (integers, exceptions)
             if scaleExactly(values, scale) {
                 var writer = ByteWriter(reserving: values.count * 7)

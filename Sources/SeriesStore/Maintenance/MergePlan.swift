@@ -1,7 +1,7 @@
 /// Which parts are to be merged, and when: a pure function of what there is, so that it can be tested without a disk.
 ///
 /// Two hours, a day, then up to 31 days but never more than a tenth of the retention, as in Prometheus: dropping a part
-/// is how samples expire. While a span still fills, eight parts of one level make one of the next, so that a sample is
+/// is how samples expire. While a span still fills, sixteen parts of one level make one of the next, so that a sample is
 /// rewritten a few times at most.
 struct MergePlan {
     struct Part: Hashable {
@@ -16,7 +16,7 @@ struct MergePlan {
     static let hour: Int64 = 3_600_000
     static let day: Int64 = 24 * hour
     /// Parts of one level in an open span that make one of the next.
-    static let fanIn = 8
+    static let fanIn = 16
     /// Late samples wait this long for company before the parts of a span that has ended are rewritten for them.
     static let lateDelay = hour
     /// A part of more bytes than this stays as it is.

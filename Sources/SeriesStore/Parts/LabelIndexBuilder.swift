@@ -49,8 +49,18 @@ struct LabelIndexBuilder {
         guard known.end - known.start == range.count else { return false }
         return unsafe arena.withUnsafeBytes { arena in
             unsafe bytes.withUnsafeBytes { bytes in
-                unsafe UnsafeRawBufferPointer(rebasing: arena[known.start..<known.end])
-                    .elementsEqual(UnsafeRawBufferPointer(rebasing: bytes[range]))
+                var offset = 0
+                while offset &+ 8 <= range.count {
+                    let one = unsafe arena.loadUnaligned(fromByteOffset: known.start &+ offset, as: UInt64.self)
+                    let other = unsafe bytes.loadUnaligned(fromByteOffset: range.lowerBound &+ offset, as: UInt64.self)
+                    if one != other { return false }
+                    offset &+= 8
+                }
+                while offset < range.count {
+                    if unsafe arena[known.start &+ offset] != bytes[range.lowerBound &+ offset] { return false }
+                    offset &+= 1
+                }
+                return true
             }
         }
     }

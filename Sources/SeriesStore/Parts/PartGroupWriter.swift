@@ -7,6 +7,8 @@ struct PartGroupWriter {
     private var blocks = ByteWriter()
     private var rows = ByteWriter()
     private var columns: [PartTimes] = []
+    private var numbers: [ObjectIdentifier: Int] = [:]
+    private var lastColumn: (times: PartTimes, number: Int)?
     /// Of the series that is being added.
     private var entries = ByteWriter()
     private var entryCount = 0
@@ -46,10 +48,14 @@ struct PartGroupWriter {
 
     /// Its number in the group's list.
     private mutating func column(_ times: PartTimes) -> Int {
-        // Neighbours mostly have the column of the one before, or one of a few.
-        if let place = columns.lastIndex(where: { $0 === times }) { return place }
-        columns.append(times)
-        return columns.count - 1
+        if let lastColumn, lastColumn.times === times { return lastColumn.number }
+        let number = numbers[ObjectIdentifier(times)] ?? columns.count
+        if number == columns.count {
+            columns.append(times)
+            numbers[ObjectIdentifier(times)] = number
+        }
+        lastColumn = (times, number)
+        return number
     }
 
     mutating func end() {

@@ -9,27 +9,37 @@ struct PartOrder: Comparable {
     let labels: LabelSet
     /// Where the label `le` is in the canonical bytes, both its fields; empty at the end where there is none.
     let cut: Range<Int>
-    /// The number in `le`; NaN counts as the largest.
-    private let bound: Double
+    /// Where its value is.
+    private let boundText: Range<Int>
 
     init(_ labels: LabelSet) {
         self.labels = labels
-        guard let value = labels.valueRange(of: "le") else {
-            cut = labels.bytes.count..<labels.bytes.count
-            bound = 0
-            return
+        let count = labels.bytes.count
+        var found = count..<count
+        var value = count..<count
+        unsafe labels.bytes.withUnsafeBytes { bytes in
+            var cursor = 0
+            while cursor < count {
+                let start = cursor
+                let name = unsafe PartOrder.field(bytes, &cursor)
+                let text = unsafe PartOrder.field(bytes, &cursor)
+                if name.count == 2, unsafe bytes[name.lowerBound] == 0x6c, unsafe bytes[name.lowerBound + 1] == 0x65 {
+                    found = start..<cursor
+                    value = text
+                    return
+                }
+            }
         }
-        // Before the value stand its length, the two letters of the name and the name's length.
-        var start = value.lowerBound - 1
-        var length = value.count
-        while length >= 0x80 {
-            length >>= 7
-            start -= 1
-        }
-        cut = start - 3..<value.upperBound
-        let text = String(decoding: labels.bytes[value], as: UTF8.self)
+        cut = found
+        boundText = value
+    }
+
+    /// The number in `le`; what is none counts as the largest.
+    private var bound: Double {
+        guard hasBound else { return 0 }
+        let text = String(decoding: labels.bytes[boundText], as: UTF8.self)
         let number = text == "+Inf" ? Double.infinity : Double(text) ?? .nan
-        bound = number.isNaN ? .infinity : number
+        return number.isNaN ? .infinity : number
     }
 
     var hasBound: Bool { !cut.isEmpty }
@@ -46,7 +56,8 @@ struct PartOrder: Comparable {
     static func < (a: PartOrder, b: PartOrder) -> Bool {
         let order = compare(a, b)
         if order != 0 { return order < 0 }
-        if a.bound != b.bound { return a.bound < b.bound }
+        let (first, second) = (a.bound, b.bound)
+        if first != second { return first < second }
         return a.labels.bytes.lexicographicallyPrecedes(b.labels.bytes)
     }
 

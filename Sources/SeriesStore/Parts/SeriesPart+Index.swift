@@ -48,25 +48,22 @@ extension SeriesPart {
 
     /// Series numbers in ascending order, a superset of those that match; nil where the index does not narrow it.
     func candidates(_ matchers: [CompiledMatcher]) throws -> [UInt32]? {
-        var best: [UInt32]?
+        var lists: [(count: Int, postings: [Posting])] = []
         for matcher in matchers where !matcher.matchesEmpty {
             guard let literals = matcher.literals else { continue }
-            guard let pages = pages(of: matcher.name) else { return [] }
-            var wanted: [Int: Set<String>] = [:]
-            for literal in literals {
-                let place = pages.partitioningIndex { literal.utf8.lexicographicallyPrecedes($0.firstValue.utf8) }
-                if place > 0 { wanted[place - 1, default: []].insert(literal) }
-            }
-            var found: [Posting] = []
-            for (place, values) in wanted {
-                try postings(pages[place]) { if values.contains($0.value) { found.append($0) } }
-            }
-            let total = found.reduce(0) { $0 + $1.count }
-            if total == 0 { return [] }
-            // Only a list that is shorter than the last is decoded.
-            if total < best?.count ?? .max { best = try decode(found) }
+            guard let found = try postings(of: matcher.name, literals) else { return [] }
+            lists.append((found.reduce(0) { $0 + $1.count }, found))
         }
-        if let best { return best }
+        lists.sort { $0.count < $1.count }
+        if let first = lists.first {
+            var best = try decode(first.postings)
+            for list in lists.dropFirst() {
+                // A list that is much longer takes longer to read than the few series that it would leave out.
+                guard best.count > 4, list.count < best.count * 64 else { break }
+                best = SeriesPart.intersection(best, try decode(list.postings))
+            }
+            return best
+        }
         for matcher in matchers where !matcher.matchesEmpty {
             guard let pages = pages(of: matcher.name) else { return [] }
             var found: [Posting] = []
@@ -74,6 +71,31 @@ extension SeriesPart {
             return try decode(found)
         }
         return nil
+    }
+
+    /// Of the values that are there; nil where none is.
+    private func postings(of name: String, _ literals: [String]) throws -> [Posting]? {
+        guard let pages = pages(of: name) else { return nil }
+        var wanted: [Int: Set<String>] = [:]
+        for literal in literals {
+            let place = pages.partitioningIndex { literal.utf8.lexicographicallyPrecedes($0.firstValue.utf8) }
+            if place > 0 { wanted[place - 1, default: []].insert(literal) }
+        }
+        var found: [Posting] = []
+        for (place, values) in wanted {
+            try postings(pages[place]) { if values.contains($0.value) { found.append($0) } }
+        }
+        return found.isEmpty ? nil : found
+    }
+
+    private static func intersection(_ a: [UInt32], _ b: [UInt32]) -> [UInt32] {
+        var both: [UInt32] = []
+        var place = 0
+        for one in a {
+            while place < b.count, b[place] < one { place += 1 }
+            if place < b.count, b[place] == one { both.append(one) }
+        }
+        return both
     }
 
     private func decode(_ postings: [Posting]) throws -> [UInt32] {
