@@ -23,7 +23,7 @@ import YAMLReading
             "scrape_series_added",
         ]
         return batch.refs.indices.compactMap { i in
-            let labels = batch.series[Int(batch.refs[i])]
+            guard let labels = try? batch.labels(ofSeries: Int(batch.refs[i])) else { return "no labels" }
             guard report == reports.contains(labels.metricName ?? "") else { return nil }
             let value = batch.values[i]
             let shown = SpecialValue.isStaleMarker(value) ? "stale" : "\(value)"
@@ -95,12 +95,12 @@ import YAMLReading
 
     @Test func limitsRefuseTheWholeScrape() {
         let cases: [(body: String, failure: String?, change: (inout ScrapeConfiguration) -> Void)] = [
-            ("a 1\nb 2\n", nil, { $0.sampleLimit = 2 }),
-            ("a 1\nb 2\nc 3\n", "sample_limit of 2 exceeded", { $0.sampleLimit = 2 }),
-            ("a{x=\"1\"} 1\n", "label_limit exceeded", { $0.labelLimit = 3 }),
-            ("a{x=\"1\"} 1\n", nil, { $0.labelLimit = 4 }),
-            ("a{long_name=\"1\"} 1\n", "label_name_length_limit exceeded", { $0.labelNameLengthLimit = 8 }),
-            ("a{x=\"long\"} 1\n", "label_value_length_limit exceeded", { $0.labelValueLengthLimit = 3 }),
+            ("a 1\nb 2\n", nil, { $0.settings.sampleLimit = 2 }),
+            ("a 1\nb 2\nc 3\n", "sample_limit of 2 exceeded", { $0.settings.sampleLimit = 2 }),
+            ("a{x=\"1\"} 1\n", "label_limit exceeded", { $0.settings.labelLimit = 3 }),
+            ("a{x=\"1\"} 1\n", nil, { $0.settings.labelLimit = 4 }),
+            ("a{long_name=\"1\"} 1\n", "label_name_length_limit exceeded", { $0.settings.labelNameLengthLimit = 8 }),
+            ("a{x=\"long\"} 1\n", "label_value_length_limit exceeded", { $0.settings.labelValueLengthLimit = 3 }),
         ]
         for (body, failure, change) in cases {
             var assembly = Self.assembly(change)
@@ -109,7 +109,7 @@ import YAMLReading
             #expect(report.failure?.hasPrefix(failure ?? "-") ?? (failure == nil), "\(body): \(report.failure ?? "")")
             if failure != nil { #expect(Self.text(batch) == ["a stale @2"], "\(body)") }
         }
-        var assembly = Self.assembly { $0.sampleLimit = 1 }
+        var assembly = Self.assembly { $0.settings.sampleLimit = 1 }
         let report = Self.accept(&assembly, "a 1\nb 2\nc 3\n", at: 1).report
         #expect(report.scraped == 3 && report.kept == 3)
     }

@@ -26,7 +26,7 @@ extension ScrapeAssembly {
         addMadeHistograms(columns, timestamp: timestamp, &out, &report)
         live = current
         for spelling in reader.keep(columns) { forget(spelling) }
-        lastColumns = columns.spellings
+        lastColumns = reader.lastColumns
         out.add(reports, report, duration: duration, timestamp: timestamp)
         return (out.finished(), report)
     }

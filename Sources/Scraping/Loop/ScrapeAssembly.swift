@@ -42,6 +42,9 @@ package struct ScrapeAssembly: Sendable {
     /// What the target said about its metrics in the last good scrape.
     package var metadata: [String: MetricMetadata] { reader.metadata }
 
+    /// How many spellings of series are remembered at the moment.
+    package var rememberedSeries: Int { reader.rememberedSpellings }
+
     /// The batch of a good answer. Where a limit or a parse error fails the scrape, the batch ends all series instead.
     package mutating func accept(
         _ body: [UInt8], format: ExpositionFormat, timestamp: Int64, duration: Double

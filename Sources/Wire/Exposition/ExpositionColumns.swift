@@ -70,15 +70,6 @@ package struct ExpositionColumns: Sendable {
     /// Whether histograms come as lines of their own.
     package var isClassicText: Bool { format == .text004 || format == .openMetrics1 }
 
-    /// Only where the series are spelled, for ``labels(ofRow:)``.
-    package var spellings: ExpositionColumns {
-        var out = ExpositionColumns()
-        out.text = text
-        out.rows = rows
-        out.format = format
-        return out
-    }
-
     /// The labels as the target wrote them. Nil only where the bytes are not what a reader made of them.
     package func labels(ofRow index: Int) -> LabelSet? {
         guard index >= 0, index < rows.count else { return nil }

@@ -126,26 +126,28 @@ struct ExpositionLine {
         advance()
         var named = false
         var isFirst = true
-        var name: [UInt8] = []
-        var value: [UInt8] = []
+        // A name and, behind it, its value.
+        var text: [UInt8] = []
+        text.reserveCapacity(64)
         while true {
             skipInner(bytes)
             if peek(bytes) == UInt8(ascii: "}"), isFirst {
                 advance()
                 return named
             }
-            try labelName(bytes, into: &name)
+            text.removeAll(keepingCapacity: true)
+            try labelName(bytes, into: &text)
+            let name = 0..<text.count
             skipInner(bytes)
             if peek(bytes) == UInt8(ascii: "=") {
                 advance()
                 skipInner(bytes)
-                value.removeAll(keepingCapacity: true)
-                try quoted(bytes, into: &value)
-                if name.elementsEqual("__name__".utf8) { throw failure("the label __name__ may not be written out") }
-                respell(name, &value, kind)
-                append(name, value, to: &builder)
+                try quoted(bytes, into: &text)
+                if ExpositionLine.isMetricName(text, name) { throw failure("the label __name__ may not be written out") }
+                respell(&text, name, kind)
+                builder.append(text, name: name, value: name.upperBound..<text.count)
             } else if allowName, !named, nameWasQuoted {
-                append(Array("__name__".utf8), name, to: &builder)
+                builder.append(name: "__name__".utf8, value: String(decoding: text, as: UTF8.self).utf8)
                 named = true
             } else {
                 throw failure("= is missing after a label name")
@@ -166,39 +168,38 @@ struct ExpositionLine {
         }
     }
 
+    private static func isMetricName(_ text: [UInt8], _ name: Range<Int>) -> Bool {
+        name.count == 8 && text[name.lowerBound] == UInt8(ascii: "_") && text[name].elementsEqual("__name__".utf8)
+    }
+
     private var nameWasQuoted = false
 
+    /// Into an empty array.
     private mutating func labelName(_ bytes: [UInt8], into name: inout [UInt8]) throws(WireError) {
-        name.removeAll(keepingCapacity: true)
         nameWasQuoted = peek(bytes) == UInt8(ascii: "\"")
         if nameWasQuoted {
             try quoted(bytes, into: &name)
         } else {
             if let first = peek(bytes), first &- 0x30 < 10 { throw failure("a label name must not begin with a digit") }
-            while index < end, LabelNames.isNameByte(bytes[index]) {
-                name.append(bytes[index])
-                index += 1
-            }
+            let begin = index
+            while index < end, LabelNames.isNameByte(bytes[index]) { index &+= 1 }
+            UTF8Text.copy(bytes, begin..<index, to: &name)
         }
         if name.isEmpty { throw failure("a label name is missing") }
     }
 
-    private func append(_ name: [UInt8], _ value: [UInt8], to builder: inout LabelBuilder) {
-        builder.append(name + value, name: 0..<name.count, value: name.count..<name.count + value.count)
-    }
-
-    /// `le="1"` and `le="1.0"` are one bucket.
-    private func respell(_ name: [UInt8], _ value: inout [UInt8], _ kind: MetricMetadata.Kind) {
+    /// `le="1"` and `le="1.0"` are one bucket. The value stands behind the name.
+    private func respell(_ text: inout [UInt8], _ name: Range<Int>, _ kind: MetricMetadata.Kind) {
         let isBound =
             switch kind {
-            case .histogram, .gaugehistogram: name.elementsEqual("le".utf8)
-            case .summary: name.elementsEqual("quantile".utf8)
+            case .histogram, .gaugehistogram: name.count == 2 && text[name].elementsEqual("le".utf8)
+            case .summary: name.count == 8 && text[name].elementsEqual("quantile".utf8)
             default: false
             }
         // Strict checking needs the spelling as it came.
-        guard isBound, !strict, let number = FloatParser.parse(value, 0..<value.count) else { return }
-        value.removeAll(keepingCapacity: true)
-        FloatText.append(number, .label, to: &value)
+        guard isBound, !strict, let number = FloatParser.parse(text, name.upperBound..<text.count) else { return }
+        text.removeLast(text.count - name.upperBound)
+        FloatText.append(number, .label, to: &text)
     }
 
     private mutating func skipInner(_ bytes: [UInt8]) {
@@ -209,10 +210,14 @@ struct ExpositionLine {
     private mutating func quoted(_ bytes: [UInt8], into out: inout [UInt8]) throws(WireError) {
         guard peek(bytes) == UInt8(ascii: "\"") else { throw failure("a quote is missing") }
         advance()
-        while let byte = peek(bytes) {
+        while index < end {
+            let begin = index
+            while index < end, bytes[index] != UInt8(ascii: "\""), bytes[index] != UInt8(ascii: "\\") { index &+= 1 }
+            UTF8Text.copy(bytes, begin..<index, to: &out)
+            guard let byte = peek(bytes) else { break }
             advance()
             if byte == UInt8(ascii: "\"") { return }
-            if byte == UInt8(ascii: "\\"), let escaped = peek(bytes) {
+            if let escaped = peek(bytes) {
                 advance()
                 ExpositionLine.unescape(escaped, quotes: true, to: &out)
             } else {

@@ -19,6 +19,8 @@ package struct ExpositionReader: Sendable {
     private var pendingMetadata: [String: MetricMetadata] = [:]
     private var table: SpellingTable
     private var last = ExpositionColumns()
+    /// Where the series of the last good scrape are spelled; without text where that was too long to keep.
+    package var lastColumns: ExpositionColumns { last }
     private let seed: UInt64
     private var scrape: UInt32 = 0
     private var absent: [(spelling: UInt32, seen: UInt32)] = []

@@ -41,7 +41,9 @@ extension ExpositionScanner {
                 index &+= length
                 continue
             }
-            guard let (spelling, length, next) = unsafe knownSeries(bytes, index, count, old, rows) else { break }
+            let series = unsafe knownSeries(bytes, index, count, old, rows)
+            let length = series.length
+            guard length > 0 else { break }
             let number = index &+ length &+ 1
             var end = unsafe DecimalReader.read(bytes, from: number, to: count, into: &value)
             if end < 0 {
@@ -57,22 +59,31 @@ extension ExpositionScanner {
                 else { break }
                 end = after
             }
-            table.see(spelling, scrape: scrape)
-            add(row: index..<index &+ length, kind: kind, spelling: spelling, value: value)
+            table.see(series.spelling, scrape: scrape)
+            add(row: index..<index &+ length, kind: kind, spelling: series.spelling, value: value)
             if time != ExpositionColumns.noTime { setTime(time) }
-            row = next
+            if series.next != row &+ 1 { isInOrder = false }
+            row = series.next
             index = end &+ 1
         }
         position = index
     }
 
+    private struct KnownSeries {
+        var spelling: UInt32 = 0
+        /// 0 where the line begins with nothing known.
+        var length = 0
+        /// Where the line after it is expected.
+        var next = 0
+    }
+
     /// The series that a line begins with: the one that came here in the last scrape, or any that is remembered, by its hash.
-    /// A space follows it. Nil where it is neither; `next` is where the line after it is expected.
+    /// A space follows it.
     @unsafe @inline(__always)
-    private mutating func knownSeries(
+    private func knownSeries(
         _ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ old: UnsafePointer<UInt8>,
         _ rows: Span<ExpositionRow>
-    ) -> (spelling: UInt32, length: Int, next: Int)? {
+    ) -> KnownSeries {
         if row < rows.count {
             let known = rows[row]
             let length = known.length
@@ -80,25 +91,24 @@ extension ExpositionScanner {
                 unsafe ExpositionScanner.isEqual(bytes + index, old + Int(known.start), length),
                 unsafe bytes[index &+ length] == 0x20
             {
-                return (known.spelling, length, row &+ 1)
+                return KnownSeries(spelling: known.spelling, length: length, next: row &+ 1)
             }
         }
-        return unsafe movedSeries(bytes, index, count, rows)
+        return unsafe movedSeries(bytes, index, count)
     }
 
     @unsafe @inline(never)
-    private mutating func movedSeries(
-        _ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int, _ rows: Span<ExpositionRow>
-    ) -> (spelling: UInt32, length: Int, next: Int)? {
-        guard let length = unsafe seriesLength(bytes, index, count), length < ExpositionRow.longest else { return nil }
+    private func movedSeries(_ bytes: UnsafePointer<UInt8>, _ index: Int, _ count: Int) -> KnownSeries {
+        guard let length = unsafe seriesLength(bytes, index, count), length < ExpositionRow.longest else {
+            return KnownSeries()
+        }
         let hash = unsafe Hash128.hash(
             raw: UnsafeRawBufferPointer(start: bytes + index, count: length), seed: seed &+ UInt64(kind))
-        guard let spelling = table.find(hash) else { return nil }
-        isInOrder = false
+        guard let spelling = table.find(hash) else { return KnownSeries() }
         let place = Int(table.rows[Int(spelling)])
         // One that is remembered, but not of the last scrape, says nothing about where the next is expected.
-        let isOfLast = place < rows.count && rows[place].spelling == spelling
-        return (spelling, length, isOfLast ? place &+ 1 : row)
+        let isOfLast = place < last.rows.count && last.rows[place].spelling == spelling
+        return KnownSeries(spelling: spelling, length: length, next: isOfLast ? place &+ 1 : row)
     }
 
     /// Length of a name with its labels where a space follows and nothing about it is odd: no space before a brace, none

@@ -24,7 +24,8 @@ struct SpellingTable: Sendable {
         while true {
             let entry = slots[slot]
             if entry == 0 { return nil }
-            if hashes[Int(entry &- 1)] == hash { return entry &- 1 }
+            let known = hashes[Int(entry &- 1)]
+            if known.low == hash.low, known.high == hash.high { return entry &- 1 }
             slot = (slot &+ 1) & mask
         }
     }
