@@ -44,6 +44,13 @@ enum ReportText {
         return lines.joined(separator: "\n")
     }
 
+    /// One server's figures, one a line.
+    static func figures(of name: String, _ report: BenchmarkReport) -> String {
+        report.rows.compactMap { row in
+            row.values[name].map { "\(name): \(row.name) \(format($0, row.decimals)) \(row.unit)" }
+        }.joined(separator: "\n")
+    }
+
     private static func queries(_ report: BenchmarkReport) -> [String] {
         let asked = report.servers.filter { $0.queries != nil }
         guard !asked.isEmpty else { return [] }

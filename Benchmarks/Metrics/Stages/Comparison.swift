@@ -47,6 +47,8 @@ struct Comparison {
                 }
             }
             report.servers.append(figures)
+            // A whole run takes a while: what is known can be read at once, and survives control-C.
+            Self.say(ReportText.figures(of: server.name, report))
         }
         if let ours = answers[BenchmarkReport.ours], let peer = answers["prometheus"] {
             report.disagreements = QueryStage.disagreements(ours: ours, prometheus: peer)
