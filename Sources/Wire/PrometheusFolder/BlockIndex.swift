@@ -59,7 +59,11 @@ package struct BlockIndex: Sendable {
         symbolsStart = offsets[0]
         guard offsets[5] > 0 else { throw toc.failure("there is no table of postings") }
         postings = try BlockIndex.allSeries(file, table: offsets[5], end: tocStart)
-        if version == 2 { symbolOffsets = try BlockIndex.symbols(file, at: symbolsStart, end: tocStart) }
+        if version == 2 {
+            symbolOffsets = try BlockIndex.symbols(file, at: symbolsStart, end: tocStart)
+        } else {
+            _ = try BlockIndex.section(file, at: symbolsStart, end: tocStart, "symbols")
+        }
     }
 
     /// A section begins with its length and ends with a checksum; answers what is between.
