@@ -221,6 +221,7 @@ import Testing
                 let cases: [(url: String, sentence: String)] = [
                     (base + "/slow-head", "Get \"\(base)/slow-head\": context deadline exceeded (no answer within 200ms)"),
                     (base + "/slow-body", "Get \"\(base)/slow-body\": context deadline exceeded (no answer within 200ms)"),
+                    ("http://u:secret@127.0.0.1:1/", "Get \"http://u:xxxxx@127.0.0.1:1/\": dial tcp 127.0.0.1:1"),
                     (base + "/big", "the answer is larger than 1048576 bytes"),
                     ("http://127.0.0.1:1/", "Get \"http://127.0.0.1:1/\": dial tcp 127.0.0.1:1: connect: connection refused"),
                     ("http://no-such-host.invalid/", "no such host"),
@@ -262,6 +263,14 @@ import Testing
                         get("http://127.0.0.1:\(server.port)/"), timeout: .seconds(5))
                 }
                 #expect(server.requests.count == 5 && server.connectionCount == 1)
+                // A name and password in the URL come before configured ones, as in Go.
+                var http = HTTPClientConfiguration()
+                http.credentials = .header(type: "Bearer", credentials: .text("t"))
+                _ = try await connections.client(http).collect(
+                    get("http://Aladdin:open%20sesame@127.0.0.1:\(server.port)/x"), timeout: .seconds(5))
+                let last = try #require(server.requests.last)
+                #expect(last.headers["Authorization"] == ["Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="] && last.uri == "/x")
+                #expect(last.header("Host") == "127.0.0.1:\(server.port)")
             }
         }
         try await withTemporaryFolder { folder in

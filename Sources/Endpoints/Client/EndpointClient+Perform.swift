@@ -33,7 +33,7 @@ extension EndpointClient {
             redirects += 1
             guard redirects <= Self.redirectLimit else {
                 throw EndpointError(
-                    "\(request.method.rawValue) \"\(request.url)\": stopped after \(Self.redirectLimit) redirects")
+                    "\(request.method.rawValue) \"\(request.shownURL)\": stopped after \(Self.redirectLimit) redirects")
             }
             current = next
         }
@@ -44,11 +44,10 @@ extension EndpointClient {
     ) async throws -> HTTPClientResponse {
         var prepared = request
         if carriesCredentials {
-            for (name, _) in try endpoint.configuration.headerLines() { prepared.headers.remove(name: name) }
-            for (name, value) in try endpoint.configuration.headerLines() {
-                prepared.headers.add(name: name, value: value)
-            }
-            if prepared.headers["authorization"].isEmpty,
+            let lines = try endpoint.configuration.headerLines()
+            for (name, _) in lines { prepared.headers.remove(name: name) }
+            for (name, value) in lines { prepared.headers.add(name: name, value: value) }
+            if prepared.headers["authorization"].isEmpty, URLComponents(string: prepared.url)?.user == nil,
                 let authorization = try token.map({ "Bearer \($0)" }) ?? endpoint.configuration.authorizationHeader()
             {
                 prepared.headers.add(name: "Authorization", value: authorization)
@@ -89,17 +88,27 @@ extension EndpointClient {
     ) throws(EndpointError) -> EndpointConnections.Route {
         var route = EndpointConnections.Route(allowsHTTP2: allowsHTTP2)
         guard var components = URLComponents(string: request.url), let scheme = components.scheme?.lowercased() else {
-            throw EndpointError("\"\(request.url)\" is not a URL")
+            throw EndpointError("\"\(request.shownURL)\" is not a URL")
         }
         if scheme.hasSuffix("+unix") || scheme == "unix" { return route }
         guard scheme == "http" || scheme == "https" else {
-            throw EndpointError("\"\(request.url)\": unsupported protocol scheme \"\(scheme)\"")
+            throw EndpointError("\"\(request.shownURL)\": unsupported protocol scheme \"\(scheme)\"")
         }
         guard let host = components.host, !host.isEmpty else {
-            throw EndpointError("\"\(request.url)\": no Host in request URL")
+            throw EndpointError("\"\(request.shownURL)\": no Host in request URL")
+        }
+        if let user = components.user {
+            // As Go: a name and password in the URL are basic authentication, and no part of what is connected to.
+            if request.headers["authorization"].isEmpty {
+                let pair = Data("\(user):\(components.password ?? "")".utf8)
+                request.headers.add(name: "Authorization", value: "Basic \(pair.base64EncodedString())")
+            }
+            components.user = nil
+            components.password = nil
+            request.url = components.string ?? request.url
         }
         let port = components.port ?? (scheme == "https" ? 443 : 80)
-        guard (1...65_535).contains(port) else { throw EndpointError("\"\(request.url)\": invalid port \(port)") }
+        guard (1...65_535).contains(port) else { throw EndpointError("\"\(request.shownURL)\": invalid port \(port)") }
         let bare = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host
         let server = try proxy.server(scheme: scheme, host: bare, port: port)
         if let server, scheme == "http", server.kind != .socks5 {
@@ -115,7 +124,7 @@ extension EndpointClient {
         if let server { route.tunnel = try tunnel(server, proxy.connectHeaders) }
         if let serverName, scheme == "https", serverName.lowercased() != bare.lowercased() {
             guard server == nil else {
-                throw EndpointError("\"\(request.url)\": server_name cannot be used through a proxy")
+                throw EndpointError("\"\(request.shownURL)\": server_name cannot be used through a proxy")
             }
             let shown = components.port.map { "\(host):\($0)" } ?? host
             if request.headers["host"].isEmpty { request.headers.add(name: "Host", value: shown) }

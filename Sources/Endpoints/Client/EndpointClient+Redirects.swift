@@ -21,12 +21,12 @@ extension EndpointClient {
         guard let base = URL(string: request.url), let target = URL(string: location, relativeTo: base)?.absoluteURL
         else {
             throw EndpointError(
-                "\(request.method.rawValue) \"\(request.url)\": failed to parse Location header \"\(location)\"")
+                "\(request.method.rawValue) \"\(request.shownURL)\": failed to parse Location header \"\(location)\"")
         }
         guard let scheme = target.scheme?.lowercased(), scheme == "http" || scheme == "https" || scheme == base.scheme
         else {
             throw EndpointError(
-                "\(request.method.rawValue) \"\(request.url)\": redirected to \"\(location)\", which is neither http nor https"
+                "\(request.method.rawValue) \"\(request.shownURL)\": redirected to \"\(location)\", which is neither http nor https"
             )
         }
         var next = HTTPClientRequest(url: target.absoluteString)

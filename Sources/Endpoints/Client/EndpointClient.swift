@@ -54,7 +54,7 @@ package struct EndpointClient: Sendable {
                 bytes.append(contentsOf: chunk.readableBytesView)
                 if bytes.count > limit {
                     throw EndpointError(
-                        "\(request.method.rawValue) \"\(request.url)\": the answer is larger than \(limit) bytes")
+                        "\(request.method.rawValue) \"\(request.shownURL)\": the answer is larger than \(limit) bytes")
                 }
             }
             return EndpointResponse(status: response.status, headers: response.headers, body: bytes)

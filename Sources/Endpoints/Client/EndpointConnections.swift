@@ -1,6 +1,7 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 import Synchronization
 
 /// The open connections of all clients of one owner, who shuts them down at its end. Clients of the same settings share
@@ -107,6 +108,10 @@ package final class EndpointConnections: Sendable {
             connectionPool: .init(idleTimeout: .seconds(300)),
             proxy: route.tunnel,
             decompression: .enabled(limit: .none))
+        // Go's default floor, where no tls_config says otherwise.
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv12
+        configuration.tlsConfiguration = tls
         // A refused connection is told at once instead of being tried until the deadline.
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.httpVersion = route.allowsHTTP2 && route.forwarding == nil ? .automatic : .http1Only

@@ -20,13 +20,24 @@ package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible
         let text = milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
         // Prometheus' own words come first: people search for them.
         return EndpointError(
-            "\(verb(request)) \"\(request.url)\": context deadline exceeded (no answer within \(text))", isTimeout: true)
+            "\(verb(request)) \"\(request.shownURL)\": context deadline exceeded (no answer within \(text))", isTimeout: true)
     }
 
     /// Go writes the method as a word.
     fileprivate static func verb(_ request: HTTPClientRequest) -> String {
         let name = request.method.rawValue
         return name.prefix(1) + name.dropFirst().lowercased()
+    }
+}
+
+extension HTTPClientRequest {
+    /// The URL for messages: a password in it is not shown.
+    var shownURL: String {
+        guard url.utf8.contains(UInt8(ascii: "@")), var components = URLComponents(string: url),
+            components.password != nil
+        else { return url }
+        components.password = "xxxxx"
+        return components.string ?? url
     }
 }
 
@@ -45,7 +56,7 @@ extension EndpointClient {
             return EndpointError.timedOut(request, timeout)
         default:
             guard let text = words(for: error, request) else { return error }
-            return EndpointError("\(EndpointError.verb(request)) \"\(request.url)\": \(text)")
+            return EndpointError("\(EndpointError.verb(request)) \"\(request.shownURL)\": \(text)")
         }
     }
 
@@ -63,7 +74,7 @@ extension EndpointClient {
         case let error as NIOSSLExtraError:
             return "tls: \(tlsWords("\(error)"))"
         case let error as IOError:
-            return connectWords("\(error)")
+            return dialWords("\(error)", request)
         case let error as ChannelError:
             return error == .connectTimeout(.zero) ? "dial: i/o timeout" : "the connection failed: \(error)"
         default:
@@ -73,14 +84,23 @@ extension EndpointClient {
 
     /// Some of the library's errors have types that only a lower package names.
     private static func libraryWords(_ text: String, type: String, _ request: HTTPClientRequest) -> String? {
-        if type == "NIOConnectionError" {
-            let url = URLComponents(string: request.url)
-            let place = (url?.host ?? "") + (url?.port.map { ":\($0)" } ?? "")
-            return text.contains("connectionErrors: []")
-                ? "dial tcp: lookup \(url?.host ?? ""): no such host" : "dial tcp \(place): \(connectWords(text))"
-        }
+        if type == "NIOConnectionError" { return dialWords(text, request) }
         if text.contains("CERTIFICATE") || type.contains("SSL") { return "tls: \(tlsWords(text))" }
         return type.hasPrefix("NIO") || type == "HTTPParserError" ? text : nil
+    }
+
+    /// A connection that was not made, and to where.
+    private static func dialWords(_ text: String, _ request: HTTPClientRequest) -> String {
+        let url = URLComponents(string: request.url)
+        let host = url?.host ?? ""
+        if text.contains("UnknownHost") || text.contains("not known") || text.contains("connectionErrors: []") {
+            return "dial tcp: lookup \(host): no such host"
+        }
+        let words = connectWords(text)
+        guard words.hasPrefix("connect:") else { return words }
+        let isUnix = url?.scheme?.hasSuffix("unix") == true
+        let port = url?.port ?? (url?.scheme == "https" ? 443 : 80)
+        return isUnix ? "dial unix \(host): \(words)" : "dial tcp \(host):\(port): \(words)"
     }
 
     private static func connectWords(_ text: String) -> String {
