@@ -13,7 +13,7 @@ package struct SeriesStoreOptions: Sendable {
     /// Samples are written to parts after this long, however few there are.
     package var flushInterval: Int64 = 300_000
     /// Where nothing has been appended for this long, what is in memory is written, so that a restart has nothing to do.
-    package var quietInterval: Int64 = 10_000
+    package var quietInterval: Int64 = 2_000
     /// Samples that may wait in memory before appends are refused.
     package var rowLimit = 16_000_000
     /// A series leaves memory this long after its last sample, sooner where that was a stale marker.

@@ -14,10 +14,10 @@ extension EmbeddedSeriesStore {
             group.addTask {
                 var ticks = 0
                 while !Task.isCancelled, !self.isClosed.load(ordering: .acquiring) {
-                    do { try await Task.sleep(for: .seconds(5)) } catch { return }
+                    do { try await Task.sleep(for: .seconds(1)) } catch { return }
                     ticks += 1
                     await self.flushIfDue()
-                    guard ticks % 6 == 0 else { continue }
+                    guard ticks % 30 == 0 else { continue }
                     do {
                         try await self.retireAndMerge(now: self.clock())
                     } catch {
