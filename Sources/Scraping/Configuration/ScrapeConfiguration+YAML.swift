@@ -32,7 +32,7 @@ extension ScrapeConfiguration {
         for group in try keys["static_configs"]?.list() ?? [] {
             scrape.staticGroups.append(try checked(TargetGroup.read(group), at: group))
         }
-        scrape.discoveries = try DiscoveryKinds.read(keys)
+        (scrape.discoveries, scrape.discoverySources) = try DiscoveryKinds.read(keys)
         for rule in try keys["relabel_configs"]?.list() ?? [] { scrape.relabelRules.append(try RelabelRule.read(rule)) }
         for rule in try keys["metric_relabel_configs"]?.list() ?? [] {
             scrape.metricRelabelRules.append(try RelabelRule.read(rule))

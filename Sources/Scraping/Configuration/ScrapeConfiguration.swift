@@ -49,6 +49,8 @@ package struct ScrapeConfiguration: Sendable {
     package var staticGroups: [TargetGroup] = []
     /// One for each entry of the `*_sd_configs` lists.
     package var discoveries: [any TargetDiscovery] = []
+    /// The entries as written, as far as they were.
+    package var discoverySources: [String] = []
     package var relabelRules: [RelabelRule] = []
     package var metricRelabelRules: [RelabelRule] = []
     package var http = HTTPClientConfiguration()

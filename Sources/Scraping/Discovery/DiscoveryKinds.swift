@@ -25,12 +25,19 @@ enum DiscoveryKinds {
 
     static var keys: [String] { readers.map(\.key) + unsupported }
 
-    /// All entries of all lists, in the order of `readers`.
-    static func read(_ keys: [String: YAMLNode]) throws(YAMLError) -> [any TargetDiscovery] {
-        var out: [any TargetDiscovery] = []
+    /// All entries of all lists, in the order of `readers`, each with its text: an entry whose text stays the same over a
+    /// reload goes on undisturbed.
+    static func read(_ keys: [String: YAMLNode]) throws(YAMLError) -> (
+        discoveries: [any TargetDiscovery], sources: [String]
+    ) {
+        var discoveries: [any TargetDiscovery] = []
+        var sources: [String] = []
         for (key, read) in readers {
-            for entry in try keys[key]?.list() ?? [] { out.append(try read(entry)) }
+            for entry in try keys[key]?.list() ?? [] {
+                discoveries.append(try read(entry))
+                sources.append("\(key): \(entry.text)")
+            }
         }
-        return out
+        return (discoveries, sources)
     }
 }

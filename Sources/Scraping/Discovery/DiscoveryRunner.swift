@@ -4,7 +4,7 @@ import Synchronization
 import Telemetry
 
 /// Runs the discoveries of all jobs: one task for each, which keeps its last good groups over failures and over reloads that
-/// leave its job's entry as it was.
+/// leave its own entry as it was.
 package final class DiscoveryRunner: Sendable {
     /// How one discovery is doing.
     package struct Status: Sendable, Hashable {
@@ -21,7 +21,18 @@ package final class DiscoveryRunner: Sendable {
     private struct Key: Hashable {
         var job: String
         var source: String
+        /// Of entries that are written alike.
         var index: Int
+
+        static func all(_ configuration: ScrapeConfiguration) -> [Key] {
+            var counts: [String: Int] = [:]
+            return configuration.discoveries.indices.map { i in
+                let sources = configuration.discoverySources
+                let source = i < sources.count ? sources[i] : configuration.source
+                counts[source, default: -1] += 1
+                return Key(job: configuration.jobName, source: source, index: counts[source] ?? 0)
+            }
+        }
     }
 
     private struct Entry {
@@ -62,8 +73,7 @@ package final class DiscoveryRunner: Sendable {
         let (stopped, wake) = state.withLock { state -> ([StopSource], AsyncStream<Void>.Continuation?) in
             var wanted: Set<Key> = []
             for configuration in configurations {
-                for (index, discovery) in configuration.discoveries.enumerated() {
-                    let key = Key(job: configuration.jobName, source: configuration.source, index: index)
+                for (key, discovery) in zip(Key.all(configuration), configuration.discoveries) {
                     guard wanted.insert(key).inserted, state.entries[key] == nil else { continue }
                     state.entries[key] = Entry(
                         discovery: discovery, groups: nil,
@@ -83,8 +93,7 @@ package final class DiscoveryRunner: Sendable {
     /// Static groups and everything found so far.
     package func groups(of configuration: ScrapeConfiguration) -> [TargetGroup] {
         state.withLock { state in
-            configuration.discoveries.indices.reduce(into: configuration.staticGroups) { all, index in
-                let key = Key(job: configuration.jobName, source: configuration.source, index: index)
+            Key.all(configuration).reduce(into: configuration.staticGroups) { all, key in
                 all += state.entries[key]?.groups ?? []
             }
         }

@@ -9,6 +9,11 @@ package struct DockerDiscovery: TargetDiscovery {
     package struct Filter: Sendable, Hashable {
         package var name: String
         package var values: [String]
+
+        package init(name: String, values: [String]) {
+            self.name = name
+            self.values = values
+        }
     }
 
     package let kind = "docker"

@@ -70,12 +70,7 @@ package struct FileDiscovery: TargetDiscovery {
 
     /// What was seen of each file, and the last good groups of it.
     private struct Memory {
-        struct Seen: Hashable {
-            var size: UInt64
-            var changed: Date
-            var number: UInt64
-        }
-        var seen: [String: Seen] = [:]
+        var seen: [String: FileStamp?] = [:]
         var groups: [String: [TargetGroup]] = [:]
     }
 
@@ -85,13 +80,9 @@ package struct FileDiscovery: TargetDiscovery {
         memory.groups = memory.groups.filter { paths.contains($0.key) }
         memory.seen = memory.seen.filter { paths.contains($0.key) }
         for path in paths {
-            let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-            let seen = Memory.Seen(
-                size: (attributes?[.size] as? UInt64) ?? 0,
-                changed: (attributes?[.modificationDate] as? Date) ?? .distantPast,
-                number: (attributes?[.systemFileNumber] as? UInt64) ?? 0)
-            if !rereadsAll && memory.seen[path] == seen { continue }
-            memory.seen[path] = seen
+            let seen = FileStamp(path: path)
+            if !rereadsAll, let known = memory.seen[path], known == seen, seen?.isYoung != true { continue }
+            memory.seen[path] = .some(seen)
             do {
                 memory.groups[path] = try Self.groups(inFile: path)
             } catch {
