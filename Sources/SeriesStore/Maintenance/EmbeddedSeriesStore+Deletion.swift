@@ -44,7 +44,6 @@ extension EmbeddedSeriesStore {
         await maintenance.enterAlone()
         defer { maintenance.leaveAlone() }
         for part in parts.withLock({ $0 }) where part.hasTombstones {
-            try Task.checkCancellation()
             try rewrite([part], now: clock())
         }
     }

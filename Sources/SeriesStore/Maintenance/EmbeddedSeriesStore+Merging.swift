@@ -3,8 +3,9 @@ import Synchronization
 internal import Telemetry
 
 extension EmbeddedSeriesStore {
-    /// Merges what is due, until it is cancelled. Call with ``maintenance`` held.
-    func mergeDays(now: Int64) throws {
+    /// Merges what is due, in the caller's thread, until `isCancelled` says so or the store is closed. Call with
+    /// ``maintenance`` held.
+    func mergeDays(now: Int64, isCancelled: () -> Bool = { Task.isCancelled }) throws {
         let plan = MergePlan(retention: options.retention)
         let open = parts.withLock { $0 }
         let known = Dictionary(open.map { ($0.record.id, $0) }) { first, _ in first }
@@ -14,17 +15,16 @@ extension EmbeddedSeriesStore {
                 bytes: part.record.bytes, created: part.record.created, level: part.record.level)
         }
         for set in plan.due(candidates, now: now) {
-            let members = set.compactMap { known[$0] }
-            guard !isMergeCancelled else { return }
-            try rewrite(members, now: now)
+            guard !isCancelled(), !isClosed.load(ordering: .acquiring) else { return }
+            try rewrite(set.compactMap { known[$0] }, now: now, isCancelled: isCancelled)
         }
     }
 
-    private var isMergeCancelled: Bool { Task.isCancelled || isClosed.load(ordering: .acquiring) }
-
     /// Replaces the parts by one with all that was not deleted of them. Where the disk has no room, or one of them is
     /// damaged, they stay and the reason is reported. Call with ``maintenance`` held.
-    func rewrite(_ members: [SeriesPart], now: Int64) throws {
+    func rewrite(
+        _ members: [SeriesPart], now: Int64, isCancelled: () -> Bool = { Task.isCancelled }
+    ) throws {
         let ordered = members.sorted { $0.record.id < $1.record.id }
         guard let first = ordered.first, let last = ordered.last else { return }
         let bytes = ordered.reduce(0) { $0 + $1.record.bytes }
@@ -38,7 +38,7 @@ extension EmbeddedSeriesStore {
         do {
             let written = try writePart(name) { writer in
                 var merger = try PartMerger(ordered)
-                try merger.write(to: &writer) { isMergeCancelled }
+                try merger.write(to: &writer) { isCancelled() || isClosed.load(ordering: .acquiring) }
             }
             try replace(ordered, by: name, written, now: now)
         } catch let error as StorageError {
