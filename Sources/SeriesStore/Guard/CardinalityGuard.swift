@@ -28,6 +28,10 @@ package final class CardinalityGuard: Sendable {
     /// Nobody has more targets than this: whoever sends more is not a scrape.
     private static let mostReports = 100_000
 
+    private static let job = Array("job".utf8)[...]
+    private static let instance = Array("instance".utf8)[...]
+    private static let metricName = Array("__name__".utf8)[...]
+
     private struct Key: Hashable {
         var kind: LimitedSubject.Kind
         var hash: UInt64
@@ -93,13 +97,19 @@ package final class CardinalityGuard: Sendable {
     }
 
     /// A series has left memory.
-    package func release(_ labels: LabelSet) {
-        let subjects = subjects(of: labels)
-        state.withLock { state in
-            state.total = max(0, state.total - 1)
-            for key in subjects {
-                guard let count = state.counts[key] else { continue }
-                state.counts[key] = count > 1 ? count - 1 : nil
+    package func release(_ labels: LabelSet) { release(CollectionOfOne(labels)) }
+
+    /// These have left memory. Not to be called with a lock that appends wait for: there may be a million.
+    package func release(_ gone: some Collection<LabelSet>) {
+        for labels in gone {
+            let subjects = subjects(of: labels)
+            // One by one: new series wait for the lock no longer than for one of these.
+            state.withLock { state in
+                state.total = max(0, state.total - 1)
+                for key in subjects {
+                    guard let count = state.counts[key] else { continue }
+                    state.counts[key] = count > 1 ? count - 1 : nil
+                }
             }
         }
     }
@@ -203,12 +213,14 @@ package final class CardinalityGuard: Sendable {
         var isOfTarget = false
         var metric: UInt64 = 0
         labels.forEachRange { name, value in
-            let bytes = labels.bytes[name]
-            if bytes.elementsEqual("job".utf8) || bytes.elementsEqual("instance".utf8) {
+            switch name.count {
+            case 3 where labels.bytes[name] == CardinalityGuard.job,
+                8 where labels.bytes[name] == CardinalityGuard.instance:
                 isOfTarget = true
-                target = Hash64.hash(labels.bytes[value], seed: target &+ UInt64(bytes.count))
-            } else if bytes.elementsEqual("__name__".utf8) {
+                target = Hash64.hash(labels.bytes[value], seed: target &+ UInt64(name.count))
+            case 8 where labels.bytes[name] == CardinalityGuard.metricName:
                 metric = Hash64.hash(labels.bytes[value])
+            default: break
             }
         }
         let ofMetric = Key(kind: .metric, hash: metric)
