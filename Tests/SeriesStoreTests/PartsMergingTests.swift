@@ -91,11 +91,11 @@ import Testing
             .init(id: id, minTime: from, maxTime: to - 1, bytes: bytes, created: created, level: level)
         }
         let cases: [(what: String, retention: Int64, parts: [MergePlan.Part], now: Int64, due: [[Int64]])] = [
-            ("seven in an open window wait", 15 * day, (1...7).map { part($0, 0, hour) }, hour, []),
-            ("eight do not", 15 * day, (1...8).map { part($0, 0, hour) }, hour, [[1, 2, 3, 4, 5, 6, 7, 8]]),
+            ("fifteen in an open window wait", 15 * day, (1...15).map { part($0, 0, hour) }, hour, []),
+            ("sixteen do not", 15 * day, (1...16).map { part($0, 0, hour) }, hour, [Array(1...16)]),
             (
                 "of another level they are not counted", 15 * day,
-                (1...7).map { part($0, 0, hour) } + [part(8, 0, hour, level: 1)], hour, []
+                (1...15).map { part($0, 0, hour) } + [part(16, 0, hour, level: 1)], hour, []
             ),
             ("an ended window is merged", 15 * day, [part(1, 0, hour), part(2, 0, hour)], 3 * hour, [[1, 2]]),
             ("one part is none to merge", 15 * day, [part(1, 0, hour)], 9 * day, []),
@@ -208,5 +208,36 @@ import Testing
             try await store.close()
             try folder.close()
         }
+    }
+
+    @Test func aMergeWithoutRoomOnTheDiskLeavesEverythingAsItWas() async throws {
+        let disk = SimulatedFileSystem(seed: 91)
+        let folder = try DataFolder(simulated: "/data", fileSystem: disk, catalog: try Catalog())
+        let late = PartSamples.start + 20 * MergePlan.hour
+        let store = try EmbeddedSeriesStore.open(folder: folder, clock: { late })
+        for step in 0..<2 {
+            var batch = SeriesBatch()
+            for name in 0..<200 {
+                let series = batch.addSeries(LabelSet(["__name__": "m", "n": "\(name)"]))
+                batch.addSample(series, timestamp: PartSamples.start + Int64(step), value: Double(name))
+            }
+            _ = try await store.append(batch, id: nil)
+            try await store.flushEverything()
+        }
+        #expect(await store.health().parts == 2)
+        let files = disk.files
+        disk.setCapacity(disk.used + 100)
+        try store.mergeDays(now: late)
+        #expect(disk.files == files)
+        #expect(await store.health().problems.contains { $0.contains("not merged") })
+        disk.setCapacity(.max)
+        // One that is cancelled changes nothing.
+        try store.mergeDays(now: late) { true }
+        #expect(disk.files == files)
+        try store.mergeDays(now: late)
+        let health = await store.health()
+        #expect(health.parts == 1 && health.rows == 400)
+        #expect(!disk.files.contains { $0.hasSuffix(".tmp") })
+        try await store.close()
     }
 }
