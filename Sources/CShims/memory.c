@@ -8,3 +8,14 @@ void needletail_release_free_memory(void) {
     malloc_trim(0);
 #endif
 }
+
+void needletail_tune_allocator(int arenas) {
+#ifdef __GLIBC__
+    mallopt(M_ARENA_MAX, arenas);
+    // Set by hand, or glibc raises it with every large block that is freed, and keeps those below in the heap.
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+#else
+    (void)arenas;
+#endif
+}

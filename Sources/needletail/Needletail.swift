@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Storage
 
 @main
 struct Needletail: AsyncParsableCommand {
@@ -19,6 +20,7 @@ struct Needletail: AsyncParsableCommand {
         ])
 
     static func main() async {
+        ReleaseFreeMemory.prepare()
         do {
             var command = try parseAsRoot()
             if var asynchronous = command as? any AsyncParsableCommand {

@@ -121,18 +121,10 @@ extension EmbeddedSeriesStore {
         admission.record.values.reserveCapacity(count)
         admission.sampleSlots.reserveCapacity(count)
         let encoded = batch.histograms.map { HistogramCodec.encode($0.histogram) }
-        let seriesCount = admission.slots.count
         for (number, box) in shards.enumerated() {
             box.state.withLock { head in
-                for i in 0..<count {
-                    let series = Int(batch.refs[i])
-                    guard series < seriesCount else { continue }
-                    let slot = admission.slots[series]
-                    guard slot < Admission.limited, Int(slot) & shardMask == number else { continue }
-                    admit(sample: i, slot: slot, of: batch, head, &admission)
-                }
-                for (i, sample) in batch.histograms.enumerated() {
-                    guard Int(sample.series) < seriesCount else { continue }
+                admitSamples(of: batch, count, number, head, &admission)
+                for (i, sample) in batch.histograms.enumerated() where Int(sample.series) < admission.slots.count {
                     let slot = admission.slots[Int(sample.series)]
                     guard slot < Admission.limited, Int(slot) & shardMask == number else { continue }
                     admit(histogram: sample, encoded[i], slot: slot, of: batch, head, &admission)
@@ -155,9 +147,13 @@ extension EmbeddedSeriesStore {
     /// Samples whose series has no slot.
     private func rejectUnresolved(_ batch: SeriesBatch, _ count: Int, _ admission: inout Admission) {
         let slots = admission.slots
-        let isWhole = slots.allSatisfy { $0 < Admission.limited }
-        var series = batch.refs[..<count].map { Int($0) } + batch.histograms.map { Int($0.series) }
-        if isWhole { series.removeAll { $0 < slots.count } }
+        // Nearly always every series has a slot, and every sample a series.
+        if slots.allSatisfy({ $0 < Admission.limited }), batch.refs[..<count].allSatisfy({ Int($0) < slots.count }),
+            batch.histograms.allSatisfy({ Int($0.series) < slots.count })
+        {
+            return
+        }
+        let series = batch.refs[..<count].map { Int($0) } + batch.histograms.map { Int($0.series) }
         for one in series {
             guard one < slots.count else {
                 admission.outcome.reject(.invalid, "a sample of a series that the batch does not have")
@@ -168,24 +164,34 @@ extension EmbeddedSeriesStore {
         }
     }
 
-    @inline(__always)
-    private func admit(
-        sample i: Int, slot: UInt32, of batch: SeriesBatch, _ head: borrowing HeadShard, _ admission: inout Admission
+    /// The samples of one shard. Most are newer than all that their series has, and cost two looks at arrays.
+    private func admitSamples(
+        of batch: SeriesBatch, _ count: Int, _ number: Int, _ head: borrowing HeadShard, _ admission: inout Admission
     ) {
-        let timestamp = batch.timestamps[i]
-        let value = batch.values[i]
-        let place = place(slot)
-        if timestamp <= head.records[place].newest || timestamp > admission.newest || timestamp < admission.oldest {
-            let verdict = head.check(slot: place, timestamp: timestamp, bits: value.bitPattern)
-            guard accept(verdict, timestamp, head.records[place].newest, slot, &admission) else { return }
-        }
-        admission.record.ids.append(head.records[place].id)
-        admission.record.timestamps.append(timestamp)
-        admission.record.values.append(value)
-        if i < batch.startTimestamps.count { admission.record.starts.append(batch.startTimestamps[i]) }
-        admission.sampleSlots.append(slot)
-        if head.records[place].definedIn != UInt32(truncatingIfNeeded: admission.record.generation) {
-            admission.defined.append(slot)
+        let slots = admission.slots
+        let generation = UInt32(truncatingIfNeeded: admission.record.generation)
+        let hasStarts = !batch.startTimestamps.isEmpty
+        for i in 0..<count {
+            let series = Int(batch.refs[i])
+            guard series < slots.count else { continue }
+            let slot = slots[series]
+            guard slot < Admission.limited, Int(slot) & shardMask == number else { continue }
+            let timestamp = batch.timestamps[i]
+            let value = batch.values[i]
+            let place = place(slot)
+            let record = head.records[place]
+            if timestamp <= record.newest || timestamp > admission.newest || timestamp < admission.oldest {
+                let verdict = head.check(slot: place, timestamp: timestamp, bits: value.bitPattern)
+                guard accept(verdict, timestamp, record.newest, slot, &admission) else { continue }
+            }
+            admission.record.ids.append(record.id)
+            admission.record.timestamps.append(timestamp)
+            admission.record.values.append(value)
+            if hasStarts {
+                admission.record.starts.append(i < batch.startTimestamps.count ? batch.startTimestamps[i] : 0)
+            }
+            admission.sampleSlots.append(slot)
+            if record.definedIn != generation { admission.defined.append(slot) }
         }
     }
 

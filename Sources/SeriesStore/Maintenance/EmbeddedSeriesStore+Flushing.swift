@@ -120,8 +120,14 @@ extension EmbeddedSeriesStore {
         lastFlush.store(now, ordering: .relaxed)
         let active = registry.withLock { $0.count }
         seriesCount.store(active, ordering: .relaxed)
-        flushRows.store(max(options.flushRows, min(active * 8, options.rowLimit / 2)), ordering: .relaxed)
+        flushRows.store(rowsOfFlush(active), ordering: .relaxed)
         ReleaseFreeMemory.now()
+    }
+
+    /// Writing labels and index of a part costs the same for one sample of a series as for a hundred.
+    private func rowsOfFlush(_ active: Int) -> Int {
+        let wanted = max(options.flushRows, min(active * 64, 4 * options.flushRows), active * 8)
+        return min(wanted, options.rowLimit / 2)
     }
 
     /// Long work does not belong on the threads that answer requests.

@@ -37,4 +37,10 @@ package enum ProcessMemory {
 /// milliseconds after something big went: a sealing, a merge, series that left memory.
 package enum ReleaseFreeMemory {
     package static func now() { needletail_release_free_memory() }
+
+    /// To be called once, before there are threads: one arena for each core instead of eight, since what one thread
+    /// frees in its arena no other arena can use.
+    package static func prepare() {
+        needletail_tune_allocator(Int32(clamping: max(2, sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+    }
 }
