@@ -150,7 +150,8 @@ struct RemoteWriteSender: Sendable {
         if settings.send, !loop.isSendingMetadata, now - loop.lastMetadata >= settings.sendInterval {
             loop.lastMetadata = now
             let all = await metadata()
-            loop.families = all.compactMapValues(\.first)
+            // A federated copy of a family says that it is untyped; the family itself knows better.
+            loop.families = all.compactMapValues { entries in entries.first { $0.kind != .unknown } ?? entries.first }
             if loop.version == .one, !all.isEmpty {
                 loop.isSendingMetadata = true
                 let entries = all.values.flatMap { $0 }.sorted { $0.name < $1.name }
