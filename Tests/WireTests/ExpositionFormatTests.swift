@@ -52,18 +52,22 @@ import Testing
             "h_sum{a=\"b\"} 4.5 @1500 st 1250", "h_count{a=\"b\"} 3.0 @1500 st 1250",
         ]
         let rest = [
-            "s{quantile=\"0.5\"} 1.0", "s{quantile=\"1.0\"} nan", "s_sum 3.0", "s_count 2.0", "c 17.0 st 2000",
+            "s{quantile=\"0.5\"} 1.0", "s{quantile=\"1.0\"} nan(0x1)", "s_sum 3.0", "s_count 2.0", "c 17.0 st 2000",
         ]
         let lone = ["n_bucket{le=\"+Inf\"} 6.0 st 5000", "n_sum 2.0 st 5000", "n_count 6.0 st 5000"]
         let native = "n schema 1 count 6.0 sum 2.0 z 1.0 + [\"0:2\", \"1:1\"] [1.0, 2.0, 2.0] - [] [] st 5000"
         let custom =
             "h{a=\"b\"} schema -53 count 3.0 sum 4.5 z 0.0 + [\"0:2\"] [1.0, 2.0] - [] [0.5] @1500 st 1250 # {t=\"x\"} 0.4 2000 # {t=\"y\"} 7.0 3000"
         var reading = HistogramReading()
-        #expect(try Self.lines(Array(text.utf8), .openMetrics2) == classic + lone + rest)
+        func expect(_ expected: [String]) throws {
+            let found = try Self.lines(Array(text.utf8), .openMetrics2, reading)
+            #expect(found == expected, "\(zip(found, expected).filter { $0 != $1 })")
+        }
+        try expect(classic + lone + rest)
         reading.native = true
-        #expect(try Self.lines(Array(text.utf8), .openMetrics2, reading) == classic + [native] + rest)
+        try expect(classic + [native] + rest)
         reading.customBuckets = true
-        #expect(try Self.lines(Array(text.utf8), .openMetrics2, reading) == [custom, native] + rest)
+        try expect([custom, native] + rest)
         reading.bucketLimit = 2
         let reduced = try Self.lines(Array(text.utf8), .openMetrics2, reading)
         #expect(reduced.contains { $0.hasPrefix("n schema 0 count 6.0") || $0.hasPrefix("n schema -1 count 6.0") }, "\(reduced)")
