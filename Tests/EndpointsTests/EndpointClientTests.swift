@@ -65,9 +65,13 @@ import Testing
                     #expect(try await client.collect(post, timeout: .seconds(5)).text == "POST body")
 
                     let before = server.requests.count
-                    #expect(await failure(client, get(base + "/loop"))?.description.contains("stopped after 10 redirects") == true)
+                    #expect(
+                        await failure(client, get(base + "/loop"))?.description.contains("stopped after 10 redirects")
+                            == true)
                     #expect(server.requests.count == before + 11)
-                    #expect(await failure(client, get(base + "/bad"))?.description.contains("neither http nor https") == true)
+                    #expect(
+                        await failure(client, get(base + "/bad"))?.description.contains("neither http nor https")
+                            == true)
                     #expect(try await client.collect(get(base + "/nowhere"), timeout: .seconds(5)).status == .found)
                     http.followRedirects = false
                     let still = try await connections.client(http).collect(get(base + "/away"), timeout: .seconds(5))
@@ -114,7 +118,8 @@ import Testing
                     for _ in 0..<20 {
                         group.addTask {
                             try await connections.client(settings).collect(
-                                HTTPClientRequest(url: base + "/metrics"), timeout: .seconds(5)).text
+                                HTTPClientRequest(url: base + "/metrics"), timeout: .seconds(5)
+                            ).text
                         }
                     }
                     for try await text in group { #expect(text == "Bearer t1") }
@@ -165,7 +170,8 @@ import Testing
                     let client = connections.client(http)
                     #expect(try await client.collect(named, timeout: .seconds(5)).status == .ok)
                     let wrongName = await failure(client, numbered)
-                    #expect(wrongName?.description.contains("failed to verify certificate") == true, "\(wrongName as Any)")
+                    #expect(
+                        wrongName?.description.contains("failed to verify certificate") == true, "\(wrongName as Any)")
                     // Another authority in the same file counts at once, and so does the way back.
                     try made.text("other.pem").write(toFile: rotated, atomically: true, encoding: .utf8)
                     #expect(await failure(client, named) != nil)
@@ -219,11 +225,20 @@ import Testing
                 let client = connections.client()
                 let base = "http://127.0.0.1:\(server.port)"
                 let cases: [(url: String, sentence: String)] = [
-                    (base + "/slow-head", "Get \"\(base)/slow-head\": context deadline exceeded (no answer within 200ms)"),
-                    (base + "/slow-body", "Get \"\(base)/slow-body\": context deadline exceeded (no answer within 200ms)"),
+                    (
+                        base + "/slow-head",
+                        "Get \"\(base)/slow-head\": context deadline exceeded (no answer within 200ms)"
+                    ),
+                    (
+                        base + "/slow-body",
+                        "Get \"\(base)/slow-body\": context deadline exceeded (no answer within 200ms)"
+                    ),
                     ("http://u:secret@127.0.0.1:1/", "Get \"http://u:xxxxx@127.0.0.1:1/\": dial tcp 127.0.0.1:1"),
                     (base + "/big", "the answer is larger than 1048576 bytes"),
-                    ("http://127.0.0.1:1/", "Get \"http://127.0.0.1:1/\": dial tcp 127.0.0.1:1: connect: connection refused"),
+                    (
+                        "http://127.0.0.1:1/",
+                        "Get \"http://127.0.0.1:1/\": dial tcp 127.0.0.1:1: connect: connection refused"
+                    ),
                     ("http://no-such-host.invalid/", "no such host"),
                     ("https://127.0.0.1:\(server.port)/", "tls: first record does not look like a TLS handshake"),
                     ("http://127.0.0.1:99999/", "invalid port 99999"),
@@ -243,7 +258,9 @@ import Testing
                     let answer = try await client.collect(get(base + "/close"), timeout: .seconds(5))
                     #expect(answer.text == "once")
                 }
-                let cancelled = Task { try await client.collect(HTTPClientRequest(url: base + "/slow-head"), timeout: .seconds(5)) }
+                let cancelled = Task {
+                    try await client.collect(HTTPClientRequest(url: base + "/slow-head"), timeout: .seconds(5))
+                }
                 cancelled.cancel()
                 await #expect(throws: CancellationError.self) { try await cancelled.value }
             }

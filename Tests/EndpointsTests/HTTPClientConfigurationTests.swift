@@ -10,7 +10,10 @@ import YAMLReading
 
     @Test func contradictionsAreToldInPrometheusWords() throws {
         let cases: [(yaml: String, message: String)] = [
-            ("{bearer_token: a, bearer_token_file: b}", "at most one of bearer_token & bearer_token_file must be configured"),
+            (
+                "{bearer_token: a, bearer_token_file: b}",
+                "at most one of bearer_token & bearer_token_file must be configured"
+            ),
             (
                 "{basic_auth: {username: a}, bearer_token: b}",
                 "at most one of basic_auth, oauth2, bearer_token & bearer_token_file must be configured"
@@ -31,7 +34,10 @@ import YAMLReading
                 "{authorization: {credentials: a, credentials_file: b}}",
                 "at most one of authorization credentials & credentials_file must be configured"
             ),
-            ("{authorization: {type: ' Basic '}}", "authorization type cannot be set to \"basic\", use \"basic_auth\" instead"),
+            (
+                "{authorization: {type: ' Basic '}}",
+                "authorization type cannot be set to \"basic\", use \"basic_auth\" instead"
+            ),
             (
                 "{authorization: {credentials: a}, basic_auth: {username: b}}",
                 "at most one of basic_auth, oauth2 & authorization must be configured"
@@ -114,8 +120,9 @@ import YAMLReading
         #expect(plain == HTTPClientConfiguration() && plain.followRedirects && plain.enableHTTP2)
         #expect(try plain.authorizationHeader() == nil)
         #expect(try read("{bearer_token: t}").authorizationHeader() == "Bearer t")
-        #expect(try read("{basic_auth: {username: Aladdin, password: 'open sesame'}}").authorizationHeader()
-            == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
+        #expect(
+            try read("{basic_auth: {username: Aladdin, password: 'open sesame'}}").authorizationHeader()
+                == "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")
 
         try await withTemporaryFolder { folder in
             let file = folder.appendingPathComponent("token").path

@@ -40,7 +40,8 @@ final class HTTPTestServer: Sendable {
     private let channel: any Channel
 
     private init(
-        tls: TLSConfiguration?, unixSocket: String?, logTo: HTTPTestLog, _ handler: @escaping @Sendable (Request) -> Response
+        tls: TLSConfiguration?, unixSocket: String?, logTo: HTTPTestLog,
+        _ handler: @escaping @Sendable (Request) -> Response
     ) async throws {
         let context = try tls.map { try NIOSSLContext(configuration: $0) }
         let bootstrap = ServerBootstrap(group: .singletonMultiThreadedEventLoopGroup)
@@ -51,10 +52,11 @@ final class HTTPTestServer: Sendable {
                     let pipeline = channel.pipeline.syncOperations
                     if let context { try pipeline.addHandler(NIOSSLServerHandler(context: context)) }
                     try pipeline.configureHTTPServerPipeline()
-                    try pipeline.addHandler(HTTPTestHandler { request in
-                        logTo.add(request)
-                        return handler(request)
-                    })
+                    try pipeline.addHandler(
+                        HTTPTestHandler { request in
+                            logTo.add(request)
+                            return handler(request)
+                        })
                 }
             }
         if let unixSocket {

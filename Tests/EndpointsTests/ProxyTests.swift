@@ -1,9 +1,8 @@
 import AsyncHTTPClient
-@testable import Endpoints
 import NIOCore
 import Testing
 
-
+@testable import Endpoints
 
 @Suite struct ProxyTests {
     @Test func exceptionsFollowGoRules() throws {
@@ -33,13 +32,16 @@ import Testing
         ]
         for (rules, host, port, expected) in cases {
             #expect(
-                ProxyConfiguration.isExcepted(host: host, port: port, from: rules) == expected, "\(rules) \(host):\(port)")
+                ProxyConfiguration.isExcepted(host: host, port: port, from: rules) == expected,
+                "\(rules) \(host):\(port)")
         }
         var proxy = ProxyConfiguration()
         proxy.isFromEnvironment = true
         let environment = ["HTTP_PROXY": "p:1", "https_proxy": "http://q:2", "NO_PROXY": "direct.local"]
         func chosen(_ scheme: String, _ host: String) throws -> String? {
-            try proxy.server(scheme: scheme, host: host, port: 80, environment: environment).map { "\($0.host):\($0.port)" }
+            try proxy.server(scheme: scheme, host: host, port: 80, environment: environment).map {
+                "\($0.host):\($0.port)"
+            }
         }
         #expect(try chosen("http", "a.com") == "p:1")
         #expect(try chosen("https", "a.com") == "q:2")

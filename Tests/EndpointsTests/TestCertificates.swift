@@ -5,30 +5,42 @@ struct TestCertificates {
     let folder: URL
 
     init?(in folder: URL) throws {
-        guard let openssl = ["/usr/bin/openssl", "/usr/local/bin/openssl"].first(where: {
-            FileManager.default.isExecutableFile(atPath: $0)
-        }) else {
+        guard
+            let openssl = ["/usr/bin/openssl", "/usr/local/bin/openssl"].first(where: {
+                FileManager.default.isExecutableFile(atPath: $0)
+            })
+        else {
             print("skipped: there is no openssl to make certificates with")
             return nil
         }
         self.folder = folder
         for authority in ["ca", "other"] {
-            try Self.run(openssl, [
-                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
-                "/CN=\(authority)", "-keyout", path("\(authority).key"), "-out", path("\(authority).pem"),
-                "-addext", "basicConstraints=critical,CA:TRUE",
-            ])
+            try Self.run(
+                openssl,
+                [
+                    "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-subj",
+                    "/CN=\(authority)", "-keyout", path("\(authority).key"), "-out", path("\(authority).pem"),
+                    "-addext", "basicConstraints=critical,CA:TRUE",
+                ])
         }
-        for (name, extensions) in [("server", "subjectAltName=DNS:localhost"), ("client", "extendedKeyUsage=clientAuth")] {
+        for (name, extensions) in [
+            ("server", "subjectAltName=DNS:localhost"), ("client", "extendedKeyUsage=clientAuth"),
+        ] {
             try extensions.write(toFile: path("\(name).ext"), atomically: true, encoding: .utf8)
-            try Self.run(openssl, [
-                "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=\(name)", "-keyout",
-                path("\(name).key"), "-out", path("\(name).csr"),
-            ])
-            try Self.run(openssl, [
-                "x509", "-req", "-in", path("\(name).csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"),
-                "-CAcreateserial", "-days", "2", "-extfile", path("\(name).ext"), "-out", path("\(name).pem"),
-            ])
+            try Self.run(
+                openssl,
+                [
+                    "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                    "/CN=\(name)", "-keyout",
+                    path("\(name).key"), "-out", path("\(name).csr"),
+                ])
+            try Self.run(
+                openssl,
+                [
+                    "x509", "-req", "-in", path("\(name).csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"),
+                    "-CAcreateserial", "-days", "2", "-extfile", path("\(name).ext"), "-out", path("\(name).pem"),
+                ])
         }
     }
 

@@ -61,7 +61,7 @@ extension EndpointClient {
         let client = try await connections.client(for: route)
         do {
             return try await client.execute(prepared, deadline: deadline)
-        } catch where Self.isLostConnection(error) && (request.method == .GET || request.method == .HEAD) {
+        } catch  where Self.isLostConnection(error) && (request.method == .GET || request.method == .HEAD) {
             // The server closed a kept connection just as we used it.
             do {
                 return try await client.execute(prepared, deadline: deadline)
@@ -145,7 +145,8 @@ extension EndpointClient {
                 "an https proxy (\(server.host):\(server.port)) can only pass on plain HTTP; use an http proxy for TLS")
         case .http:
             let authorization = server.authorization.flatMap { value in
-                value.hasPrefix("Basic ") ? HTTPClient.Authorization.basic(credentials: String(value.dropFirst(6))) : nil
+                value.hasPrefix("Basic ")
+                    ? HTTPClient.Authorization.basic(credentials: String(value.dropFirst(6))) : nil
             }
             return .server(
                 host: server.host, port: server.port, authorization: authorization,

@@ -4,8 +4,8 @@ import NIOCore
 import NIOHTTP1
 
 extension EndpointClient {
-    /// The request that an answer redirects to; nil where it is an answer to keep. Once a redirect led to another host, the
-    /// rest of the way goes without credentials, even if it comes back.
+    /// The request that an answer redirects to; nil where it is an answer to keep. Once a redirect led to another host,
+    /// the rest of the way goes without credentials, even if it comes back.
     static func redirect(
         _ request: HTTPClientRequest, _ response: HTTPClientResponse, _ carriesCredentials: inout Bool,
         _ configuration: HTTPClientConfiguration
@@ -43,7 +43,9 @@ extension EndpointClient {
         if isSameHost(base, target) { return next }
         carriesCredentials = false
         next.headers.remove(name: "Host")
-        for name in ["Authorization", "Proxy-Authorization", "Cookie", "Cookie2", "WWW-Authenticate", "X-Amz-Security-Token"]
+        for name in [
+            "Authorization", "Proxy-Authorization", "Cookie", "Cookie2", "WWW-Authenticate", "X-Amz-Security-Token",
+        ]
             + configuration.headerFields.map(\.name)
         {
             next.headers.remove(name: name)

@@ -7,8 +7,8 @@ package struct EndpointClient: Sendable {
     let endpoint: Endpoint
     let connections: EndpointConnections
 
-    /// Sends a request and gives the head of the answer, whose body the caller then reads. The timeout ends with the head:
-    /// use ``withResponse(_:timeout:_:)`` or ``collect(_:timeout:limit:)`` where it must cover the body too.
+    /// Sends a request and gives the head of the answer, whose body the caller then reads. The timeout ends with the
+    /// head: use ``withResponse(_:timeout:_:)`` or ``collect(_:timeout:limit:)`` where it must cover the body too.
     ///
     /// A body must be one that can be sent twice (`.bytes(ByteBuffer)`), for redirects and refreshed tokens.
     /// Errors are ``EndpointError``s, or `CancellationError`.
@@ -61,7 +61,8 @@ package struct EndpointClient: Sendable {
         }
     }
 
-    /// A URL for a server that listens on a unix socket; set `Host` yourself where the server minds. `uri` begins with `/`.
+    /// A URL for a server that listens on a unix socket; set `Host` yourself where the server minds. `uri` begins with
+    /// `/`.
     package static func url(unixSocket path: String, uri: String, isSecure: Bool = false) -> String {
         return (isSecure ? "https+unix://" : "http+unix://") + FormEncoding.escape(path) + uri
     }

@@ -20,7 +20,8 @@ package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible
         let text = milliseconds % 1_000 == 0 ? "\(milliseconds / 1_000)s" : "\(milliseconds)ms"
         // Prometheus' own words come first: people search for them.
         return EndpointError(
-            "\(verb(request)) \"\(request.shownURL)\": context deadline exceeded (no answer within \(text))", isTimeout: true)
+            "\(verb(request)) \"\(request.shownURL)\": context deadline exceeded (no answer within \(text))",
+            isTimeout: true)
     }
 
     /// Go writes the method as a word.
@@ -114,7 +115,8 @@ extension EndpointClient {
 
     private static func tlsWords(_ text: String) -> String {
         if text.contains("CERTIFICATE_VERIFY_FAILED") {
-            return "failed to verify certificate: it is not signed by a known authority, or expired; set ca_file or insecure_skip_verify in tls_config"
+            return
+                "failed to verify certificate: it is not signed by a known authority, or expired; set ca_file or insecure_skip_verify in tls_config"
         }
         if text.contains("failedToValidateHostname") || text.contains("noCertificateToValidate")
             || text.contains("unableToValidateCertificate")
@@ -124,7 +126,9 @@ extension EndpointClient {
         if text.contains("WRONG_VERSION_NUMBER") {
             return "first record does not look like a TLS handshake: the server speaks plain HTTP, or another protocol"
         }
-        if text.contains("CERTIFICATE_REQUIRED") { return "remote error: certificate required; set cert_file and key_file" }
+        if text.contains("CERTIFICATE_REQUIRED") {
+            return "remote error: certificate required; set cert_file and key_file"
+        }
         return text
     }
 }

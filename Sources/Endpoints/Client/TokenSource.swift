@@ -3,8 +3,8 @@ import Foundation
 import NIOCore
 import NIOHTTP1
 
-/// The token of `oauth2`: asked for with our client credentials (RFC 6749, 4.4), kept until shortly before it expires. Many
-/// requests at once ask for one token.
+/// The token of `oauth2`: asked for with our client credentials (RFC 6749, 4.4), kept until shortly before it expires.
+/// Many requests at once ask for one token.
 actor TokenSource {
     private struct Token {
         var text: String
@@ -105,7 +105,8 @@ actor TokenSource {
     private func read(_ answer: EndpointResponse) throws(EndpointError) -> Token {
         guard (200..<300).contains(answer.status.code) else {
             throw EndpointError(
-                "oauth2: cannot fetch token: \(answer.status.code) \(answer.status.reasonPhrase): \(answer.text.prefix(200))")
+                "oauth2: cannot fetch token: \(answer.status.code) \(answer.status.reasonPhrase): \(answer.text.prefix(200))"
+            )
         }
         struct Answer: Decodable {
             var access_token: String?

@@ -73,7 +73,8 @@ extension HTTPClientConfiguration {
         var type = trimmed(try keys["type"]?.string() ?? "")
         if type.isEmpty { type = "Bearer" }
         if type.lowercased() == "basic" {
-            throw (keys["type"] ?? node).error("authorization type cannot be set to \"basic\", use \"basic_auth\" instead")
+            throw (keys["type"] ?? node).error(
+                "authorization type cannot be set to \"basic\", use \"basic_auth\" instead")
         }
         return (type, credentials)
     }

@@ -13,7 +13,8 @@ package struct IPAddress: Sendable, Hashable {
     package init?(_ text: String) {
         var out = [UInt8](repeating: 0, count: 16)
         // Zones (fe80::1%eth0) name an interface, not another address.
-        let bare = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init) ?? text
+        let bare =
+            text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false).first.map(String.init) ?? text
         if inet_pton(AF_INET, bare, &out) == 1 {
             self.init(bytes: Array(out[..<4]))
         } else if inet_pton(AF_INET6, bare, &out) == 1 {

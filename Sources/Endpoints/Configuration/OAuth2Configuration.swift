@@ -29,7 +29,8 @@ package struct OAuth2Configuration: Sendable, Hashable {
     package static func read(_ node: YAMLNode) throws(YAMLError) -> OAuth2Configuration {
         let keys = try node.mapping(
             [
-                "client_id", "client_secret", "client_secret_file", "scopes", "token_url", "endpoint_params", "tls_config",
+                "client_id", "client_secret", "client_secret_file", "scopes", "token_url", "endpoint_params",
+                "tls_config",
             ] + ProxyConfiguration.keys)
         guard let id = try keys["client_id"]?.string(), !id.isEmpty else {
             throw node.error("oauth2 client_id must be configured")

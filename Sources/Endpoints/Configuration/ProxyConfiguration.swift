@@ -30,7 +30,8 @@ package struct ProxyConfiguration: Sendable, Hashable {
     }
 
     package var server: Server?
-    /// Go's rules: names with their subdomains, `.name` for subdomains only, addresses, networks, each with an optional port.
+    /// Go's rules: names with their subdomains, `.name` for subdomains only, addresses, networks, each with an optional
+    /// port.
     package var exceptions: [String] = []
     package var isFromEnvironment = false
     package var connectHeaders: [Header] = []

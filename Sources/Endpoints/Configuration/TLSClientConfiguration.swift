@@ -79,7 +79,8 @@ package struct TLSClientConfiguration: Sendable, Hashable {
 
     /// Whether the library's own settings say the same.
     var isDefault: Bool {
-        authorities == nil && certificate == nil && !insecureSkipVerify && minimumVersion == nil && maximumVersion == nil
+        authorities == nil && certificate == nil && !insecureSkipVerify && minimumVersion == nil
+            && maximumVersion == nil
     }
 
     /// The settings with all files read as they are now.

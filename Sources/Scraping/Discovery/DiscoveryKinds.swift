@@ -25,8 +25,8 @@ enum DiscoveryKinds {
 
     static var keys: [String] { readers.map(\.key) + unsupported }
 
-    /// All entries of all lists, in the order of `readers`, each with its text: an entry whose text stays the same over a
-    /// reload goes on undisturbed.
+    /// All entries of all lists, in the order of `readers`, each with its text: an entry whose text stays the same over
+    /// a reload goes on undisturbed.
     static func read(_ keys: [String: YAMLNode]) throws(YAMLError) -> (
         discoveries: [any TargetDiscovery], sources: [String]
     ) {

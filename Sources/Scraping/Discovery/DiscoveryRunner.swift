@@ -3,8 +3,8 @@ import Logging
 import Synchronization
 import Telemetry
 
-/// Runs the discoveries of all jobs: one task for each, which keeps its last good groups over failures and over reloads that
-/// leave its own entry as it was.
+/// Runs the discoveries of all jobs: one task for each, which keeps its last good groups over failures and over reloads
+/// that leave its own entry as it was.
 package final class DiscoveryRunner: Sendable {
     /// How one discovery is doing.
     package struct Status: Sendable, Hashable {
@@ -60,7 +60,8 @@ package final class DiscoveryRunner: Sendable {
     private let connections: EndpointConnections
     private let logger: Logger
     private let state = Mutex(State())
-    /// Changes are published at most this often, milliseconds: a rollout of a hundred containers is a few steps, not a hundred.
+    /// Changes are published at most this often, milliseconds: a rollout of a hundred containers is a few steps, not a
+    /// hundred.
     private let debounce: Int64
 
     package init(connections: EndpointConnections, logger: Logger, debounce: Int64 = 5_000) {

@@ -43,7 +43,8 @@ package struct DockerDiscovery: TargetDiscovery {
         var discovery = DockerDiscovery(host: host)
         if discovery.url("/") == nil {
             throw hostNode.error(
-                "\"\(host)\" is not a Docker host: write for example unix:///var/run/docker.sock or tcp://10.0.0.1:2375")
+                "\"\(host)\" is not a Docker host: write for example unix:///var/run/docker.sock or tcp://10.0.0.1:2375"
+            )
         }
         if let port = keys["port"] {
             discovery.port = try port.integer()
@@ -56,7 +57,9 @@ package struct DockerDiscovery: TargetDiscovery {
         }
         discovery.hostNetworkingHost = try keys["host_networking_host"]?.string() ?? "localhost"
         discovery.matchesFirstNetwork = try keys["match_first_network"]?.bool() ?? true
-        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 { discovery.refreshInterval = interval }
+        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 {
+            discovery.refreshInterval = interval
+        }
         discovery.http = try HTTPClientConfiguration.read(keys)
         return discovery
     }

@@ -33,7 +33,9 @@ package struct FileDiscovery: TargetDiscovery {
             patterns.append(entry.resolvedPath(pattern))
         }
         var discovery = FileDiscovery(patterns: patterns)
-        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 { discovery.refreshInterval = interval }
+        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 {
+            discovery.refreshInterval = interval
+        }
         return discovery
     }
 

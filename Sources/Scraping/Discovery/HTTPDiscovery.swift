@@ -24,7 +24,9 @@ package struct HTTPDiscovery: TargetDiscovery {
         }
         guard let host = components.host, !host.isEmpty else { throw urlNode.error("host is missing in URL") }
         var discovery = HTTPDiscovery(url: url)
-        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 { discovery.refreshInterval = interval }
+        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 {
+            discovery.refreshInterval = interval
+        }
         discovery.http = try HTTPClientConfiguration.read(keys)
         return discovery
     }

@@ -12,8 +12,9 @@ package protocol TargetDiscovery: Sendable {
     /// The groups as of now. A thrown error keeps the last good groups.
     func targetGroups(_ context: DiscoveryContext) async throws -> [TargetGroup]
     /// Finds targets until cancelled, giving all groups of this entry at each `update`. The default asks `targetGroups`
-    /// every `refreshInterval`; kinds that watch, or that keep part of what they had, write their own. Throwing (other than by
-    /// cancellation) is a failure too: the groups stay, and it is run again after `refreshInterval`, at most a minute.
+    /// every `refreshInterval`; kinds that watch, or that keep part of what they had, write their own. Throwing (other
+    /// than by cancellation) is a failure too: the groups stay, and it is run again after `refreshInterval`, at most a
+    /// minute.
     func run(_ context: DiscoveryContext, update: @escaping @Sendable ([TargetGroup]) -> Void) async throws
 }
 

@@ -49,12 +49,18 @@ import YAMLReading
             ("http_sd_configs: [{url: 'ftp://a'}]", "URL scheme must be 'http' or 'https'"),
             ("http_sd_configs: [{url: 'http:///a'}]", "host is missing in URL"),
             ("dns_sd_configs: [{}]", "DNS-SD config must contain at least one SRV record name"),
-            ("dns_sd_configs: [{names: [a], type: A}]", "a port is required in DNS-SD configs for all record types except SRV"),
+            (
+                "dns_sd_configs: [{names: [a], type: A}]",
+                "a port is required in DNS-SD configs for all record types except SRV"
+            ),
             ("dns_sd_configs: [{names: [a], type: TXT}]", "invalid DNS-SD records type TXT"),
             ("dns_sd_configs: [{names: [a], type: A, port: 70000}]", "70000 is not a port"),
             ("docker_sd_configs: [{}]", "host missing"),
             ("docker_sd_configs: [{host: docker}]", "is not a Docker host"),
-            ("docker_sd_configs: [{host: 'unix:///a', tls_config: {ca: a, ca_file: b}}]", "at most one of ca & ca_file"),
+            (
+                "docker_sd_configs: [{host: 'unix:///a', tls_config: {ca: a, ca_file: b}}]",
+                "at most one of ca & ca_file"
+            ),
         ]
         for (yaml, message) in cases {
             do {

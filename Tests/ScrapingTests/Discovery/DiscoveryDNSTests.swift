@@ -8,7 +8,8 @@ import Testing
 
 @testable import Scraping
 
-/// A name server for one test, over UDP and TCP on one port. What it answers is a closure from name and type to records.
+/// A name server for one test, over UDP and TCP on one port. What it answers is a closure from name and type to
+/// records.
 private final class NameServer: Sendable {
     struct Answer: Sendable {
         var code: UInt8 = 0
@@ -46,11 +47,15 @@ private final class NameServer: Sendable {
         var end = 12
         while question[end] != 0 { end += Int(question[end]) + 1 }
         let count = UInt8(answer.records.count)
-        var out = [question[0], question[1], answer.isTruncated ? 0x83 : 0x81, 0x80 | answer.code, 0, 1, 0, count, 0, 0, 0, 0]
+        var out = [
+            question[0], question[1], answer.isTruncated ? 0x83 : 0x81, 0x80 | answer.code, 0, 1, 0, count, 0, 0, 0, 0,
+        ]
         out += question[12..<end + 5]
         for record in answer.records {
             let (type, count) = (record.type, record.bytes.count)
-            out += [0xc0, 12, UInt8(type >> 8), UInt8(type & 255), 0, 1, 0, 0, 0, 60, UInt8(count >> 8), UInt8(count & 255)]
+            out += [
+                0xc0, 12, UInt8(type >> 8), UInt8(type & 255), 0, 1, 0, 0, 0, 60, UInt8(count >> 8), UInt8(count & 255),
+            ]
             out += record.bytes
         }
         return answer.forgeries + [out]
@@ -93,7 +98,8 @@ private final class UDPHandler: ChannelInboundHandler {
         let packet = unwrapInboundIn(data)
         for reply in NameServer.reply(Array(packet.data.readableBytesView), handler, overTCP: false) {
             context.writeAndFlush(
-                wrapOutboundOut(.init(remoteAddress: packet.remoteAddress, data: ByteBuffer(bytes: reply))), promise: nil)
+                wrapOutboundOut(.init(remoteAddress: packet.remoteAddress, data: ByteBuffer(bytes: reply))),
+                promise: nil)
         }
     }
 }
@@ -135,9 +141,11 @@ private final class TCPHandler: ChannelInboundHandler {
             case ("db.example.com.", 1):
                 let alias = NameServer.Data(5, NameServer.name("alias.example.com"))
                 return .init(records: [alias, .init(1, [10, 0, 0, 2]), .init(1, [10, 0, 0, 1])])
-            case ("db.example.com.", 28): return .init(records: [.init(28, [0xfd] + [UInt8](repeating: 0, count: 14) + [5])])
+            case ("db.example.com.", 28):
+                return .init(records: [.init(28, [0xfd] + [UInt8](repeating: 0, count: 14) + [5])])
             // The name within the record is a pointer to the question's.
-            case ("example.com.", 15): return .init(records: [.init(15, [0, 10, 4] + Array("mail".utf8) + [0xc0, 12])])
+            case ("example.com.", 15):
+                return .init(records: [.init(15, [0, 10, 4] + Array("mail".utf8) + [0xc0, 12])])
             case ("example.com.", 2): return .init(records: [.init(2, NameServer.name("ns1.example.com"))])
             case ("big.example.com.", 1):
                 let all = (0..<200).map { NameServer.Data(1, [10, 1, 0, UInt8($0)]) }
@@ -145,7 +153,9 @@ private final class TCPHandler: ChannelInboundHandler {
             case ("short.svc.local.", 1): return .init(records: [.init(1, [10, 9, 9, 9])])
             case ("empty.example.com.", 1): return .init()
             case ("forged.example.com.", 1):
-                return .init(records: [.init(1, [10, 0, 0, 7])], forgeries: [[], [1, 2, 3], [UInt8](repeating: 0xff, count: 64)])
+                return .init(
+                    records: [.init(1, [10, 0, 0, 7])],
+                    forgeries: [[], [1, 2, 3], [UInt8](repeating: 0xff, count: 64)])
             case ("ill.example.com.", _): return .init(code: 2)
             case ("silent.example.com.", _): return .init(silent: true)
             default: return .init(code: 3)
@@ -174,10 +184,12 @@ private final class TCPHandler: ChannelInboundHandler {
                 #expect(found.flatMap(\.targets) == targets, "\(name) \(type)")
                 #expect(found.allSatisfy { $0.labels["__meta_dns_name"] == name })
             }
-            #expect(try await groups(["example.com"], .mx, port: 9, resolver)[0].labels["__meta_dns_mx_record_target"]
-                == "mail.example.com.")
-            #expect(try await groups(["example.com"], .ns, port: 9, resolver)[0].labels["__meta_dns_ns_record_target"]
-                == "ns1.example.com.")
+            #expect(
+                try await groups(["example.com"], .mx, port: 9, resolver)[0].labels["__meta_dns_mx_record_target"]
+                    == "mail.example.com.")
+            #expect(
+                try await groups(["example.com"], .ns, port: 9, resolver)[0].labels["__meta_dns_ns_record_target"]
+                    == "ns1.example.com.")
             #expect(try await groups(["big.example.com"], .a, port: 9, resolver).count == 200)
             #expect(log.withLock { $0.contains("big.example.com. 1 tcp") })
 
@@ -186,12 +198,16 @@ private final class TCPHandler: ChannelInboundHandler {
             #expect(try await groups(["short"], .a, port: 9, resolver).flatMap(\.targets) == ["10.9.9.9:9"])
             #expect(log.withLock { $0 } == ["short.other.local. 1 udp", "short.svc.local. 1 udp"])
             resolver.searchDomains = []
-            for (name, sentence) in [("ill.example.com", "answered with code 2"), ("silent.example.com", "no answer from")] {
+            for (name, sentence) in [
+                ("ill.example.com", "answered with code 2"), ("silent.example.com", "no answer from"),
+            ] {
                 do {
                     _ = try await groups([name], .a, port: 9, resolver)
                     Issue.record("\(name) was found")
                 } catch {
-                    #expect("\(error)".contains("could not resolve \"\(name)\"") && "\(error)".contains(sentence), "\(error)")
+                    #expect(
+                        "\(error)".contains("could not resolve \"\(name)\"") && "\(error)".contains(sentence),
+                        "\(error)")
                 }
             }
             // The second server answers where the first does not.
@@ -228,7 +244,8 @@ private final class TCPHandler: ChannelInboundHandler {
                 group.cancelAll()
             }
         }
-        #expect(seen.withLock { Array($0.prefix(2)) } == [["10.0.0.1:9", "10.0.1.0:9"], ["10.0.0.1:9", "10.0.1.1:9"]])
+        #expect(
+            seen.withLock { Array($0.prefix(2)) } == [["10.0.0.1:9", "10.0.1.0:9"], ["10.0.0.1:9", "10.0.1.1:9"]])
         #expect(failures.withLock { $0.contains { $0.contains("a.example") } })
     }
 
@@ -271,7 +288,10 @@ private final class TCPHandler: ChannelInboundHandler {
             (header + [0xc0, 40, 0, 1, 0, 1], "points forward"),
             (header + [0x80, 1, 0, 1, 0, 1], "unknown kind"),
             (header + question + [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 9, 0xff, 0xff, 1], "ends too early"),
-            (header + question + [0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 9, 0, 2, 0, 1, 0, 2, 0, 3, 0], "longer than it says"),
+            (
+                header + question + [0xc0, 12, 0, 33, 0, 1, 0, 0, 0, 9, 0, 2, 0, 1, 0, 2, 0, 3, 0],
+                "longer than it says"
+            ),
             (header + [UInt8](repeating: 63, count: 64 * 6), "longer than 255"),
         ]
         for (bytes, sentence) in broken {
@@ -280,7 +300,10 @@ private final class TCPHandler: ChannelInboundHandler {
         var random = SeededGenerator(seed: 20_261_121)
         var read = 0
         for round in 0..<20_000 {
-            var bytes = round % 3 == 0 ? (0..<Int.random(in: 0..<80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) } : good
+            var bytes =
+                round % 3 == 0
+                ? (0..<Int.random(in: 0..<80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                : good
             for _ in 0..<Int.random(in: 0..<4, using: &random) where !bytes.isEmpty {
                 bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
             }

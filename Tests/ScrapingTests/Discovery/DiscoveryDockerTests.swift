@@ -6,7 +6,8 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// The answers are recorded from a daemon with a web shop's containers, shortened to the fields that are read and some more.
+/// The answers are recorded from a daemon with a web shop's containers, shortened to the fields that are read and some
+/// more.
 @Suite struct DiscoveryDockerTests {
     private static let networks = """
         [{"Name":"bridge","Id":"net-bridge","Created":"2024-01-01T00:00:00Z","Scope":"local","Driver":"bridge","Internal":false,
@@ -89,7 +90,8 @@ import Testing
                     let all = try await discovery.targetGroups(context)
                     #expect(
                         addresses(all) == [
-                            "172.17.0.2:8080", "172.17.0.2:9100", "172.18.0.2:8080", "172.18.0.2:9100", "172.17.0.3:9999",
+                            "172.17.0.2:8080", "172.17.0.2:9100", "172.18.0.2:8080", "172.18.0.2:9100",
+                            "172.17.0.3:9999",
                             "node1", "172.17.0.3:9999", "[fd00::5]:9100",
                         ])
                     #expect(all[2].labels["__meta_docker_network_label_com_docker_compose_network"] == "default")
@@ -98,12 +100,14 @@ import Testing
 
                     server.set("/networks", .init(status: 500, body: #"{"message":"daemon is ill"}"#))
                     await #expect { try await discovery.targetGroups(context) } throws: { error in
-                        "\(error)".contains("error while computing network labels") && "\(error)".contains("daemon is ill")
+                        "\(error)".contains("error while computing network labels")
+                            && "\(error)".contains("daemon is ill")
                     }
                     server.set("/containers/json", .init(body: "[]", delay: 3_000))
                     discovery.timeout = .milliseconds(200)
                     await #expect { try await discovery.targetGroups(context) } throws: { error in
-                        "\(error)".contains("error while listing containers") && "\(error)".contains("deadline exceeded")
+                        "\(error)".contains("error while listing containers")
+                            && "\(error)".contains("deadline exceeded")
                     }
                 }
             }

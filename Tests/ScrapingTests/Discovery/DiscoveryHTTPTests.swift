@@ -13,9 +13,11 @@ import Testing
             discovery.refreshInterval = 2_500
             try await EndpointConnections.with { connections in
                 let context = DiscoveryContext(connections: connections, logger: Logger(label: "test"))
-                server.set("/targets", .init(
-                    contentType: "Application/JSON; charset=\"utf-8\"",
-                    body: #"[{"targets":["a:1","b:2"],"labels":{"env":"prod"}},{"targets":["c:3"]},{}]"#))
+                server.set(
+                    "/targets",
+                    .init(
+                        contentType: "Application/JSON; charset=\"utf-8\"",
+                        body: #"[{"targets":["a:1","b:2"],"labels":{"env":"prod"}},{"targets":["c:3"]},{}]"#))
                 let groups = try await discovery.targetGroups(context)
                 #expect(groups.map(\.targets) == [["a:1", "b:2"], ["c:3"], []])
                 #expect(groups[0].labels.dictionary == ["env": "prod", "__meta_url": url])

@@ -7,8 +7,8 @@ struct DNSClient: Sendable {
 
     init(_ configuration: ResolverConfiguration) { self.configuration = configuration }
 
-    /// The records of a name, tried along the search domains. The first name that exists wins, even with no such records; when
-    /// all are known not to exist, there are none. Anything else is an error: nothing is known then.
+    /// The records of a name, tried along the search domains. The first name that exists wins, even with no such
+    /// records; when all are known not to exist, there are none. Anything else is an error: nothing is known then.
     func lookUp(_ name: String, _ type: DNSMessage.RecordType) async throws -> [DNSMessage.Record] {
         var firstFailure: (any Error)?
         for candidate in configuration.candidates(name) {
@@ -22,7 +22,8 @@ struct DNSClient: Sendable {
         }
         guard let firstFailure else { return [] }
         throw DiscoveryFailure(
-            "could not resolve \"\(name)\": all servers responded with errors to at least one search domain (\(firstFailure))")
+            "could not resolve \"\(name)\": all servers responded with errors to at least one search domain (\(firstFailure))"
+        )
     }
 
     /// The first server's answer that the name exists, or that it does not.
@@ -72,7 +73,9 @@ struct DNSClient: Sendable {
     }
 
     /// Only an answer to our question counts: anybody can send packets to a port.
-    private static func isAnswer(_ message: DNSMessage, _ id: UInt16, _ name: String, _ type: DNSMessage.RecordType) -> Bool {
+    private static func isAnswer(_ message: DNSMessage, _ id: UInt16, _ name: String, _ type: DNSMessage.RecordType)
+        -> Bool
+    {
         guard message.isResponse, message.id == id else { return false }
         // Servers that refuse may leave the question out.
         if message.questionType == 0 { return message.code != DNSMessage.ResponseCode.success }

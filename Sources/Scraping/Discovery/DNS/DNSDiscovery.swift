@@ -35,7 +35,9 @@ package struct DNSDiscovery: TargetDiscovery {
             throw node.error("a port is required in DNS-SD configs for all record types except SRV")
         }
         var discovery = DNSDiscovery(names: names, type: type, port: port)
-        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 { discovery.refreshInterval = interval }
+        if let interval = try keys["refresh_interval"]?.duration(), interval > 0 {
+            discovery.refreshInterval = interval
+        }
         return discovery
     }
 

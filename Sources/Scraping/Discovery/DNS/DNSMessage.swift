@@ -36,7 +36,9 @@ package struct DNSMessage: Sendable, Hashable {
     // MARK: Writing
 
     /// A question for one name, with room for long answers (EDNS) unless it goes over TCP.
-    package static func question(_ name: String, _ type: RecordType, id: UInt16, allowsLongAnswer: Bool) throws -> [UInt8] {
+    package static func question(_ name: String, _ type: RecordType, id: UInt16, allowsLongAnswer: Bool) throws
+        -> [UInt8]
+    {
         // Flags: recursion desired. One question.
         var out: [UInt8] = [UInt8(id >> 8), UInt8(id & 255), 1, 0, 0, 1, 0, 0, 0, 0, 0, allowsLongAnswer ? 1 : 0]
         var length = 1
@@ -79,7 +81,7 @@ package struct DNSMessage: Sendable, Hashable {
         }
         do {
             for _ in 0..<count { answers.append(try reader.record()) }
-        } catch where isTruncated {
+        } catch  where isTruncated {
             // What was cut off is asked for again over TCP.
             answers = []
         }
@@ -117,7 +119,9 @@ package struct DNSMessage: Sendable, Hashable {
                         return text.isEmpty ? "." : text
                     }
                     length += Int(head) + 1
-                    guard length <= 255 else { throw DiscoveryFailure("a name in the DNS answer is longer than 255 bytes") }
+                    guard length <= 255 else {
+                        throw DiscoveryFailure("a name in the DNS answer is longer than 255 bytes")
+                    }
                     for _ in 0..<head { Self.append(try byte(), to: &text) }
                     text += "."
                 case 3:
