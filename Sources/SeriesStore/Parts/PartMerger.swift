@@ -73,37 +73,60 @@ struct PartMerger {
     }
 }
 
-/// Walks through the series of a part in their order, one group in memory at a time.
+/// Walks through the series of a part in ``PartOrder``, a few groups in memory at a time.
 private struct PartCursor {
     let reader: PartReader
     private(set) var order: PartOrder?
-    private var series: [PartSeries] = []
-    private var group = 0
-    private var place = -1
-    /// Of a part whose series do not ascend: all of them, sorted.
-    private let isLoaded: Bool
+    private var series: PartSeries?
+    private var next = 0
+    /// Series numbers of a part that is not in order; empty for one that is.
+    private let sorted: [UInt32]
+    private var groups: [Int: [PartSeries]] = [:]
+    private static let groupLimit = 64
 
     init(_ part: SeriesPart) throws {
         reader = PartReader(part)
-        isLoaded = !part.directory.isOrdered
-        if isLoaded {
-            for group in part.directory.groups.indices { series += try part.series(inGroup: group) }
-            let keys = series.map { PartOrder($0.labels) }
-            series = series.indices.sorted { keys[$0] < keys[$1] }.map { series[$0] }
-        }
+        sorted = part.directory.isOrdered ? [] : try PartCursor.sort(part)
         try advance()
     }
 
+    private static func sort(_ part: SeriesPart) throws -> [UInt32] {
+        var keys: [PartOrder] = []
+        for group in part.directory.groups.indices {
+            keys += try part.series(inGroup: group).map { PartOrder($0.labels) }
+        }
+        return (0..<UInt32(truncatingIfNeeded: keys.count)).sorted { keys[Int($0)] < keys[Int($1)] }
+    }
+
     /// The series, without what was deleted.
-    var living: PartSeries? { series.indices.contains(place) ? reader.part.living(series[place]) : nil }
+    var living: PartSeries? { series.flatMap { reader.part.living($0) } }
 
     mutating func advance() throws {
-        place += 1
-        while place >= series.count, !isLoaded, group < reader.part.directory.groups.count {
-            series = try reader.part.series(inGroup: group)
-            group += 1
-            place = 0
+        let part = reader.part
+        series = nil
+        order = nil
+        while next < part.directory.groups.count * PartFormat.groupSize {
+            var number = next
+            if !part.directory.isOrdered {
+                guard next < sorted.count else { return }
+                number = Int(sorted[next])
+            }
+            let group = number / PartFormat.groupSize
+            let place = number % PartFormat.groupSize
+            next += 1
+            let all = try table(group)
+            guard place < all.count else { continue }
+            series = all[place]
+            order = PartOrder(all[place].labels)
+            return
         }
-        order = place < series.count ? PartOrder(series[place].labels) : nil
+    }
+
+    private mutating func table(_ group: Int) throws -> [PartSeries] {
+        if let known = groups[group] { return known }
+        if groups.count >= (sorted.isEmpty ? 1 : PartCursor.groupLimit) { groups = [:] }
+        let all = try reader.part.series(inGroup: group)
+        groups[group] = all
+        return all
     }
 }
