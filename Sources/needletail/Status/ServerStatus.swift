@@ -72,8 +72,8 @@ struct ServerStatus {
         ]
         if let chunks = head.chunkCount, chunks > 0 { table.rows.append(["chunks in memory", "\(chunks)"]) }
         if head.minTime <= head.maxTime {
-            table.rows.append(["oldest in memory", ServerStatus.time(head.minTime)])
-            table.rows.append(["newest in memory", ServerStatus.time(head.maxTime)])
+            table.rows.append(["oldest sample", ServerStatus.time(head.minTime)])
+            table.rows.append(["newest sample", ServerStatus.time(head.maxTime)])
         }
         table.rows.append(["metrics are kept", process.storageRetention])
         let refused = metrics.all("needletail_rejected_total").reduce(0) { $0 + $1.value }
