@@ -10,7 +10,8 @@ import Testing
         }
         let metadata = Dictionary(
             uniqueKeysWithValues: [
-                about("requests_total", .counter), about("jobs", .counter), about("wait_seconds", .histogram, unit: "seconds"),
+                about("requests_total", .counter), about("jobs", .counter),
+                about("wait_seconds", .histogram, unit: "seconds"),
                 about("size", .summary, unit: "bytes"), about("temperature", .gauge), about("oops", .counter),
                 about("both", .counter), about("both_total", .counter), about("build", .info),
             ].map { ($0.name, $0) })
@@ -26,7 +27,8 @@ import Testing
             ])
         #expect(Set(families.flatMap(\.metrics)) == Set(names))
         // A gauge and a counter that would be one family are two, and of no type.
-        let clash = MetricFamilies.plan(["x", "x_total"], ["x": about("x", .gauge), "x_total": about("x_total", .counter)])
+        let clash = MetricFamilies.plan(
+            ["x", "x_total"], ["x": about("x", .gauge), "x_total": about("x_total", .counter)])
         #expect(clash.map { "\($0.name) \($0.kind)" }.contains("x_total unknown") || clash.count == 2)
         #expect(Set(clash.map(\.name)).count == clash.count)
     }

@@ -22,7 +22,10 @@ import Testing
             ),
             ("cpu.load", "1", .gauge, ["cpu_load_ratio", "cpu_load", "cpu.load_ratio", "cpu.load"]),
             ("cpu.ratio", "1", .gauge, ["cpu_ratio", "cpu_ratio", "cpu_ratio", "cpu.ratio"]),
-            ("net.io", "By/s", .monotonicSum, ["net_io_bytes_per_second_total", "net_io", "net.io_bytes_per_second_total", "net.io"]),
+            (
+                "net.io", "By/s", .monotonicSum,
+                ["net_io_bytes_per_second_total", "net_io", "net.io_bytes_per_second_total", "net.io"]
+            ),
             ("a..b__c", "", .gauge, ["a_b_c", "a_b__c", "a..b__c", "a..b__c"]),
             ("5xx", "", .other, ["_5xx", "_5xx", "5xx", "5xx"]),
             ("size.bytes", "By", .gauge, ["size_bytes", "size_bytes", "size.bytes", "size.bytes"]),
@@ -70,39 +73,48 @@ import Testing
 
     @Test func labelsFollowTheSettings() throws {
         let attribute = #"{"key":"a.b","value":{"stringValue":"1"}}"#
-        let colliding = attribute + #",{"key":"a_b","value":{"stringValue":"2"}},{"key":"_p","value":{"boolValue":true}},{"key":"0","value":{"doubleValue":0.5}}"#
+        let colliding =
+            attribute
+            + #",{"key":"a_b","value":{"stringValue":"2"}},{"key":"_p","value":{"boolValue":true}},{"key":"0","value":{"doubleValue":0.5}}"#
         let identity = ["__name__": "g", "job": "cart", "instance": "i"]
-        let cases: [(what: String, attributes: String, set: (inout OTLPTranslation) -> Void, wanted: [String: String])] = [
-            ("as it is", attribute, { _ in }, ["a_b": "1"]),
-            ("collisions", colliding, { _ in }, ["a_b": "1;2", "key_p": "true", "key_0": "0.5"]),
-            (
-                "no prefix", colliding, { $0.sanitisesLeadingUnderscores = false },
-                ["a_b": "1;2", "_p": "true", "key_0": "0.5"]
-            ),
-            (
-                "UTF-8", colliding, { $0.strategy = .noTranslation },
-                ["a.b": "1", "a_b": "2", "_p": "true", "0": "0.5"]
-            ),
-            ("promoted", attribute, { $0.promotedResourceAttributes = ["cloud.region", "a.b", "none"] }, ["a_b": "1", "cloud_region": "eu"]),
-            (
-                "all promoted", "", { $0.promotesAllResourceAttributes = true },
-                ["a_b": "of the resource", "cloud_region": "eu", "service_name": "cart", "service_instance_id": "i"]
-            ),
-            (
-                "all but ignored", "",
-                {
-                    $0.promotesAllResourceAttributes = true
-                    $0.ignoredResourceAttributes = ["service.name", "a.b"]
-                }, ["cloud_region": "eu", "service_instance_id": "i"]
-            ),
-            (
-                "scope", attribute, { $0.promotesScopeMetadata = true },
-                [
-                    "a_b": "1", "otel_scope_name": "lib", "otel_scope_version": "2",
-                    "otel_scope_schema_url": "http://schema", "otel_scope_x_y": "7",
-                ]
-            ),
-        ]
+        let cases:
+            [(what: String, attributes: String, set: (inout OTLPTranslation) -> Void, wanted: [String: String])] = [
+                ("as it is", attribute, { _ in }, ["a_b": "1"]),
+                ("collisions", colliding, { _ in }, ["a_b": "1;2", "key_p": "true", "key_0": "0.5"]),
+                (
+                    "no prefix", colliding, { $0.sanitisesLeadingUnderscores = false },
+                    ["a_b": "1;2", "_p": "true", "key_0": "0.5"]
+                ),
+                (
+                    "UTF-8", colliding, { $0.strategy = .noTranslation },
+                    ["a.b": "1", "a_b": "2", "_p": "true", "0": "0.5"]
+                ),
+                (
+                    "promoted", attribute, { $0.promotedResourceAttributes = ["cloud.region", "a.b", "none"] },
+                    ["a_b": "1", "cloud_region": "eu"]
+                ),
+                (
+                    "all promoted", "", { $0.promotesAllResourceAttributes = true },
+                    [
+                        "a_b": "of the resource", "cloud_region": "eu", "service_name": "cart",
+                        "service_instance_id": "i",
+                    ]
+                ),
+                (
+                    "all but ignored", "",
+                    {
+                        $0.promotesAllResourceAttributes = true
+                        $0.ignoredResourceAttributes = ["service.name", "a.b"]
+                    }, ["cloud_region": "eu", "service_instance_id": "i"]
+                ),
+                (
+                    "scope", attribute, { $0.promotesScopeMetadata = true },
+                    [
+                        "a_b": "1", "otel_scope_name": "lib", "otel_scope_version": "2",
+                        "otel_scope_schema_url": "http://schema", "otel_scope_x_y": "7",
+                    ]
+                ),
+            ]
         for one in cases {
             var translation = OTLPTranslation()
             one.set(&translation)
@@ -115,7 +127,8 @@ import Testing
     }
 
     @Test func targetInfoIsRepeatedAndHasWhatIsAskedFor() throws {
-        let two = #"{"name":"g","gauge":{"dataPoints":[{"timeUnixNano":"1000000","asDouble":1},{"timeUnixNano":"400001000000","asDouble":1}]}}"#
+        let two =
+            #"{"name":"g","gauge":{"dataPoints":[{"timeUnixNano":"1000000","asDouble":1},{"timeUnixNano":"400001000000","asDouble":1}]}}"#
         var deltas = DeltaAccumulator()
         for keeps in [false, true] {
             var translation = OTLPTranslation()
@@ -123,16 +136,22 @@ import Testing
             let batch = try OTLPMetrics.decode(
                 json: json(metric: two), now: 0, translation: translation, deltas: &deltas
             ).batch
-            var wanted = ["__name__": "target_info", "job": "cart", "instance": "i", "cloud_region": "eu", "a_b": "of the resource"]
+            var wanted = [
+                "__name__": "target_info", "job": "cart", "instance": "i", "cloud_region": "eu",
+                "a_b": "of the resource",
+            ]
             if keeps { wanted.merge(["service_name": "cart", "service_instance_id": "i"]) { $1 } }
-            let info = try batch.refs.indices.filter { try batch.labels(ofSeries: Int(batch.refs[$0])).metricName == "target_info" }
+            let info = try batch.refs.indices.filter {
+                try batch.labels(ofSeries: Int(batch.refs[$0])).metricName == "target_info"
+            }
             #expect(info.map { batch.timestamps[$0] } == [1, 150_001, 300_001, 400_001])
             #expect(try batch.labels(ofSeries: Int(batch.refs[info[0]])) == LabelSet(wanted))
         }
     }
 
     @Test func histogramsSumsAndTheirStartsKeepWhatWasSaid() throws {
-        let point = #""startTimeUnixNano":"5000000","timeUnixNano":"9000000","count":6,"sum":1.5,"bucketCounts":[0,2,0,0,0,4],"explicitBounds":[1,2.5,4,5,6]"#
+        let point =
+            #""startTimeUnixNano":"5000000","timeUnixNano":"9000000","count":6,"sum":1.5,"bucketCounts":[0,2,0,0,0,4],"explicitBounds":[1,2.5,4,5,6]"#
         let metrics = [
             #"{"name":"h","histogram":{"aggregationTemporality":2,"dataPoints":[{\#(point)},{\#(point),"flags":1,"attributes":[{"key":"k","value":{"stringValue":"gone"}}]}]}}"#,
             #"{"name":"c","sum":{"isMonotonic":true,"aggregationTemporality":2,"dataPoints":[{"startTimeUnixNano":"5000000","timeUnixNano":"9000000","asInt":"3"}]}}"#,
@@ -154,7 +173,8 @@ import Testing
         #expect(first.histogram.positiveBuckets == [2, 4] && first.histogram.count == 6 && first.histogram.sum == 1.5)
         #expect(SpecialValue.isStaleMarker(result.batch.histograms[1].histogram.sum))
         let names = try result.batch.refs.map { try result.batch.labels(ofSeries: Int($0)).metricName ?? "" }
-        #expect(Array(zip(names, result.batch.startTimestamps).map { "\($0) \($1)" }.prefix(2)) == ["c_total 5", "g 0"])
+        #expect(
+            Array(zip(names, result.batch.startTimestamps).map { "\($0) \($1)" }.prefix(2)) == ["c_total 5", "g 0"])
         // Classic, the same request.
         let classic = try OTLPMetrics.decode(json: body, now: 0, deltas: &deltas).batch
         #expect(classic.histograms.isEmpty && classic.startTimestamps.count == classic.refs.count)
@@ -174,12 +194,15 @@ import Testing
     }
 
     @Test func deltasGoOnFromWhatTheStoreHas() throws {
-        let sum = #"{"name":"d","sum":{"isMonotonic":true,"aggregationTemporality":1,"dataPoints":[{"startTimeUnixNano":"8000000","timeUnixNano":"9000000","asInt":"3"}]}}"#
-        let explicit = #"{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"9000000","count":2,"sum":1,"bucketCounts":[1,1],"explicitBounds":[1]}]}}"#
+        let sum =
+            #"{"name":"d","sum":{"isMonotonic":true,"aggregationTemporality":1,"dataPoints":[{"startTimeUnixNano":"8000000","timeUnixNano":"9000000","asInt":"3"}]}}"#
+        let explicit =
+            #"{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"9000000","count":2,"sum":1,"bucketCounts":[1,1],"explicitBounds":[1]}]}}"#
         let body = json(metric: sum + "," + explicit)
         var deltas = DeltaAccumulator(isRecovering: true)
         let asked = try OTLPMetrics.decode(json: body, now: 0, deltas: &deltas)
-        #expect(asked.unknownDeltas == [.init(name: "d_total", isHistogram: false), .init(name: "h", isHistogram: true)])
+        #expect(
+            asked.unknownDeltas == [.init(name: "d_total", isHistogram: false), .init(name: "h", isHistogram: true)])
         #expect(asked.batch.isEmpty && deltas.seriesCount == 0)
         func labels(_ name: String, _ more: [String: String] = [:]) -> LabelSet {
             LabelSet(["__name__": name, "job": "cart", "instance": "i"].merging(more) { $1 })
@@ -217,8 +240,10 @@ import Testing
         translation.convertsHistogramsToNHCB = true
         var deltas = DeltaAccumulator()
         func decode(_ time: Int, _ bounds: String) throws -> NativeHistogram {
-            let metric = #"{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"\#(time)000000","count":3,"sum":1,"bucketCounts":[1,0,2],"explicitBounds":[\#(bounds)]}]}}"#
-            let result = try OTLPMetrics.decode(json: json(metric: metric), now: 0, translation: translation, deltas: &deltas)
+            let metric =
+                #"{"name":"h","histogram":{"aggregationTemporality":1,"dataPoints":[{"timeUnixNano":"\#(time)000000","count":3,"sum":1,"bucketCounts":[1,0,2],"explicitBounds":[\#(bounds)]}]}}"#
+            let result = try OTLPMetrics.decode(
+                json: json(metric: metric), now: 0, translation: translation, deltas: &deltas)
             return try #require(result.batch.histograms.first?.histogram)
         }
         _ = try decode(1, "1,2")

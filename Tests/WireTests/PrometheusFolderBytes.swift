@@ -6,8 +6,12 @@ struct GoBytes {
     var bytes: [UInt8] = []
 
     mutating func byte(_ value: UInt8) { bytes.append(value) }
-    mutating func fixed32(_ value: UInt32) { for i in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32(i)))) } }
-    mutating func fixed64(_ value: UInt64) { for i in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64(i)))) } }
+    mutating func fixed32(_ value: UInt32) {
+        for i in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32(i)))) }
+    }
+    mutating func fixed64(_ value: UInt64) {
+        for i in 0..<8 { bytes.append(UInt8(truncatingIfNeeded: value >> (56 - 8 * UInt64(i)))) }
+    }
     mutating func double(_ value: Double) { fixed64(value.bitPattern) }
     mutating func unsigned(_ value: UInt64) {
         var rest = value
@@ -80,7 +84,10 @@ struct GoFloat {
     var trailing = 0
 
     /// 0, 10 and 11 before the cases; XOR2 has other control bits.
-    mutating func write(_ value: Double, _ out: inout GoBits, same: (UInt64, Int) = (0, 1), window: (UInt64, Int) = (0b10, 2), fresh: (UInt64, Int) = (0b11, 2)) {
+    mutating func write(
+        _ value: Double, _ out: inout GoBits, same: (UInt64, Int) = (0, 1), window: (UInt64, Int) = (0b10, 2),
+        fresh: (UInt64, Int) = (0b11, 2)
+    ) {
         let delta = bits ^ value.bitPattern
         bits = value.bitPattern
         if delta == 0 { return out.write(same.0, same.1) }
@@ -228,7 +235,9 @@ enum GoChunk {
         var slopes: [Int64] = []
         var sum = GoFloat(bits: list[0].sum.bitPattern)
         for (i, one) in list.enumerated() {
-            let numbers = [times[i], Int64(one.count), Int64(one.zeroCount)] + deltas(one.positiveBuckets) + deltas(one.negativeBuckets)
+            let numbers =
+                [times[i], Int64(one.count), Int64(one.zeroCount)] + deltas(one.positiveBuckets)
+                + deltas(one.negativeBuckets)
             if i == 0 {
                 out.varbit(numbers[0])
                 out.varbitUnsigned(UInt64(numbers[1]))

@@ -22,9 +22,13 @@ import Testing
         for i in 0..<count {
             if i > 0 {
                 let jitter = Int.random(in: 0...20, using: &random)
-                time += isSteady && jitter < 15 ? 15_000 : jitter == 16 ? 40_000_000_000 : jitter == 17 ? 400_000 : Int64(jitter) + 15_000
+                time +=
+                    isSteady && jitter < 15
+                    ? 15_000 : jitter == 16 ? 40_000_000_000 : jitter == 17 ? 400_000 : Int64(jitter) + 15_000
             }
-            if Int.random(in: 0...9, using: &random) == 0 { start = time - Int64.random(in: 0...100_000, using: &random) }
+            if Int.random(in: 0...9, using: &random) == 0 {
+                start = time - Int64.random(in: 0...100_000, using: &random)
+            }
             times.append(time)
             starts.append(hasStarts ? start : 0)
             switch Int.random(in: 0...5, using: &random) {
@@ -96,7 +100,10 @@ import Testing
                 #expect(found.histograms == wanted, "seed \(seed)")
             }
         }
-        #expect(throws: ChunkDefect("chunk encoding 9 is not known here; XOR, XOR2, histogram and float histogram are", isUnsupported: true)) {
+        #expect(
+            throws: ChunkDefect(
+                "chunk encoding 9 is not known here; XOR, XOR2, histogram and float histogram are", isUnsupported: true)
+        ) {
             var found = FolderSamples()
             try PrometheusChunk.decode(encoding: 9, [0, 1, 0], into: &found)
         }
@@ -110,7 +117,9 @@ import Testing
             lines.append("sample \(reference) \(time) \(value) \(start)")
         }
         mutating func histogram(_ reference: UInt64, _ time: Int64, _ histogram: NativeHistogram, start: Int64) {
-            lines.append("histogram \(reference) \(time) \(histogram.count) \(histogram.positiveBuckets) \(histogram.customValues) \(start)")
+            lines.append(
+                "histogram \(reference) \(time) \(histogram.count) \(histogram.positiveBuckets) \(histogram.customValues) \(start)"
+            )
         }
         mutating func exemplar(_ reference: UInt64, _ exemplar: Exemplar) {
             lines.append("exemplar \(reference) \(exemplar.labels) \(exemplar.value) \(exemplar.timestamp)")
@@ -149,7 +158,9 @@ import Testing
             out.unsigned(2)
             out.unsigned(0)
             out.unsigned(2)
-            for (delta, count) in [(2, 2.0), (1, 3.0)] { if isInteger { out.signed(Int64(delta)) } else { out.double(count) } }
+            for (delta, count) in [(2, 2.0), (1, 3.0)] {
+                if isInteger { out.signed(Int64(delta)) } else { out.double(count) }
+            }
             out.unsigned(0)
             if schema == -53 {
                 out.unsigned(1)
@@ -157,83 +168,103 @@ import Testing
             }
         }
         return [
-            (record(1) { out in
-                out.fixed64(5)
-                out.unsigned(2)
-                for text in ["__name__", "up", "a", "b\n"] { out.text(text) }
-            }, ["series 5 up{a=\"b\\n\"}"]),
-            (record(2) { out in
-                place(&out, 5, 1000)
-                for (reference, time, value) in [(0, 0, 1.5), (2, -3, -0.0)] as [(Int64, Int64, Double)] {
-                    out.signed(reference)
-                    out.signed(time)
-                    out.double(value)
-                }
-            }, ["sample 5 1000 1.5 0", "sample 7 997 -0.0 0"]),
-            (record(3) { out in
-                out.fixed64(5)
-                out.signed(-1)
-                out.signed(9)
-            }, ["tombstone 5 -1 9"]),
-            (record(4) { out in
-                place(&out, 5, 1000)
-                out.signed(1)
-                out.signed(2)
-                out.double(3)
-                out.unsigned(1)
-                out.text("trace_id")
-                out.text("x")
-            }, ["exemplar 6 {trace_id=\"x\"} 3.0 1002"]),
+            (
+                record(1) { out in
+                    out.fixed64(5)
+                    out.unsigned(2)
+                    for text in ["__name__", "up", "a", "b\n"] { out.text(text) }
+                }, ["series 5 up{a=\"b\\n\"}"]
+            ),
+            (
+                record(2) { out in
+                    place(&out, 5, 1000)
+                    for (reference, time, value) in [(0, 0, 1.5), (2, -3, -0.0)] as [(Int64, Int64, Double)] {
+                        out.signed(reference)
+                        out.signed(time)
+                        out.double(value)
+                    }
+                }, ["sample 5 1000 1.5 0", "sample 7 997 -0.0 0"]
+            ),
+            (
+                record(3) { out in
+                    out.fixed64(5)
+                    out.signed(-1)
+                    out.signed(9)
+                }, ["tombstone 5 -1 9"]
+            ),
+            (
+                record(4) { out in
+                    place(&out, 5, 1000)
+                    out.signed(1)
+                    out.signed(2)
+                    out.double(3)
+                    out.unsigned(1)
+                    out.text("trace_id")
+                    out.text("x")
+                }, ["exemplar 6 {trace_id=\"x\"} 3.0 1002"]
+            ),
             (record(5) { $0.fixed64(1) }, []), (record(14) { $0.fixed64(1) }, []),
-            (record(6) { out in
-                out.unsigned(5)
-                out.byte(1)
-                out.unsigned(2)
-                for text in ["UNIT", "s", "HELP", "h"] { out.text(text) }
-            }, ["metadata 5 counter s h"]),
-            (record(7) { out in
-                place(&out, 5, 1000)
-                out.signed(0)
-                out.signed(0)
-                histogram(&out, isInteger: true, schema: 1)
-            }, ["histogram 5 1000 6.0 [2.0, 3.0] [] 0"]),
-            (record(8) { out in
-                place(&out, 5, 1000)
-                out.signed(0)
-                out.signed(0)
-                histogram(&out, isInteger: false, schema: 1)
-            }, ["histogram 5 1000 6.5 [2.0, 3.0] [] 0"]),
-            (record(9) { out in
-                place(&out, 5, 1000)
-                out.signed(0)
-                out.signed(0)
-                histogram(&out, isInteger: true, schema: -53)
-            }, ["histogram 5 1000 6.0 [2.0, 3.0] [7.0] 0"]),
-            (record(11) { out in
-                out.signed(5)
-                out.signed(1000)
-                out.signed(900)
-                out.double(1)
-                out.signed(1)
-                out.signed(10)
-                out.byte(1)
-                out.double(2)
-                out.signed(1)
-                out.signed(20)
-                out.byte(2)
-                out.signed(50)
-                out.double(3)
-                out.signed(-1)
-                out.signed(30)
-                out.byte(0)
-                out.double(4)
-            }, ["sample 5 1000 1.0 900", "sample 6 1010 2.0 900", "sample 7 1020 3.0 950", "sample 6 1030 4.0 0"]),
-            (record(13) { out in
-                out.signed(5)
-                out.signed(1000)
-                out.signed(900)
-                histogram(&out, isInteger: false, schema: -53)
-            }, ["histogram 5 1000 6.5 [2.0, 3.0] [7.0] 900"]),
+            (
+                record(6) { out in
+                    out.unsigned(5)
+                    out.byte(1)
+                    out.unsigned(2)
+                    for text in ["UNIT", "s", "HELP", "h"] { out.text(text) }
+                }, ["metadata 5 counter s h"]
+            ),
+            (
+                record(7) { out in
+                    place(&out, 5, 1000)
+                    out.signed(0)
+                    out.signed(0)
+                    histogram(&out, isInteger: true, schema: 1)
+                }, ["histogram 5 1000 6.0 [2.0, 3.0] [] 0"]
+            ),
+            (
+                record(8) { out in
+                    place(&out, 5, 1000)
+                    out.signed(0)
+                    out.signed(0)
+                    histogram(&out, isInteger: false, schema: 1)
+                }, ["histogram 5 1000 6.5 [2.0, 3.0] [] 0"]
+            ),
+            (
+                record(9) { out in
+                    place(&out, 5, 1000)
+                    out.signed(0)
+                    out.signed(0)
+                    histogram(&out, isInteger: true, schema: -53)
+                }, ["histogram 5 1000 6.0 [2.0, 3.0] [7.0] 0"]
+            ),
+            (
+                record(11) { out in
+                    out.signed(5)
+                    out.signed(1000)
+                    out.signed(900)
+                    out.double(1)
+                    out.signed(1)
+                    out.signed(10)
+                    out.byte(1)
+                    out.double(2)
+                    out.signed(1)
+                    out.signed(20)
+                    out.byte(2)
+                    out.signed(50)
+                    out.double(3)
+                    out.signed(-1)
+                    out.signed(30)
+                    out.byte(0)
+                    out.double(4)
+                }, ["sample 5 1000 1.0 900", "sample 6 1010 2.0 900", "sample 7 1020 3.0 950", "sample 6 1030 4.0 0"]
+            ),
+            (
+                record(13) { out in
+                    out.signed(5)
+                    out.signed(1000)
+                    out.signed(900)
+                    histogram(&out, isInteger: false, schema: -53)
+                }, ["histogram 5 1000 6.5 [2.0, 3.0] [7.0] 900"]
+            ),
             (record(77) { $0.byte(1) }, ["skipped records of type 77, which is not known here"]),
         ]
     }
@@ -268,7 +299,8 @@ import Testing
         let file = GoFiles.log(pieces)
         let second = GoFiles.log([(small[0].bytes, 0)])
         var reader = LogReader([
-            FolderFileInMemory(name: "wal/00000000", content: file), FolderFileInMemory(name: "wal/00000001", content: second),
+            FolderFileInMemory(name: "wal/00000000", content: file),
+            FolderFileInMemory(name: "wal/00000001", content: second),
         ])
         var sink = Sink()
         while let record = try reader.next() { try LogRecords.read(record, into: &sink) }
@@ -291,9 +323,13 @@ import Testing
         var flipped = file
         flipped[9] ^= 1
         var broken = LogReader([
-            FolderFileInMemory(name: "wal/00000000", content: flipped), FolderFileInMemory(name: "wal/00000001", content: second),
+            FolderFileInMemory(name: "wal/00000000", content: flipped),
+            FolderFileInMemory(name: "wal/00000001", content: second),
         ])
-        #expect(throws: PrometheusFolderError.corrupt(file: "wal/00000000", offset: 0, reason: "a fragment's checksum is wrong")) {
+        #expect(
+            throws: PrometheusFolderError.corrupt(
+                file: "wal/00000000", offset: 0, reason: "a fragment's checksum is wrong")
+        ) {
             _ = try broken.next()
         }
     }
@@ -309,7 +345,8 @@ import Testing
             #expect(found.map(\.labels) == series.map { LabelSet($0.map { Label($0.0, $0.1) }) }, "version \(version)")
             #expect(
                 found[1].chunks == [
-                    .init(minTime: -5, maxTime: 5, segment: 1, offset: 108), .init(minTime: 8, maxTime: 12, segment: 1, offset: 158),
+                    .init(minTime: -5, maxTime: 5, segment: 1, offset: 108),
+                    .init(minTime: 8, maxTime: 12, segment: 1, offset: 158),
                 ])
             // Every flipped bit is seen, or it is one that nobody reads.
             for place in bytes.indices {
@@ -318,7 +355,9 @@ import Testing
                 do {
                     let index = try BlockIndex(FolderFileInMemory(name: "index", content: flipped))
                     let again = try index.references(from: 0, count: 10).map { try index.series($0) }
-                    #expect(again.map(\.labels) == found.map(\.labels) && again.map(\.chunks) == found.map(\.chunks), "byte \(place)")
+                    #expect(
+                        again.map(\.labels) == found.map(\.labels) && again.map(\.chunks) == found.map(\.chunks),
+                        "byte \(place)")
                 } catch is PrometheusFolderError {}
             }
         }
@@ -351,7 +390,9 @@ import Testing
             let bytes = mutate(small[Int(seed) % small.count].bytes)
             let file = FolderFileInMemory(name: "wal", content: mutate(bytes))
             try? LogRecords.read(LogRecordBytes(bytes: bytes, file: file, offset: 0), into: &sink)
-            var reader = LogReader([FolderFileInMemory(name: "wal", content: mutate(GoFiles.log([(bytes, 0x08), (bytes, 0)])))])
+            var reader = LogReader([
+                FolderFileInMemory(name: "wal", content: mutate(GoFiles.log([(bytes, 0x08), (bytes, 0)])))
+            ])
             while let record = try? reader.next() { try? LogRecords.read(record, into: &sink) }
             _ = try? FolderTombstones(file)
             var head = try? HeadChunkFile(file)

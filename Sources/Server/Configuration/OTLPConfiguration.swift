@@ -27,7 +27,8 @@ extension OTLPTranslation {
             !out.promotedResourceAttributes.isEmpty
         {
             throw node.error(
-                "'promote_all_resource_attributes' and 'promote_resource_attributes' cannot be configured simultaneously")
+                "'promote_all_resource_attributes' and 'promote_resource_attributes' cannot be configured simultaneously"
+            )
         }
         if let node = keys["ignore_resource_attributes"], !out.promotesAllResourceAttributes,
             !out.ignoredResourceAttributes.isEmpty

@@ -70,7 +70,8 @@ final class DeltaState: Sendable {
     private func lookUp(
         _ unknown: OTLPMetricsResult.UnknownDelta, now: Int64
     ) async throws -> [DeltaAccumulator.Stored] {
-        let names = [unknown.name] + (unknown.isHistogram ? ["_sum", "_count", "_bucket"].map { unknown.name + $0 } : [])
+        let names =
+            [unknown.name] + (unknown.isHistogram ? ["_sum", "_count", "_bucket"].map { unknown.name + $0 } : [])
         var found: [DeltaAccumulator.Stored] = []
         for name in names { found += try await newest(name, now: now) }
         return found

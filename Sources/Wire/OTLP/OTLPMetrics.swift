@@ -272,7 +272,8 @@ struct MetricsDecoder {
     // MARK: Series
 
     /// The hash of the point's attributes as they are written, under its metric and owner.
-    func pointKey(_ metric: MetricContext, _ message: ProtobufCursor, attributes field: Int) throws(WireError) -> PointKey
+    func pointKey(_ metric: MetricContext, _ message: ProtobufCursor, attributes field: Int) throws(WireError)
+        -> PointKey
     {
         var hash = metric.hash
         var cursor = message

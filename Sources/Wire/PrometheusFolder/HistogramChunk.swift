@@ -10,7 +10,9 @@ enum HistogramChunk {
         init(_ bits: inout ChunkBits, isInteger: Bool) throws(ChunkDefect) {
             empty.isInteger = isInteger
             empty.zeroThreshold = try Layout.zeroThreshold(&bits)
-            guard let schema = Int32(exactly: try bits.signed()) else { throw ChunkDefect("the schema is out of range") }
+            guard let schema = Int32(exactly: try bits.signed()) else {
+                throw ChunkDefect("the schema is out of range")
+            }
             guard schema == NativeHistogram.customBucketsSchema || (-4...8).contains(schema) else {
                 throw ChunkDefect("histogram schema \(schema) is not known here", isUnsupported: true)
             }
@@ -19,7 +21,9 @@ enum HistogramChunk {
             (empty.negativeSpans, negative) = try Layout.spans(&bits)
             guard schema == NativeHistogram.customBucketsSchema else { return }
             let bounds = try bits.unsigned()
-            guard bounds <= UInt64(bits.remaining) else { throw ChunkDefect("more custom bounds than the chunk has bits") }
+            guard bounds <= UInt64(bits.remaining) else {
+                throw ChunkDefect("more custom bounds than the chunk has bits")
+            }
             for _ in 0..<bounds {
                 // Most bounds are written by people: thousandths as an integer, plus one.
                 let thousandths = try bits.unsigned()

@@ -181,7 +181,8 @@ package enum LogRecords {
     }
 
     private static func take(
-        _ histogram: NativeHistogram, _ reference: UInt64, _ time: Int64, _ start: Int64, _ sink: inout some LogRecordSink
+        _ histogram: NativeHistogram, _ reference: UInt64, _ time: Int64, _ start: Int64,
+        _ sink: inout some LogRecordSink
     ) {
         var histogram = histogram
         if let defect = histogram.defectAfterReducing() {

@@ -28,7 +28,8 @@ struct ServerSource: ExportSource {
                 ($0 | 0x20) &- 0x61 < 26 || $0 &- 0x30 < 10 || $0 == UInt8(ascii: "_")
             }
             return isPlain
-                ? matcher.description : "\"\(OpenMetricsText.escaped(matcher.name))\"" + matcher.description.dropFirst(matcher.name.count)
+                ? matcher.description
+                : "\"\(OpenMetricsText.escaped(matcher.name))\"" + matcher.description.dropFirst(matcher.name.count)
         }
         return "{\(parts.joined(separator: ","))}"
     }

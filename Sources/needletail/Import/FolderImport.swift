@@ -28,7 +28,8 @@ struct FolderImport {
     }
 
     private var logStart: Int64 {
-        (folder.blocks.map(\.meta.maxTime).max() ?? .min).subtractingReportingOverflow(FolderImport.longestLog).partialValue
+        (folder.blocks.map(\.meta.maxTime).max() ?? .min).subtractingReportingOverflow(FolderImport.longestLog)
+            .partialValue
     }
 
     mutating func run() async throws {

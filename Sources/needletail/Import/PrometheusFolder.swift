@@ -165,7 +165,8 @@ private struct OpenedFolderFile: FolderFile {
             throw .unreadable(file: name, reason: error.description)
         }
         guard found.count == count else {
-            throw .corrupt(file: name, offset: max(0, offset), reason: "\(count) bytes wanted, \(found.count) are there")
+            throw .corrupt(
+                file: name, offset: max(0, offset), reason: "\(count) bytes wanted, \(found.count) are there")
         }
         return found
     }

@@ -14,7 +14,8 @@ struct OwnMetrics {
     /// Text format 0.0.4; lines that cannot be read are passed over, for there is always one more version of a server.
     init(text: String) {
         for line in text.split(separator: "\n") where !line.hasPrefix("#") {
-            guard let sample = OwnMetrics.sample(line), sample.name.hasPrefix("needletail_") || sample.name.hasPrefix("process_")
+            guard let sample = OwnMetrics.sample(line),
+                sample.name.hasPrefix("needletail_") || sample.name.hasPrefix("process_")
             else { continue }
             samples.append(sample)
         }
