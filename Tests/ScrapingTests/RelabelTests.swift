@@ -83,7 +83,11 @@ import YAMLReading
             ("job_name: a\nhonor_labels: perhaps", "c:2:15", ""),
             ("job_name: a\nstatic_configs:\n- targets: ['http://x:1/m']", "c:3:3", "is not a valid hostname"),
             ("job_name: a\nsample_limit: many", "c:2:15", ""),
-            ("job_name: a\noauth2: {client_id: x}", "c:2:9", "not supported yet"),
+            ("job_name: a\noauth2: {client_id: x}", "c:2:9", ""),
+            (
+                "job_name: a\nmetric_relabel_configs:\n- {action: labeldrop, regex: a, target_label: b}", "c:3:3",
+                "requires only 'regex'"
+            ),
         ] {
             let root = try #require(try YAMLNode.read(text, file: "c"))
             do {
