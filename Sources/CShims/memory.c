@@ -12,9 +12,10 @@ void needletail_release_free_memory(void) {
 void needletail_tune_allocator(int arenas) {
 #ifdef __GLIBC__
     mallopt(M_ARENA_MAX, arenas);
-    // Set by hand, or glibc raises it with every large block that is freed, and keeps those below in the heap.
-    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+    // Set by hand, or glibc raises it with every large block that is freed. Request bodies stay below: mapping them
+    // anew each time costs a page fault for every 4 KiB.
+    mallopt(M_MMAP_THRESHOLD, 4 * 1024 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 16 * 1024 * 1024);
 #else
     (void)arenas;
 #endif

@@ -38,6 +38,6 @@ int64_t needletail_gzip(uint8_t *into, size_t capacity, const uint8_t *from, siz
 /// Hands freed memory back to the kernel, where the allocator can.
 void needletail_release_free_memory(void);
 
-/// Few arenas, and blocks from 256 KiB on straight from the kernel, so that what is freed goes back to it.
+/// Few arenas, and blocks from 4 MiB on straight from the kernel, so that what is freed goes back to it.
 void needletail_tune_allocator(int arenas);
 #endif

@@ -96,6 +96,7 @@ extension EmbeddedSeriesStore {
             return Admission.limited
         }
         outcome.newSeries += 1
+        flushRows.store(rowsOfFlush(registry.count), ordering: .relaxed)
         return define(labels, hash: hash, &registry)
     }
 

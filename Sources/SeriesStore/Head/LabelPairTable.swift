@@ -67,6 +67,21 @@ struct LabelPairTable {
 
     func text(_ pair: UInt32) -> String { String(decoding: value(pair), as: UTF8.self) }
 
+    /// Whether the label is the bound of a bucket: see ``PartOrder``.
+    func isBound(_ pair: UInt32) -> Bool {
+        let one = pairs[Int(pair)]
+        return one.nameEnd - one.nameStart == 2 && arena[Int(one.nameStart)] == UInt8(ascii: "l")
+            && arena[Int(one.nameStart) + 1] == UInt8(ascii: "e")
+    }
+
+    /// The number in `le`; what is none counts as the largest.
+    func bound(_ pair: UInt32?) -> Double {
+        guard let pair else { return 0 }
+        let text = text(pair)
+        let number = text == "+Inf" ? Double.infinity : Double(text) ?? .nan
+        return number.isNaN ? .infinity : number
+    }
+
     /// Number of the label, where the head has it.
     func find(name: String, value: String) -> UInt32? {
         let bytes = LabelSet([Label(name, value)]).bytes

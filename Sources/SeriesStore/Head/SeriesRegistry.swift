@@ -71,17 +71,38 @@ struct SeriesRegistry {
         return LabelSet(canonical: bytes)
     }
 
-    /// Whether the first series comes before the second in the order of ``LabelSet``.
+    /// Whether the first series comes before the second in the order of ``PartOrder``.
     func precedes(_ a: UInt32, _ b: UInt32) -> Bool {
         let first = numbers(Int(a))
         let second = numbers(Int(b))
-        for (one, other) in zip(first, second) where one != other {
-            let name = pairs.name(one)
-            let otherName = pairs.name(other)
-            if !name.elementsEqual(otherName) { return name.lexicographicallyPrecedes(otherName) }
-            return pairs.value(one).lexicographicallyPrecedes(pairs.value(other))
+        var bounds: (UInt32?, UInt32?)
+        var i = first.startIndex
+        var j = second.startIndex
+        while true {
+            if i < first.endIndex, pairs.isBound(first[i]) {
+                bounds.0 = first[i]
+                i += 1
+            } else if j < second.endIndex, pairs.isBound(second[j]) {
+                bounds.1 = second[j]
+                j += 1
+            } else if i < first.endIndex, j < second.endIndex {
+                let (one, other) = (first[i], second[j])
+                if one != other {
+                    let (name, otherName) = (pairs.name(one), pairs.name(other))
+                    if !name.elementsEqual(otherName) { return name.lexicographicallyPrecedes(otherName) }
+                    return pairs.value(one).lexicographicallyPrecedes(pairs.value(other))
+                }
+                i += 1
+                j += 1
+            } else if i < first.endIndex || j < second.endIndex {
+                return j < second.endIndex
+            } else {
+                break
+            }
         }
-        return first.count < second.count
+        let (bound, otherBound) = (pairs.bound(bounds.0), pairs.bound(bounds.1))
+        if bound != otherBound { return bound < otherBound }
+        return labels(of: a).bytes.lexicographicallyPrecedes(labels(of: b).bytes)
     }
 
     // MARK: Changing

@@ -16,12 +16,13 @@ extension EmbeddedSeriesStore {
                 while !Task.isCancelled, !self.isClosed.load(ordering: .acquiring) {
                     do { try await Task.sleep(for: .seconds(1)) } catch { return }
                     ticks += 1
-                    await self.flushIfDue()
-                    guard ticks % 30 == 0 else { continue }
+                    let isQuiet = await self.flushIfDue()
+                    if ticks % 5 == 0 { await self.makeRoom() }
+                    guard isQuiet || ticks % 30 == 0 else { continue }
                     do {
                         try await self.retireAndMerge(now: self.clock())
                     } catch {
-                        self.report("maintenance failed and will be tried again: \(error)")
+                        self.reportUnlessFull("merging and retiring parts failed and will be tried again", error)
                     }
                 }
             }
@@ -30,14 +31,46 @@ extension EmbeddedSeriesStore {
         }
     }
 
-    private func flushIfDue() async {
+    /// Whether something was flushed because nothing comes any more.
+    @discardableResult
+    private func flushIfDue() async -> Bool {
         let now = clock()
-        guard isFlushDue(now: now), !isClosed.load(ordering: .acquiring) else { return }
+        accountMemory()
+        guard isFlushDue(now: now), !isClosed.load(ordering: .acquiring) else { return false }
+        do {
+            try await flush(now: now)
+            return now &- lastAppend.load(ordering: .relaxed) >= options.quietInterval
+        } catch {
+            reportUnlessFull("writing samples to parts failed and will be tried again", error)
+            return false
+        }
+    }
+
+    /// A full disk is no damage: appends say so, and everything goes on when there is room.
+    private func reportUnlessFull(_ what: String, _ error: any Error) {
+        if case StorageError.diskFull = error { return }
+        report("\(what): \(error)")
+    }
+
+    /// Where a limit of series or memory is near, what has ended leaves memory at once: the samples to parts, then the
+    /// series.
+    private func makeRoom() async {
+        guard seriesGuard.isCrowded, !isClosed.load(ordering: .acquiring) else { return }
+        let now = clock()
         do {
             try await flush(now: now)
         } catch {
-            report("writing samples to parts failed and will be tried again: \(error)")
+            reportUnlessFull("writing samples to parts failed and will be tried again", error)
         }
+        await evictIdleSeries(now: now)
+    }
+
+    private func accountMemory() {
+        guard let budget = options.guards.budget else { return }
+        var head = registry.withLock { $0.byteCount }
+        for box in shards { head += box.state.withLock { $0.byteCount } }
+        budget.set(.head, to: head)
+        budget.set(.journal, to: 0)
     }
 
     private func isFlushDue(now: Int64) -> Bool {
@@ -63,7 +96,9 @@ extension EmbeddedSeriesStore {
         guard !isClosed.load(ordering: .acquiring) else { return }
         try dropParts(before: now &- options.retention)
         try tidyExemplars(before: now &- options.retention, now: now)
-        try await onMaintenanceQueue { try self.mergeDays(now: now) }
+        if options.guards.pressure.level == .calm {
+            try await onMaintenanceQueue { try self.mergeDays(now: now) }
+        }
         await evictIdleSeries(now: now)
     }
 
@@ -79,8 +114,16 @@ extension EmbeddedSeriesStore {
 
     /// Frees the series that hold nothing and had no sample for a while: a million dead ones must cost no memory.
     private func evictIdleSeries(now: Int64) async {
-        let idle = touchTime(now &- options.idleTime)
-        let stale = touchTime(now &- min(options.idleTime, 60_000))
+        let isCrowded = seriesGuard.isCrowded
+        let idle = touchTime(now &- (isCrowded ? min(options.idleTime, 45_000) : options.idleTime))
+        let stale = touchTime(now &- min(options.idleTime, isCrowded ? 15_000 : 60_000))
+        let gone = await evict(now: now, idle: idle, stale: stale, isCrowded: isCrowded)
+        guard !gone.isEmpty else { return }
+        seriesGuard.release(gone)
+        ReleaseFreeMemory.now()
+    }
+
+    private func evict(now: Int64, idle: Int32, stale: Int32, isCrowded: Bool) async -> [LabelSet] {
         await gate.enterAlone()
         defer { gate.leaveAlone() }
         let (slotCount, active) = registry.withLock { ($0.slotCount, $0.count) }
@@ -96,16 +139,18 @@ extension EmbeddedSeriesStore {
             }
         }
         // Freeing walks over all that stays, so a few wait for company.
-        let isWorthwhile = dead.count * 50 > active || now &- lastEviction.load(ordering: .relaxed) > 600_000
-        guard !dead.isEmpty, isWorthwhile else { return }
+        let isWorthwhile = isCrowded || dead.count * 50 > active || now &- lastEviction.load(ordering: .relaxed) > 600_000
+        guard !dead.isEmpty, isWorthwhile else { return [] }
         lastEviction.store(now, ordering: .relaxed)
         for slot in dead where Int(slot) < slotCount { isAlive[Int(slot)] = false }
-        registry.withLock { registry in
-            for slot in dead { seriesGuard.release(registry.labels(of: slot)) }
+        let gone = registry.withLock { registry in
+            let labels = dead.map { registry.labels(of: $0) }
             registry.keep(isAlive)
+            return labels
         }
         for slot in dead { shard(slot).state.withLock { $0.free(slot: place(slot)) } }
-        ReleaseFreeMemory.now()
+        seriesCount.store(active - dead.count, ordering: .relaxed)
+        return gone
     }
 
     // MARK: Flushing
@@ -125,7 +170,7 @@ extension EmbeddedSeriesStore {
     }
 
     /// Writing labels and index of a part costs the same for one sample of a series as for a hundred.
-    private func rowsOfFlush(_ active: Int) -> Int {
+    func rowsOfFlush(_ active: Int) -> Int {
         let wanted = max(options.flushRows, min(active * 64, 4 * options.flushRows), active * 8)
         return min(wanted, options.rowLimit / 2)
     }

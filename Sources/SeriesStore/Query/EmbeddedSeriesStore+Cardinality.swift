@@ -4,7 +4,13 @@ internal import Telemetry
 
 extension EmbeddedSeriesStore {
     package func cardinality(limit: Int) async throws -> SeriesCardinality {
-        var answer = registry.withLock { $0.cardinality(limit: limit) }
+        var answer = SeriesCardinality()
+        let counts = registry.withLock { registry in
+            answer.activeSeries = registry.count
+            answer.labelPairs = registry.pairs.pairs.count
+            return registry.pairs.counts(atLeast: limit)
+        }
+        answer.fill(counts, limit: limit)
         for box in shards {
             box.state.withLock { head in
                 answer.chunks += head.runs.count
@@ -23,33 +29,50 @@ extension EmbeddedSeriesStore {
     }
 }
 
-extension SeriesRegistry {
-    /// Counts of the series in memory.
-    func cardinality(limit: Int) -> SeriesCardinality {
-        var answer = SeriesCardinality()
-        answer.activeSeries = count
-        answer.labelPairs = pairs.pairs.count
-        var byName: [(name: String, count: Int)] = []
-        var memory: [(name: String, count: Int)] = []
-        var byPair: [(pair: UInt32, count: Int)] = []
-        for (name, numbers) in pairs.names {
-            byName.append((name, numbers.count))
-            memory.append((name, numbers.reduce(0) { $0 + pairs.value($1).count * pairs.pairs[Int($1)].postings.count }))
-            byPair += numbers.map { ($0, pairs.pairs[Int($0)].postings.count) }
+/// Copies of counts, made under the lock of the registry and sorted without it.
+struct LabelCounts {
+    var names: [(name: String, values: Int, bytes: Int)] = []
+    var metrics: [(name: String, count: Int)] = []
+    var pairs: [(name: String, count: Int)] = []
+}
+
+extension LabelPairTable {
+    /// Pairs of one series are left out where there are enough others: a million distinct values are of no interest
+    /// one by one.
+    func counts(atLeast limit: Int) -> LabelCounts {
+        var answer = LabelCounts()
+        var singles: [UInt32] = []
+        for (name, numbers) in names {
+            var bytes = 0
+            for number in numbers {
+                let series = pairs[Int(number)].postings.count
+                bytes += value(number).count * series
+                if series == 1, numbers.count > limit {
+                    if singles.count < limit { singles.append(number) }
+                    continue
+                }
+                answer.pairs.append(("\(name)=\(text(number))", series))
+                if name == "__name__" { answer.metrics.append((text(number), series)) }
+            }
+            answer.names.append((name, numbers.count, bytes))
         }
-        answer.seriesCountByMetricName = SeriesRegistry.top(
-            (pairs.names["__name__"] ?? []).map { (pairs.text($0), pairs.pairs[Int($0)].postings.count) }, limit)
-        answer.labelValueCountByLabelName = SeriesRegistry.top(byName, limit)
-        answer.memoryInBytesByLabelName = SeriesRegistry.top(memory, limit)
-        byPair.sort { ($0.count, $1.pair) > ($1.count, $0.pair) }
-        answer.seriesCountByLabelValuePair = byPair.prefix(limit).map { pair, count in
-            let name = String(decoding: pairs.name(pair), as: UTF8.self)
-            return ("\(name)=\(pairs.text(pair))", count)
+        for number in singles {
+            let name = String(decoding: name(number), as: UTF8.self)
+            answer.pairs.append(("\(name)=\(text(number))", 1))
+            if name == "__name__" { answer.metrics.append((text(number), 1)) }
         }
         return answer
     }
+}
 
-    private static func top(_ counts: [(name: String, count: Int)], _ limit: Int) -> [(name: String, count: Int)] {
-        Array(counts.sorted { ($0.count, $1.name) > ($1.count, $0.name) }.prefix(limit))
+extension SeriesCardinality {
+    fileprivate mutating func fill(_ counts: LabelCounts, limit: Int) {
+        func top(_ all: [(name: String, count: Int)]) -> [(name: String, count: Int)] {
+            Array(all.sorted { ($0.count, $1.name) > ($1.count, $0.name) }.prefix(limit))
+        }
+        seriesCountByMetricName = top(counts.metrics)
+        labelValueCountByLabelName = top(counts.names.map { ($0.name, $0.values) })
+        memoryInBytesByLabelName = top(counts.names.map { ($0.name, $0.bytes) })
+        seriesCountByLabelValuePair = top(counts.pairs)
     }
 }
