@@ -174,12 +174,12 @@ let package = Package(
         tests("TraceQL", ["Telemetry", "Storage", "Patterns"]),
         tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
         tests(
-            "Endpoints", ["Telemetry", "YAMLReading", asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioSSL]),
+            "Endpoints", ["Telemetry", "YAMLReading", asyncHTTPClient, logging, nioCore, nioHTTP1, nioPosix, nioSSL]),
         tests(
             "Scraping",
             [
-                "Telemetry", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, lifecycle, logging,
-                nioCore,
+                "Telemetry", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, httpTypes, hummingbird, lifecycle,
+                logging, nioCore, nioPosix,
             ]),
         tests(
             "RemoteWriting",

@@ -1,5 +1,5 @@
 import Alerting
-import AsyncHTTPClient
+import Endpoints
 import Foundation
 import Hummingbird
 import Logging
@@ -61,8 +61,8 @@ private final class Inbox: Sendable {
         let application = Application(
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { channel in found.yield(channel.localAddress?.port ?? 0) }, logger: logger)
-        let client = HTTPClient(eventLoopGroupProvider: .singleton)
-        let dispatcher = try Dispatcher(documents: MemoryDocuments(), client: client, logger: logger, now: now)
+        let connections = EndpointConnections()
+        let dispatcher = try Dispatcher(documents: MemoryDocuments(), connections: connections, logger: logger, now: now)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             var port = 0
@@ -82,7 +82,7 @@ private final class Inbox: Sendable {
             group.cancelAll()
             while (try? await group.next()) != nil {}
         }
-        try await client.shutdown()
+        await connections.shutdown()
     }
 
     private static func alert(_ labels: [String: String], ended: Bool = false) -> Alert {

@@ -25,7 +25,7 @@ import YAMLReading
                 relabel_configs:
                   - {source_labels: [__address__], regex: "(.*):.*", target_label: host, replacement: "$1"}
               - job_name: other
-                kubernetes_sd_configs: [{role: pod}]
+                consul_sd_configs: [{server: "localhost:8500"}]
             route: {receiver: hook, group_by: [alertname]}
             receivers: [{name: hook, webhook_configs: [{url: "http://localhost:1/x"}]}]
             retention: {metrics: 30d, logs: 7d}
@@ -38,7 +38,7 @@ import YAMLReading
         #expect(configuration.scrapes.map(\.jobName) == ["node", "other"])
         #expect(configuration.scrapes[0].interval == 5_000 && configuration.scrapes[0].timeout == 5_000)
         #expect(configuration.scrapes[0].staticGroups.first?.targets == ["localhost:9100", "localhost:9101"])
-        #expect(configuration.scrapes[1].unsupportedDiscovery == ["kubernetes_sd_configs"])
+        #expect(configuration.scrapes[1].unsupportedDiscovery == ["consul_sd_configs"])
         #expect(configuration.alerting.alertmanagers.map(\.url) == ["http://localhost:9093/api/v2/alerts"])
         #expect(configuration.alerting.route?.receiver == "hook")
         #expect(configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs == 7 * 86_400_000)

@@ -8,11 +8,11 @@ import Telemetry
 
 /// Posts alerts to the Alertmanagers of `alerting.alertmanagers`, as Prometheus does: a lost batch is covered by the resend.
 package struct AlertmanagerClient: Sendable {
-    private let client: HTTPClient
+    private let connections: EndpointConnections
     private let logger: Logger
 
-    package init(client: HTTPClient, logger: Logger) {
-        self.client = client
+    package init(connections: EndpointConnections, logger: Logger) {
+        self.connections = connections
         self.logger = logger
     }
 
@@ -48,18 +48,14 @@ package struct AlertmanagerClient: Sendable {
             var request = HTTPClientRequest(url: endpoint.url)
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/json")
-            if let authorization = try endpoint.http.authorizationHeader() {
-                request.headers.add(name: "Authorization", value: authorization)
-            }
             request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(alerts)))
-            let response = try await client.execute(request, timeout: .milliseconds(endpoint.timeout))
-            let body = try? await response.body.collect(upTo: 1 << 16)
+            let response = try await connections.client(endpoint.http).collect(
+                request, timeout: .milliseconds(endpoint.timeout), limit: 1 << 16)
             guard (200..<300).contains(response.status.code) else {
-                let text = body.map { String(buffer: $0) } ?? ""
                 logger.warning(
                     "an Alertmanager refused alerts",
                     metadata: [
-                        "url": "\(endpoint.url)", "status": "\(response.status.code)", "answer": "\(text.prefix(300))",
+                        "url": "\(endpoint.url)", "status": "\(response.status.code)", "answer": "\(response.text.prefix(300))",
                     ])
                 return
             }

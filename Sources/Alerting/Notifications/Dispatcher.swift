@@ -1,4 +1,4 @@
-import AsyncHTTPClient
+import Endpoints
 import Foundation
 import Logging
 import NIOCore
@@ -57,11 +57,11 @@ package final class Dispatcher: Sendable {
     private let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     package init(
-        documents: any DocumentStore, client: HTTPClient, logger: Logger, now: @escaping @Sendable () -> Int64
+        documents: any DocumentStore, connections: EndpointConnections, logger: Logger, now: @escaping @Sendable () -> Int64
     ) throws {
         silences = try SilenceStore(documents: documents)
         log = try NotificationLog(documents: documents)
-        sender = WebhookSender(client: client, logger: logger)
+        sender = WebhookSender(connections: connections, logger: logger)
         self.logger = logger
         self.now = now
     }

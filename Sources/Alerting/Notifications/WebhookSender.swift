@@ -7,7 +7,7 @@ import NIOHTTP1
 
 /// Posts payloads, again and again where that can help.
 struct WebhookSender: Sendable {
-    let client: HTTPClient
+    let connections: EndpointConnections
     let logger: Logger
 
     struct Outcome: Sendable {
@@ -56,14 +56,10 @@ struct WebhookSender: Sendable {
             request.method = .POST
             request.headers.add(name: "Content-Type", value: "application/json")
             request.headers.add(name: "User-Agent", value: "Alertmanager/0.28.0 (Needletail)")
-            for (name, value) in webhook.http.headers { request.headers.replaceOrAdd(name: name, value: value) }
-            if let authorization = try webhook.http.authorizationHeader() {
-                request.headers.add(name: "Authorization", value: authorization)
-            }
             request.body = .bytes(ByteBuffer(bytes: body))
             let timeout = webhook.timeout > 0 ? min(webhook.timeout, limit) : limit
-            let response = try await client.execute(request, timeout: .milliseconds(timeout))
-            _ = try? await response.body.collect(upTo: 1 << 20)
+            let response = try await connections.client(webhook.http).collect(
+                request, timeout: .milliseconds(timeout), limit: 1 << 20)
             let code = response.status.code
             if (200..<300).contains(code) { return .delivered }
             let after = response.headers.first(name: "Retry-After").flatMap { Int64($0) }

@@ -1,4 +1,3 @@
-import AsyncHTTPClient
 import Endpoints
 import Logging
 import Storage
@@ -43,13 +42,6 @@ package final class ScrapeManager: Sendable {
         self.now = now
         connections = EndpointConnections()
         discovery = DiscoveryRunner(connections: connections, logger: logger)
-    }
-
-    /// The client is not used: each job speaks as its own `http_config` says.
-    package convenience init(
-        store: any SeriesStorage, client: HTTPClient, logger: Logger, now: @escaping @Sendable () -> Int64
-    ) {
-        self.init(store: store, logger: logger, now: now)
     }
 
     /// Takes a new configuration; targets that stay the same go on undisturbed. Files that it names are relative to the folder.

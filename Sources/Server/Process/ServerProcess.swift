@@ -32,7 +32,6 @@ package final class ServerProcess: Sendable {
     package let rules: RuleManager
     package let dispatcher: Dispatcher
     package let startTime = TimeParameters.nowMilliseconds
-    let client: HTTPClient
     let connections = EndpointConnections()
     private let alertmanagers: AlertmanagerClient
     private let state: Mutex<State>
@@ -85,25 +84,18 @@ package final class ServerProcess: Sendable {
         let stored = ForwardingSeriesStorage(base: series, queues: remoteWrites)
         gateway = IngestGateway(
             series: stored, events: events, metrics: metrics, pressure: budget.pressure, disk: disk)
-        var clientConfiguration = HTTPClient.Configuration()
-        clientConfiguration.decompression = .enabled(limit: .size(512 << 20))
-        clientConfiguration.timeout.connect = .seconds(10)
-        // A target or receiver that is down should be told as that and now, not as a timeout; whoever asks tries again.
-        clientConfiguration.connectionPool.retryConnectionEstablishment = false
-        client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: clientConfiguration)
-        scrapes = ScrapeManager(store: stored, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+        scrapes = ScrapeManager(store: stored, logger: logger, now: { TimeParameters.nowMilliseconds })
         let documents = CatalogDocuments(folder.catalog)
         do {
             dispatcher = try Dispatcher(
-                documents: documents, client: client, logger: logger, now: { TimeParameters.nowMilliseconds })
+                documents: documents, connections: connections, logger: logger, now: { TimeParameters.nowMilliseconds })
         } catch {
-            // The client insists on being shut down before it goes, and the folder should not stay locked.
-            try? await client.shutdown()
+            // The connections insist on being shut down before they go, and the folder should not stay locked.
             await connections.shutdown()
             try? folder.close()
             throw error
         }
-        alertmanagers = AlertmanagerClient(client: client, logger: logger)
+        alertmanagers = AlertmanagerClient(connections: connections, logger: logger)
         let dispatcher = dispatcher
         let alertmanagers = alertmanagers
         rules = RuleManager(
@@ -227,7 +219,6 @@ package final class ServerProcess: Sendable {
         } catch {
             logger.error("closing the data folder failed; the journal has everything", metadata: ["error": "\(error)"])
         }
-        try? await client.shutdown()
         await connections.shutdown()
     }
 
