@@ -22,7 +22,7 @@ final class ScrapeFailureLog: Sendable {
         lock.withLock { _ in
             // Not worth failing a scrape for: the same failure is in the log and on the targets page.
             if !FileManager.default.fileExists(atPath: path) {
-                FileManager.default.createFile(atPath: path, contents: nil)
+                _ = FileManager.default.createFile(atPath: path, contents: nil)
             }
             guard let file = FileHandle(forWritingAtPath: path) else { return }
             defer { try? file.close() }

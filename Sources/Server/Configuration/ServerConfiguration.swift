@@ -30,6 +30,10 @@ package struct ServerConfiguration: Sendable {
 
     package struct Retention: Sendable, Hashable {
         package var metrics: Int64 = 15 * 86_400_000
+        /// Bytes that metrics may take on the disk, 0 for any number: `storage.tsdb.retention.size`.
+        package var metricsBytes = 0
+        /// The same as a share of the whole disk, 0 to 100.
+        package var metricsPercentage = 0.0
         package var logs: Int64 = 15 * 86_400_000
         package var traces: Int64 = 15 * 86_400_000
         package init() {}
@@ -139,9 +143,15 @@ package struct ServerConfiguration: Sendable {
         if let storage = try keys["storage"]?.mapping(["tsdb", "exemplars"]),
             let tsdb = try storage["tsdb"]?.mapping([
                 "out_of_order_time_window", "retention", "chunk_encoding", "stale_series_compaction_threshold",
-            ]), let kept = try tsdb["retention"]?.mapping(["time", "size", "percentage"]), let time = kept["time"]
+            ]), let kept = try tsdb["retention"]?.mapping(["time", "size", "percentage"])
         {
-            retention.metrics = try time.duration()
+            if let time = kept["time"] { retention.metrics = try positive(time) }
+            if let size = kept["size"] { retention.metricsBytes = try size.byteSize() }
+            if let percentage = kept["percentage"] {
+                let share = try percentage.double()
+                guard share >= 0, share <= 100 else { throw percentage.error("must be from 0 to 100") }
+                retention.metricsPercentage = share
+            }
         }
         if let own = try keys["retention"]?.mapping(["metrics", "logs", "traces"]) {
             if let node = own["metrics"] { retention.metrics = try positive(node) }

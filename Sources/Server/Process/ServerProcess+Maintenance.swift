@@ -22,6 +22,7 @@ extension ServerProcess {
             lastRetention = now
             let retention = configuration.retention
             await attempt("dropping old metrics") { try await series.retain(after: now - retention.metrics) }
+            await attempt("dropping metrics over their size") { try await dropMetricsOverSize(retention) }
             await attempt("dropping old logs") {
                 try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)
             }
@@ -30,6 +31,15 @@ extension ServerProcess {
             }
             ReleaseFreeMemory.now()
         }
+    }
+
+    private func dropMetricsOverSize(_ retention: ServerConfiguration.Retention) async throws {
+        var limit = retention.metricsBytes > 0 ? retention.metricsBytes : Int.max
+        if retention.metricsPercentage > 0 {
+            let whole = try folder.fileSystem.totalSpace(at: folder.path)
+            limit = min(limit, Int(Double(whole) * retention.metricsPercentage / 100))
+        }
+        if limit < .max { try await series.retain(bytes: limit) }
     }
 
     private func attempt(_ what: String, _ body: () async throws -> Void) async {

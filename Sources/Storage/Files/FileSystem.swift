@@ -20,6 +20,8 @@ package protocol FileSystem: Sendable {
     func link(_ path: String, to target: String) throws(StorageError)
     /// Bytes that can still be written at `path`.
     func freeSpace(at path: String) throws(StorageError) -> Int
+    /// Bytes of the whole file system that `path` is on.
+    func totalSpace(at path: String) throws(StorageError) -> Int
 }
 
 package enum FileOpenMode: Hashable, Sendable {

@@ -92,6 +92,13 @@ package struct POSIXFileSystem: FileSystem {
         let bytes = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return bytes.overflow ? .max : Int(clamping: bytes.partialValue)
     }
+
+    package func totalSpace(at path: String) throws(StorageError) -> Int {
+        var status = statvfs()
+        guard unsafe statvfs(path, &status) == 0 else { throw failure("asking for the size of", path) }
+        let bytes = UInt64(status.f_blocks).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return bytes.overflow ? .max : Int(clamping: bytes.partialValue)
+    }
 }
 
 func failure(_ operation: String, _ path: String, _ code: Int32 = errno) -> StorageError {

@@ -215,6 +215,8 @@ package final class SimulatedFileSystem: FileSystem {
         state.withLock { max(0, $0.capacity - $0.used) }
     }
 
+    package func totalSpace(at path: String) throws(StorageError) -> Int { try freeSpace(at: path) }
+
     private func locked<R: Sendable>(_ body: (inout sending State) throws(StorageError) -> R) throws(StorageError) -> R
     {
         try state.withLock { state throws(StorageError) in try body(&state) }
