@@ -95,7 +95,9 @@ let package = Package(
         room("Vectors", ["Telemetry", "Patterns"]),
         room(
             "Endpoints",
-            ["Telemetry", "Patterns", "YAMLReading", asyncHTTPClient, crypto, logging, nioCore, nioHTTP1, nioSSL],
+            [
+                "Telemetry", "Patterns", "YAMLReading", asyncHTTPClient, crypto, logging, nioCore, nioHTTP1, nioPosix, nioSSL,
+            ],
             strict: false),
         // Floor 3
         room("PromQL", ["Telemetry", "Patterns", "Storage", "Vectors"]),

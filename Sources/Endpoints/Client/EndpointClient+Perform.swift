@@ -10,6 +10,16 @@ extension EndpointClient {
     func perform(_ request: HTTPClientRequest, deadline: NIODeadline, timeout: Duration) async throws
         -> HTTPClientResponse
     {
+        try await perform(request, deadline: deadline, timeout: timeout) { client, prepared in
+            try await client.execute(prepared, deadline: deadline)
+        }
+    }
+
+    /// `exchange` sends one request with the library's client and answers with at least the head.
+    func perform<Answer: EndpointAnswer>(
+        _ request: HTTPClientRequest, deadline: NIODeadline, timeout: Duration,
+        _ exchange: (HTTPClient, HTTPClientRequest) async throws -> Answer
+    ) async throws -> Answer {
         var current = request
         var carriesCredentials = true
         var redirects = 0
@@ -20,7 +30,7 @@ extension EndpointClient {
                 token = try await tokens.token(connections, deadline: deadline, timeout: timeout)
             }
             let response = try await send(
-                current, token: token, carriesCredentials: carriesCredentials, deadline: deadline, timeout: timeout)
+                current, token: token, carriesCredentials: carriesCredentials, timeout: timeout, exchange)
             if response.status == .unauthorized, let token, let tokens = endpoint.tokens, !hasNewToken {
                 // Revoked before its time: ask for another one, once.
                 hasNewToken = true
@@ -39,9 +49,10 @@ extension EndpointClient {
         }
     }
 
-    private func send(
-        _ request: HTTPClientRequest, token: String?, carriesCredentials: Bool, deadline: NIODeadline, timeout: Duration
-    ) async throws -> HTTPClientResponse {
+    private func send<Answer: EndpointAnswer>(
+        _ request: HTTPClientRequest, token: String?, carriesCredentials: Bool, timeout: Duration,
+        _ exchange: (HTTPClient, HTTPClientRequest) async throws -> Answer
+    ) async throws -> Answer {
         var prepared = request
         if carriesCredentials {
             let lines = try endpoint.configuration.headerLines()
@@ -60,11 +71,11 @@ extension EndpointClient {
         prepared.tlsConfiguration = try endpoint.tlsConfiguration()
         let client = try await connections.client(for: route)
         do {
-            return try await client.execute(prepared, deadline: deadline)
+            return try await exchange(client, prepared)
         } catch  where Self.isLostConnection(error) && (request.method == .GET || request.method == .HEAD) {
             // The server closed a kept connection just as we used it.
             do {
-                return try await client.execute(prepared, deadline: deadline)
+                return try await exchange(client, prepared)
             } catch {
                 throw Self.sentence(error, request, timeout)
             }

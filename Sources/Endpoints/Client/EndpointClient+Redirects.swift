@@ -7,7 +7,7 @@ extension EndpointClient {
     /// The request that an answer redirects to; nil where it is an answer to keep. Once a redirect led to another host,
     /// the rest of the way goes without credentials, even if it comes back.
     static func redirect(
-        _ request: HTTPClientRequest, _ response: HTTPClientResponse, _ carriesCredentials: inout Bool,
+        _ request: HTTPClientRequest, _ response: some EndpointAnswer, _ carriesCredentials: inout Bool,
         _ configuration: HTTPClientConfiguration
     ) throws(EndpointError) -> HTTPClientRequest? {
         let keepsMethod: Bool

@@ -44,23 +44,6 @@ package struct EndpointClient: Sendable {
         }
     }
 
-    /// Sends a request and reads the whole answer, at most `limit` bytes of it, within the timeout.
-    package func collect(_ request: HTTPClientRequest, timeout: Duration, limit: Int = 64 << 20) async throws
-        -> EndpointResponse
-    {
-        try await withResponse(request, timeout: timeout) { response in
-            var bytes: [UInt8] = []
-            for try await chunk in response.body {
-                bytes.append(contentsOf: chunk.readableBytesView)
-                if bytes.count > limit {
-                    throw EndpointError(
-                        "\(request.method.rawValue) \"\(request.shownURL)\": the answer is larger than \(limit) bytes")
-                }
-            }
-            return EndpointResponse(status: response.status, headers: response.headers, body: bytes)
-        }
-    }
-
     /// A URL for a server that listens on a unix socket; set `Host` yourself where the server minds. `uri` begins with
     /// `/`.
     package static func url(unixSocket path: String, uri: String, isSecure: Bool = false) -> String {
@@ -69,14 +52,6 @@ package struct EndpointClient: Sendable {
 }
 
 /// An answer read to its end.
-package struct EndpointResponse: Sendable {
-    package var status: HTTPResponseStatus
-    package var headers: HTTPHeaders
-    package var body: [UInt8]
-
-    package var text: String { String(decoding: body, as: UTF8.self) }
-}
-
 extension Duration {
     var timeAmount: TimeAmount {
         let (seconds, attoseconds) = components

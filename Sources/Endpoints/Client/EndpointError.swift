@@ -9,9 +9,18 @@ package struct EndpointError: Error, Hashable, Sendable, CustomStringConvertible
     /// No answer in time, as against a refusal.
     package let isTimeout: Bool
 
-    package init(_ description: String, isTimeout: Bool = false) {
+    /// The answer was longer than its reader wanted.
+    package let isTooLong: Bool
+
+    package init(_ description: String, isTimeout: Bool = false, isTooLong: Bool = false) {
         self.description = description
         self.isTimeout = isTimeout
+        self.isTooLong = isTooLong
+    }
+
+    static func tooLong(_ request: HTTPClientRequest, _ limit: Int) -> EndpointError {
+        EndpointError(
+            "\(verb(request)) \"\(request.shownURL)\": the answer is larger than \(limit) bytes", isTooLong: true)
     }
 
     static func timedOut(_ request: HTTPClientRequest, _ timeout: Duration) -> EndpointError {

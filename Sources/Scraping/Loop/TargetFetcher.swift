@@ -58,28 +58,20 @@ struct TargetFetcher: Sendable {
 
     /// The body and its format; every failure is a sentence for `lastError`.
     func fetch() async throws -> (body: [UInt8], format: ExpositionFormat) {
-        try await client.withResponse(request, timeout: .milliseconds(target.timeout)) { response in
-            guard response.status == .ok else {
-                throw ScrapeFailure.http(
-                    "server returned HTTP status \(response.status.code) \(response.status.reasonPhrase)")
-            }
-            let body = try await read(response)
-            return (body, try format(response.headers.first(name: "Content-Type")))
-        }
-    }
-
-    private func read(_ response: HTTPClientResponse) async throws -> [UInt8] {
         let asked = configuration.settings.bodySizeLimit
         let limit = asked > 0 ? asked : TargetFetcher.longestBody
-        var body: [UInt8] = []
-        let announced = response.headers.first(name: "Content-Length").flatMap { Int($0) } ?? 0
-        body.reserveCapacity(max(0, min(announced, limit, 64 << 20)))
-        for try await chunk in response.body {
-            body.append(contentsOf: chunk.readableBytesView)
-            // Reaching it exactly fails too, as upstream.
-            if body.count >= limit { throw ScrapeFailure.bodySize("body size limit of \(limit) bytes exceeded") }
+        let answer: EndpointResponse
+        do {
+            // Reaching the limit exactly fails too, as upstream.
+            answer = try await client.collect(request, timeout: .milliseconds(target.timeout), limit: limit - 1)
+        } catch let error as EndpointError where error.isTooLong {
+            throw ScrapeFailure.bodySize("body size limit of \(limit) bytes exceeded")
         }
-        return body
+        guard answer.status == .ok else {
+            throw ScrapeFailure.http(
+                "server returned HTTP status \(answer.status.code) \(answer.status.reasonPhrase)")
+        }
+        return (answer.body, try format(answer.headers.first(name: "Content-Type")))
     }
 
     private func format(_ contentType: String?) throws -> ExpositionFormat {
