@@ -1,3 +1,5 @@
+import Foundation
+import TestSupport
 import Testing
 import YAMLReading
 
@@ -30,6 +32,7 @@ import YAMLReading
             receivers: [{name: hook, webhook_configs: [{url: "http://localhost:1/x"}]}]
             retention: {metrics: 30d, logs: 7d}
             remote_write: [{url: "http://elsewhere/"}]
+            remote_read: [{url: "http://elsewhere/"}]
             """, file: "needletail.yml")
         #expect(configuration.scrapeDefaults.interval == 15_000)
         #expect(configuration.scrapeDefaults.timeout == 10_000)
@@ -42,7 +45,8 @@ import YAMLReading
         #expect(configuration.alerting.alertmanagers.map(\.url) == ["http://localhost:9093/api/v2/alerts"])
         #expect(configuration.alerting.route?.receiver == "hook")
         #expect(configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs == 7 * 86_400_000)
-        #expect(configuration.warnings.count == 1)
+        #expect(configuration.remoteWrites.count == 1)
+        #expect(configuration.warnings == ["needletail.yml:22: section remote_read is not acted on yet"])
     }
 
     @Test func `what is wrong is named with its line and column`() {
@@ -83,6 +87,54 @@ import YAMLReading
             #expect(error?.description.contains(complaint) == true, "\(error?.description ?? "") for \(yaml)")
         }
         #expect(throws: Never.self) { _ = try ServerConfiguration.read("", file: "f") }
+    }
+
+    @Test func `jobs in files of their own and global scrape settings count for every job`() async throws {
+        try await withTemporaryFolder { folder in
+            func put(_ name: String, _ text: String) throws {
+                try text.write(toFile: folder.path + "/" + name, atomically: true, encoding: .utf8)
+            }
+            try put("main.yml", "")
+            try put("b.scrape.yml", "scrape_configs: [{job_name: b, sample_limit: 7}]")
+            try put("c.scrape.yml", "scrape_configs: [{job_name: c, file_sd_configs: [{files: [targets.yml]}]}]")
+            let text = """
+                global:
+                  scrape_interval: 5s
+                  sample_limit: 100
+                  label_limit: 30
+                  scrape_native_histograms: true
+                  scrape_protocols: [OpenMetricsText1.0.0]
+                scrape_configs: [{job_name: a}]
+                scrape_config_files: ["*.scrape.yml"]
+                """
+            try put("main.yml", text)
+            let read = try ServerConfiguration.load(path: folder.path + "/main.yml")
+            #expect(read.scrapes.map(\.jobName) == ["a", "b", "c"] && read.warnings.isEmpty)
+            #expect(read.scrapes.map(\.settings.sampleLimit) == [100, 7, 100])
+            for scrape in read.scrapes {
+                #expect(scrape.interval == 5_000 && scrape.settings.labelLimit == 30, "\(scrape.jobName)")
+                #expect(scrape.settings.histograms.native && scrape.settings.protocols == [.openMetrics1])
+            }
+            // A target is a new one where only `global` changed.
+            try put("main.yml", text.replacingOccurrences(of: "label_limit: 30", with: "label_limit: 31"))
+            let changed = try ServerConfiguration.load(path: folder.path + "/main.yml")
+            #expect(zip(read.scrapes, changed.scrapes).allSatisfy { $0.source != $1.source })
+
+            let cases: [(file: String, text: String, complaint: String)] = [
+                ("b.scrape.yml", "scrape_configs: [{job_name: a}]", "multiple scrape configs with job name \"a\""),
+                ("b.scrape.yml", "scrape_config: []", "did you mean \"scrape_configs\"?"),
+                ("main.yml", "scrape_config_files: [missing.yml]", "main.yml:1:23: scrape_config_files[0]: there is no"),
+                ("main.yml", "global: {sample_limit: -1}", "must not be negative"),
+                ("main.yml", "global: {scrape_protocols: [x]}", "\"x\" is none of"),
+            ]
+            for (file, text, complaint) in cases {
+                try put(file, text)
+                let error = #expect(throws: YAMLError.self, "\(text)") {
+                    _ = try ServerConfiguration.load(path: folder.path + "/main.yml")
+                }
+                #expect(error?.description.contains(complaint) == true, "\(error?.description ?? "") for \(text)")
+            }
+        }
     }
 
     @Test func `secrets do not leave through the configuration page`() {

@@ -18,7 +18,6 @@ extension ScrapeConfiguration {
             throw node.error("job_name is empty or missing")
         }
         var scrape = ScrapeConfiguration(jobName: job, defaults: defaults)
-        scrape.source = node.text
         try scrape.readTimes(keys, node, defaults)
         scrape.metricsPath = try keys["metrics_path"]?.string() ?? "/metrics"
         scrape.scheme = try keys["scheme"]?.string() ?? "http"
@@ -38,6 +37,8 @@ extension ScrapeConfiguration {
             scrape.metricRelabelRules.append(try RelabelRule.read(rule))
         }
         scrape.http = try HTTPClientConfiguration.read(keys)
+        // With what `global` lends it: a reload that changes only that also makes new targets.
+        scrape.source = "\(node.text)\n\(scrape.settings)"
         scrape.unsupportedDiscovery = DiscoveryKinds.unsupported.filter { keys[$0] != nil }
         return scrape
     }

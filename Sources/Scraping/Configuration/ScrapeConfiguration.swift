@@ -56,7 +56,7 @@ package struct ScrapeConfiguration: Sendable {
     package var http = HTTPClientConfiguration()
     /// Kinds of discovery that are configured but not built in yet; their targets are not scraped.
     package var unsupportedDiscovery: [String] = []
-    /// The entry as written: a target whose entry changed is a new target after a reload.
+    /// The entry as written and its settings: a target whose entry changed is a new target after a reload.
     package var source = ""
 
     package init(jobName: String, defaults: ScrapeDefaults = ScrapeDefaults()) {

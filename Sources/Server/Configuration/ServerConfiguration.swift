@@ -68,13 +68,13 @@ package struct ServerConfiguration: Sendable {
                 "remote_read", "otlp", "storage", "tracing", "retention",
             ] + AlertingConfiguration.notificationKeys)
         try configuration.readGlobal(keys["global"])
-        try configuration.readScrapes(keys["scrape_configs"])
+        try configuration.readScrapes(keys["scrape_configs"], files: keys["scrape_config_files"])
         configuration.ruleFiles = try keys["rule_files"]?.strings() ?? []
         configuration.alerting = try AlertingConfiguration.read(keys, file: file)
         configuration.remoteWrites = try RemoteWriteConfiguration.readAll(keys["remote_write"])
         try configuration.readRetention(keys)
         configuration.otlp = try OTLPTranslation.read(keys["otlp"])
-        for section in ["remote_read", "scrape_config_files", "tracing"] {
+        for section in ["remote_read", "tracing"] {
             guard let node = keys[section] else { continue }
             if node.isList, try node.list().isEmpty { continue }
             configuration.warnings.append("\(file):\(node.line ?? 0): section \(section) is not acted on yet")
@@ -84,14 +84,12 @@ package struct ServerConfiguration: Sendable {
 
     private mutating func readGlobal(_ node: YAMLNode?) throws(YAMLError) {
         guard let node else { return }
-        let keys = try node.mapping([
-            "scrape_interval", "scrape_timeout", "scrape_protocols", "evaluation_interval", "rule_query_offset",
-            "external_labels", "query_log_file", "scrape_failure_log_file", "body_size_limit", "sample_limit",
-            "label_limit",
-            "label_name_length_limit", "label_value_length_limit", "target_limit", "keep_dropped_targets",
-            "metric_name_validation_scheme", "metric_name_escaping_scheme", "scrape_native_histograms",
-            "convert_classic_histograms_to_nhcb", "always_scrape_classic_histograms", "extra_scrape_metrics",
-        ])
+        let keys = try node.mapping(
+            [
+                "scrape_interval", "scrape_timeout", "evaluation_interval", "rule_query_offset", "external_labels",
+                "query_log_file",
+            ] + ScrapeSettings.keys)
+        try scrapeDefaults.settings.read(keys)
         if let interval = try keys["scrape_interval"]?.duration(), interval > 0 { scrapeDefaults.interval = interval }
         if let timeout = try keys["scrape_timeout"]?.duration(), timeout > 0 {
             scrapeDefaults.timeout = timeout
@@ -128,7 +126,7 @@ package struct ServerConfiguration: Sendable {
         return out + rest
     }
 
-    private mutating func readScrapes(_ node: YAMLNode?) throws(YAMLError) {
+    private mutating func readScrapes(_ node: YAMLNode?, files: YAMLNode?) throws(YAMLError) {
         var names: Set<String> = []
         for entry in try node?.list() ?? [] {
             let scrape = try ScrapeConfiguration.read(entry, defaults: scrapeDefaults)
@@ -137,6 +135,8 @@ package struct ServerConfiguration: Sendable {
             }
             scrapes.append(scrape)
         }
+        scrapes += try ScrapeConfigurationFiles.read(
+            files?.list() ?? [], relativeTo: folder, defaults: scrapeDefaults, seen: &names)
     }
 
     private mutating func readRetention(_ keys: [String: YAMLNode]) throws(YAMLError) {

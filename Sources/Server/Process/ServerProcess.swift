@@ -111,9 +111,10 @@ package final class ServerProcess: Sendable {
             await close()
             throw error
         }
-        registerStoreMetrics()
+        registerNotificationMetrics()
         registerMemoryMetrics()
         registerRemoteWriteMetrics()
+        registerScrapeMetrics()
     }
 
     private static func loadConfiguration(_ options: ServeOptions) throws -> ServerConfiguration {
@@ -222,19 +223,14 @@ package final class ServerProcess: Sendable {
         await connections.shutdown()
     }
 
-    private func registerStoreMetrics() {
+    private func registerNotificationMetrics() {
         let registry = metrics.registry
-        let scrapes = scrapes
         let dispatcher = dispatcher
-        let up = registry.gauge("needletail_targets", help: "Scrape targets by health.")
         let delivered = registry.counter(
             "needletail_notifications_delivered_total", help: "Notifications that a receiver took.")
         let failed = registry.counter(
             "needletail_notification_attempts_failed_total", help: "Attempts that a receiver did not take.")
         registry.onCollect {
-            var counts: [String: Double] = ["up": 0, "down": 0, "unknown": 0]
-            for target in scrapes.targets { counts[target.health.rawValue, default: 0] += 1 }
-            for (health, count) in counts { up.set(count, ["health": health]) }
             let statistics = dispatcher.statistics
             delivered.set(Double(statistics.delivered))
             failed.set(Double(statistics.failedAttempts))

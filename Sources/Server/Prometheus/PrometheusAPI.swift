@@ -30,6 +30,7 @@ struct PrometheusAPI {
             return PrometheusEnvelope.success { $0.string(tree.description) }
         }
         on([.get], "/targets") { try PrometheusStatus(process: process).targets($0) }
+        on([.get], "/targets/metadata") { try PrometheusStatus(process: process).targetMetadata($0) }
         on([.get], "/rules") { try PrometheusStatus(process: process).rules($0) }
         on([.get], "/alerts") { _ in try PrometheusStatus(process: process).alerts() }
         on([.get], "/alertmanagers") { _ in PrometheusStatus(process: process).alertmanagers() }

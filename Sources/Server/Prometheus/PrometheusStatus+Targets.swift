@@ -1,4 +1,6 @@
+import PromQL
 import Scraping
+import Storage
 import Telemetry
 import Vectors
 import Wire
@@ -10,6 +12,8 @@ extension PrometheusStatus {
         let pool = call.parameters["scrapePool"]
         let active = state == "dropped" ? [] : process.scrapes.targets.filter { pool == nil || $0.job == pool }
         let dropped = state == "active" ? [] : process.scrapes.droppedTargets.filter { pool == nil || $0.job == pool }
+        let counts =
+            state == "active" ? [:] : process.scrapes.droppedTargetCounts.filter { pool == nil || $0.key == pool }
         return PrometheusEnvelope.success { json in
             json.beginObject()
             json.key("activeTargets")
@@ -28,9 +32,8 @@ extension PrometheusStatus {
             json.endArray()
             json.key("droppedTargetCounts")
             json.beginObject()
-            for (job, count) in Dictionary(dropped.map { ($0.job, 1) }, uniquingKeysWith: +).sorted(by: {
-                $0.key < $1.key
-            }) {
+            // All of them, where the list above is cut by `keep_dropped_targets`.
+            for (job, count) in counts.sorted(by: { $0.key < $1.key }) {
                 json.key(job)
                 json.integer(count)
             }
@@ -56,5 +59,49 @@ extension PrometheusStatus {
         json.field("scrapeInterval", PrometheusDuration.format(status.target.interval))
         json.field("scrapeTimeout", PrometheusDuration.format(status.target.timeout))
         json.endObject()
+    }
+
+    /// What targets say about their metrics: of one metric, or of all that the chosen targets expose.
+    func targetMetadata(_ call: HTTPCall) throws -> HTTPAnswer {
+        var limit = -1
+        if let text = call.parameters["limit"] {
+            guard let number = Int(text) else { throw HTTPFailure(400, "limit must be a number") }
+            limit = number
+        }
+        var matchers: [CompiledMatcher] = []
+        if let selector = call.parameters["match_target"], !selector.isEmpty {
+            do { matchers = try PromQLEngine.parseSelector(selector).map { try CompiledMatcher($0) } } catch {
+                throw HTTPFailure.badParameter("match_target", "\(error)")
+            }
+        }
+        let metric = call.parameters["metric"] ?? ""
+        var found: [(target: LabelSet, metadata: MetricMetadata)] = []
+        for status in process.scrapes.targets where matchers.matches(status.target.labels) {
+            if limit >= 0, found.count >= limit { break }
+            if !metric.isEmpty {
+                if let entry = status.metadata[metric] { found.append((status.target.labels, entry)) }
+                continue
+            }
+            for (_, entry) in status.metadata.sorted(by: { $0.key < $1.key }) {
+                if limit >= 0, found.count >= limit { break }
+                found.append((status.target.labels, entry))
+            }
+        }
+        guard !found.isEmpty else { throw HTTPFailure(404, "specified metadata not found") }
+        return PrometheusEnvelope.success { json in
+            json.beginArray()
+            for (target, entry) in found {
+                json.beginObject()
+                json.key("target")
+                json.labels(target)
+                // Who asks for one metric knows its name.
+                if metric.isEmpty { json.field("metric", entry.name) }
+                json.field("type", entry.kind.rawValue)
+                json.field("help", entry.help)
+                json.field("unit", entry.unit)
+                json.endObject()
+            }
+            json.endArray()
+        }
     }
 }
