@@ -60,7 +60,8 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("metrics.series-limit"),
         help: ArgumentHelp(
-            "Most series in memory, 0 for no limit; by default what fits half of the memory limit.", valueName: "count"))
+            "Most series in memory, 0 for no limit; by default what fits half of the memory limit.", valueName: "count")
+    )
     var seriesLimit: Int?
 
     @Option(

@@ -62,7 +62,8 @@ private final class Inbox: Sendable {
             router: router, configuration: .init(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { channel in found.yield(channel.localAddress?.port ?? 0) }, logger: logger)
         let connections = EndpointConnections()
-        let dispatcher = try Dispatcher(documents: MemoryDocuments(), connections: connections, logger: logger, now: now)
+        let dispatcher = try Dispatcher(
+            documents: MemoryDocuments(), connections: connections, logger: logger, now: now)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             var port = 0

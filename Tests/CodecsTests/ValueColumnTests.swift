@@ -118,7 +118,8 @@ import Testing
             let count = Int.random(in: 0...200, using: &random)
             var bytes: [UInt8]
             if round % 2 == 0 {
-                bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                bytes = (0..<Int.random(in: 0...60, using: &random)).map { _ in UInt8(truncatingIfNeeded: random.next())
+                }
                 if !bytes.isEmpty { bytes[0] = UInt8.random(in: 0...5, using: &random) }
                 if bytes.count > 2 { bytes[1] = 0 }
                 if bytes.count > 3 { bytes[2] = [3, 0x13, 0x23, 0x53, 2, 0x12][round / 2 % 6] }

@@ -47,7 +47,8 @@ import Wire
 
     private func with(
         _ receiver: Receiver, _ configure: @Sendable @escaping (inout RemoteWriteConfiguration) -> Void,
-        external: LabelSet = LabelSet(["site": "a"]), until: @Sendable @escaping ([Seen], RemoteWriteStatistics) -> Bool,
+        external: LabelSet = LabelSet(["site": "a"]),
+        until: @Sendable @escaping ([Seen], RemoteWriteStatistics) -> Bool,
         _ check: @Sendable @escaping ([Seen], RemoteWriteStatistics) throws -> Void
     ) async throws {
         let router = Router()
@@ -111,13 +112,17 @@ import Wire
 
     @Test func whatIsRefusedForNowComesAgainAsItWas() async throws {
         let receiver = Receiver([(503, nil), (500, "1"), (204, nil)])
-        try await with(receiver) { $0.name = "r" } until: { _, statistics in
+        try await with(receiver) {
+            $0.name = "r"
+        } until: { _, statistics in
             statistics.samples == 12
         } _: { seen, statistics in
             #expect(seen.count == 3 && statistics.samples == 12 && statistics.retried == 24 && statistics.failed == 0)
             #expect(seen.map { $0.headers["retry-attempt"] } == [nil, "1", "2"])
             for one in seen {
-                #expect(one.headers["content-encoding"] == "snappy" && one.headers["content-type"] == "application/x-protobuf")
+                #expect(
+                    one.headers["content-encoding"] == "snappy"
+                        && one.headers["content-type"] == "application/x-protobuf")
                 #expect(one.headers["x-prometheus-remote-write-version"] == "0.1.0")
                 #expect(one.labels == (0..<3).map { LabelSet(["__name__": "m", "n": "\($0)", "site": "a"]) })
                 #expect(one.batch.timestamps == [1, 2, 3, 4, 1, 2, 3, 4, 1, 2, 3, 4])
@@ -146,7 +151,8 @@ import Wire
     @Test func whatIsRefusedForGoodIsDroppedAndHalvesOfWhatCameBeforeAreTried() async throws {
         // All of it was in the log when the sender began, so a 400 may be for what the receiver has already.
         let receiver = Receiver([(400, nil), (204, nil), (400, nil), (204, nil), (404, nil)])
-        try await with(receiver) { _ in } until: { _, statistics in
+        try await with(receiver) { _ in
+        } until: { _, statistics in
             statistics.failed == 3
         } _: { seen, statistics in
             #expect(seen.map { $0.batch.refs.count } == [12, 6, 6, 3, 3])

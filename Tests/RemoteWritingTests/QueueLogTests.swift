@@ -41,9 +41,12 @@ import Testing
     private func lines(_ batch: SeriesBatch) -> [String] {
         batch.refs.indices.map { row in
             let start = batch.startTimestamps.isEmpty ? 0 : batch.startTimestamps[row]
-            return "\(batch.series[Int(batch.refs[row])]) \(batch.timestamps[row]) \(start) \(batch.values[row].bitPattern)"
+            return
+                "\(batch.series[Int(batch.refs[row])]) \(batch.timestamps[row]) \(start) \(batch.values[row].bitPattern)"
         }
-            + batch.histograms.map { "\(batch.series[Int($0.series)]) \($0.timestamp) \($0.startTimestamp) \($0.histogram)" }
+            + batch.histograms.map {
+                "\(batch.series[Int($0.series)]) \($0.timestamp) \($0.startTimestamp) \($0.histogram)"
+            }
             + batch.exemplars.map { "\(batch.series[Int($0.series)]) \($0.exemplar)" }
     }
 
@@ -166,7 +169,9 @@ import Testing
         let whole = Array(file[(QueueLog.headerSize + QueueLog.recordHeaderSize)...])
         for _ in 0..<5_000 {
             var bytes = whole
-            for _ in 0..<3 { bytes[Int.random(in: bytes.indices, using: &random)] = .random(in: 0...255, using: &random) }
+            for _ in 0..<3 {
+                bytes[Int.random(in: bytes.indices, using: &random)] = .random(in: 0...255, using: &random)
+            }
             bytes = Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random)))
             var reader = QueueRecordReader()
             _ = try? reader.items(bytes[...])

@@ -83,7 +83,8 @@ import YAMLReading
         var random = SeededGenerator(seed: seed)
         let shards = Int.random(in: 1...5, using: &random)
         var queue = ShardedQueue(
-            settings: .init(capacity: 50, maxItems: Int.random(in: 1...9, using: &random), deadline: 20), shards: shards,
+            settings: .init(capacity: 50, maxItems: Int.random(in: 1...9, using: &random), deadline: 20),
+            shards: shards,
             from: QueuePosition(segment: 1, offset: 0))
         let policy = RetryPolicy(minBackoff: 5, maxBackoff: 40)
         let names = (0..<7).map { LabelSet(["__name__": "s\($0)"]) }
@@ -170,7 +171,8 @@ import YAMLReading
         }
         let all = try read(text)
         let one = try #require(all.first)
-        #expect(one.key == "other" && one.timeout == 10_000 && one.headers.map(\.value) == ["shop"] && one.version == .two)
+        #expect(
+            one.key == "other" && one.timeout == 10_000 && one.headers.map(\.value) == ["shop"] && one.version == .two)
         #expect(one.sendsExemplars && one.sendsNativeHistograms && one.relabelRules.count == 1)
         var queue = RemoteWriteConfiguration.Queue()
         (queue.capacity, queue.maxShards, queue.minShards, queue.maxSamplesPerSend) = (5, 3, 2, 4)
@@ -186,7 +188,8 @@ import YAMLReading
             ("[{url: 'http://x', protobuf_message: v3}]", "unknown message"),
             ("[{url: 'http://x'}, {url: 'http://x'}]", "multiple remote write configs"),
             ("[{url: 'http://x', queue_config: {min_shards: 3, max_shards: 2}}]", "greater than max_shards"),
-            ("[{url: 'http://x', queue_config: {capacity: 0}}]", "at least 1"), ("[{url: 'http://x', urll: 1}]", "unknown key"),
+            ("[{url: 'http://x', queue_config: {capacity: 0}}]", "at least 1"),
+            ("[{url: 'http://x', urll: 1}]", "unknown key"),
         ]
         for (text, fault) in faults {
             let error = #expect(throws: YAMLError.self) { try read("remote_write: \(text)") }

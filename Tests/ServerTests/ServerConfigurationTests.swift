@@ -123,7 +123,10 @@ import YAMLReading
             let cases: [(file: String, text: String, complaint: String)] = [
                 ("b.scrape.yml", "scrape_configs: [{job_name: a}]", "multiple scrape configs with job name \"a\""),
                 ("b.scrape.yml", "scrape_config: []", "did you mean \"scrape_configs\"?"),
-                ("main.yml", "scrape_config_files: [missing.yml]", "main.yml:1:23: scrape_config_files[0]: there is no"),
+                (
+                    "main.yml", "scrape_config_files: [missing.yml]",
+                    "main.yml:1:23: scrape_config_files[0]: there is no"
+                ),
                 ("main.yml", "global: {sample_limit: -1}", "must not be negative"),
                 ("main.yml", "global: {scrape_protocols: [x]}", "\"x\" is none of"),
             ]

@@ -26,7 +26,9 @@ import Testing
                 }
                 if let time = row.time { line += " @\(time)" }
                 if row.start != 0 { line += " st \(row.start)" }
-                for exemplar in row.exemplars { line += " # \(exemplar.labels) \(exemplar.value) \(exemplar.timestamp)" }
+                for exemplar in row.exemplars {
+                    line += " # \(exemplar.labels) \(exemplar.value) \(exemplar.timestamp)"
+                }
                 return line
             }
             _ = reader.keep(columns)
@@ -70,12 +72,16 @@ import Testing
         try expect([custom, native] + rest)
         reading.bucketLimit = 2
         let reduced = try Self.lines(Array(text.utf8), .openMetrics2, reading)
-        #expect(reduced.contains { $0.hasPrefix("n schema 0 count 6.0") || $0.hasPrefix("n schema -1 count 6.0") }, "\(reduced)")
+        #expect(
+            reduced.contains { $0.hasPrefix("n schema 0 count 6.0") || $0.hasPrefix("n schema -1 count 6.0") },
+            "\(reduced)")
         for bad in [
             "h {count:1}", "h {count:1,sum:2}", "h {count:1,sum:2,bucket:[1:1]}", "h {count:1,sum:2,bucket:[+Inf:1}",
-            "h {count:1,sum:2,bucket:[2:1,1:1,+Inf:1]}", "h {count:1,count:1,sum:2,bucket:[+Inf:1]}", "h {}", "h {count",
+            "h {count:1,sum:2,bucket:[2:1,1:1,+Inf:1]}", "h {count:1,count:1,sum:2,bucket:[+Inf:1]}", "h {}",
+            "h {count",
             "h {count:1,sum:1,schema:1.5,zero_threshold:0,zero_count:0}", "h {count:1,sum:1,fudge:2}",
-            "h {count:1,sum:1,schema:1,zero_threshold:0,zero_count:0,positive_spans:[0:3],positive_buckets:[1]}", "h 1 st@",
+            "h {count:1,sum:1,schema:1,zero_threshold:0,zero_count:0,positive_spans:[0:3],positive_buckets:[1]}",
+            "h 1 st@",
             "h 1 ts@3",
         ] {
             #expect(throws: WireError.self, "\(bad)") { try Self.lines(Array("\(bad)\n# EOF\n".utf8), .openMetrics2) }
@@ -139,11 +145,13 @@ import Testing
         let ends = ["\(series("h_sum")) 10.0 st 4000", "\(series("h_count")) 5.0 st 4000"]
         let lone = ["\(series("h_bucket", ["le": "+Inf"])) 5.0 st 4000"]
         let classic =
-            ["\(series("h_bucket", ["le": "1.0"])) 2.0 st 4000", "\(series("h_bucket", ["le": "2.0"])) 4.0 st 4000"] + lone
+            ["\(series("h_bucket", ["le": "1.0"])) 2.0 st 4000", "\(series("h_bucket", ["le": "2.0"])) 4.0 st 4000"]
+            + lone
             + ends
         let native =
             "\(series("h")) schema 3 count 5.0 sum 10.0 z 1.0 + [\"-2:2\"] [3.0, 1.0] - [] [] st 4000 # {} 1.0 7000"
-        let custom = "\(series("h")) schema -53 count 5.0 sum 10.0 z 0.0 + [\"0:3\"] [2.0, 2.0, 1.0] - [] [1.0, 2.0] st 4000"
+        let custom =
+            "\(series("h")) schema -53 count 5.0 sum 10.0 z 0.0 + [\"0:3\"] [2.0, 2.0, 1.0] - [] [1.0, 2.0] st 4000"
         func reading(_ native: Bool, _ always: Bool, _ custom: Bool) -> HistogramReading {
             var reading = HistogramReading()
             (reading.native, reading.alwaysClassic, reading.customBuckets) = (native, always, custom)
@@ -169,14 +177,18 @@ import Testing
 
     @Test func contentTypesNameTheFormat() {
         let types: [(String?, ExpositionFormat?)] = [
-            (nil, nil), ("", nil), ("text/html", nil), ("text/plain", .text004), ("Text/Plain; Version=1.0.0", .text004),
+            (nil, nil), ("", nil), ("text/html", nil), ("text/plain", .text004),
+            ("Text/Plain; Version=1.0.0", .text004),
             ("application/openmetrics-text; version=2.0.0; charset=utf-8", .openMetrics2),
             ("application/openmetrics-text", .openMetrics1), ("application/openmetrics-text;version=3.0.0", nil),
             (
-                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited", .protobuf
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited",
+                .protobuf
             ),
             ("application/vnd.google.protobuf; proto=other; encoding=delimited", nil), ("text/plain; broken", nil),
         ]
-        for (type, format) in types { #expect(ExpositionFormat.negotiate(contentType: type) == format, "\(type ?? "nil")") }
+        for (type, format) in types {
+            #expect(ExpositionFormat.negotiate(contentType: type) == format, "\(type ?? "nil")")
+        }
     }
 }

@@ -95,7 +95,8 @@ import Testing
                 for series in families[index].series {
                     var line = series + pick([" ", " ", " ", "  "]) + value()
                     if chance(0.1) {
-                        line += format == .text004 ? " 17000000\(Int.random(in: 10000...99999, using: &random))" : " 17.25"
+                        line +=
+                            format == .text004 ? " 17000000\(Int.random(in: 10000...99999, using: &random))" : " 17.25"
                     }
                     if format == .openMetrics2, chance(0.2) { line += " st@12.5" }
                     if format.isOpenMetrics, chance(0.1) { line += " # {trace_id=\"t\"} 0.5 12" }
@@ -139,7 +140,8 @@ import Testing
                 let (one, other) = (try Self.rows(found), Self.rows(expected))
                 if one != other {
                     let at = zip(one, other).first { $0 != $1 }
-                    Issue.record("seed \(seed), scrape \(scrape): \(one.count), \(other.count), \(String(describing: at))")
+                    Issue.record(
+                        "seed \(seed), scrape \(scrape): \(one.count), \(other.count), \(String(describing: at))")
                     return
                 }
                 // Fresh rows are those whose spelling the reader cannot know, and no others.
@@ -165,7 +167,9 @@ import Testing
             _ = reader.keep(columns)
             return columns.metadata
         }
-        let (counter, gauge) = (MetricMetadata(name: "a", kind: .counter, help: "x y"), MetricMetadata(name: "b", kind: .gauge))
+        let (counter, gauge) = (
+            MetricMetadata(name: "a", kind: .counter, help: "x y"), MetricMetadata(name: "b", kind: .gauge)
+        )
         let both = "# HELP a x y\n# TYPE a counter\na 1\n# TYPE b gauge\nb 1\n"
         #expect(try read(both) == [counter, gauge])
         #expect(try read(both).isEmpty)
@@ -234,7 +238,9 @@ import Testing
             let (value, _) = read("\(whole)")
             #expect(value == Double(whole), "\(whole)")
         }
-        for bad in ["", "-", ".", "e5", "1e", "+1", "x", "1e99999", "12345678901234567890123"] { #expect(read(bad).1 == -1, "\(bad)") }
+        for bad in ["", "-", ".", "e5", "1e", "+1", "x", "1e99999", "12345678901234567890123"] {
+            #expect(read(bad).1 == -1, "\(bad)")
+        }
         #expect(read("0.00000000000000000001234").0 == 1.234e-20 && read("1e3x") == (1000, 3))
         #expect(read("-0").0.sign == .minus)
     }

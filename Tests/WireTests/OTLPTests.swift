@@ -253,7 +253,9 @@ private func model(_ value: AnyValue) -> AttributeValue {
         let second = try OTLPMetrics.decode(json: Array(json(2000).utf8), now: 0, deltas: &deltas)
         func value(_ batch: SeriesBatch, _ labels: [String: String]) -> Double? {
             let identity = ["job": "shop/cart", "instance": "i1"].merging(labels) { $1 }
-            return zip(batch.refs, batch.values).first { (try? batch.labels(ofSeries: Int($0.0))) == LabelSet(identity) }?.1
+            return zip(batch.refs, batch.values).first {
+                (try? batch.labels(ofSeries: Int($0.0))) == LabelSet(identity)
+            }?.1
         }
         let orders = ["__name__": "orders_total", "a_b": "x;y"]
         #expect(value(first.batch, orders) == 2)

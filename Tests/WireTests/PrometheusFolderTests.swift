@@ -9,7 +9,8 @@ import Testing
 /// `Tests/EndToEnd/import_prometheus`; here is what its Debian version does not write.
 @Suite struct PrometheusFolderTests {
     private static let odd: [Double] = [
-        -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, Double(bitPattern: 0x7ff8_0000_0000_0123), SpecialValue.staleMarker, 0.1,
+        -0.0, .infinity, -.infinity, .leastNonzeroMagnitude, Double(bitPattern: 0x7ff8_0000_0000_0123),
+        SpecialValue.staleMarker, 0.1,
     ]
 
     private func samples(_ random: inout SeededGenerator) -> (times: [Int64], values: [Double], starts: [Int64]) {

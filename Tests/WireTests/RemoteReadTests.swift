@@ -37,7 +37,9 @@ import Testing
             var random = SeededGenerator(seed: seed)
             for _ in 0..<3_000 {
                 var bytes = writer.bytes
-                for _ in 0..<3 { bytes[Int.random(in: bytes.indices, using: &random)] = .random(in: 0...255, using: &random) }
+                for _ in 0..<3 {
+                    bytes[Int.random(in: bytes.indices, using: &random)] = .random(in: 0...255, using: &random)
+                }
                 _ = try? RemoteReadRequest(Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))))
             }
         }
@@ -47,7 +49,8 @@ import Testing
     @Test(arguments: 0..<20) func chunksAreWhatPrometheusReads(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let special = [
-            0, -0.0, 1, .nan, .infinity, -.infinity, SpecialValue.staleMarker, .leastNonzeroMagnitude, .greatestFiniteMagnitude,
+            0, -0.0, 1, .nan, .infinity, -.infinity, SpecialValue.staleMarker, .leastNonzeroMagnitude,
+            .greatestFiniteMagnitude,
             0.1, 1e9, -3.5,
         ]
         var time: Int64 = [0, -1_000, 1_700_000_000_000, .min / 4][Int(seed % 4)]

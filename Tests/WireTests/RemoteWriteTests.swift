@@ -68,23 +68,36 @@ import Testing
 
     /// The message of 2.0 as the specification has it, byte by byte: no generated code, and not our encoder.
     @Test func aRequestOfVersionTwoWrittenByHandIsUnderstood() throws {
-        func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] { [number << 3 | 2, UInt8(content.count)] + content }
+        func field(_ number: UInt8, _ content: [UInt8]) -> [UInt8] {
+            [number << 3 | 2, UInt8(content.count)] + content
+        }
         func double(_ number: UInt8, _ value: Double) -> [UInt8] {
             [number << 3 | 1] + withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) }
         }
         let symbols = ["", "__name__", "work_seconds_count", "job", "a", "help text", "seconds", "trace_id", "t1"]
         var request = symbols.flatMap { field(4, Array($0.utf8)) }
-        request += field(5, field(1, [3, 4, 1, 2]) + field(2, double(1, 2.5) + [2 << 3, 100, 3 << 3, 50])
-            + field(4, field(1, [7, 8]) + double(2, 9) + [3 << 3, 99]) + field(5, [1 << 3, 3, 3 << 3, 5, 4 << 3, 6]))
-        request += field(5, field(1, [1, 4]) + field(3, [1 << 3, 3] + double(3, 1) + [4 << 3, 2, 6 << 3, 1]
-            + field(11, [1 << 3, 2, 2 << 3, 2]) + field(12, [4, 1]) + [15 << 3, 100, 17 << 3 & 0x7f | 0x80, 1, 60]))
+        request += field(
+            5,
+            field(1, [3, 4, 1, 2]) + field(2, double(1, 2.5) + [2 << 3, 100, 3 << 3, 50])
+                + field(4, field(1, [7, 8]) + double(2, 9) + [3 << 3, 99])
+                + field(5, [1 << 3, 3, 3 << 3, 5, 4 << 3, 6]))
+        request += field(
+            5,
+            field(1, [1, 4])
+                + field(
+                    3,
+                    [1 << 3, 3] + double(3, 1) + [4 << 3, 2, 6 << 3, 1]
+                        + field(11, [1 << 3, 2, 2 << 3, 2]) + field(12, [4, 1]) + [
+                            15 << 3, 100, 17 << 3 & 0x7f | 0x80, 1, 60,
+                        ]))
         let result = try RemoteWrite.decode(request, version: .two)
         #expect(result.reasons.isEmpty)
         #expect(
             try labels(result.batch) == [
                 LabelSet(["__name__": "work_seconds_count", "job": "a"]), LabelSet(["__name__": "a"]),
             ])
-        #expect(result.batch.values == [2.5] && result.batch.timestamps == [100] && result.batch.startTimestamps == [50])
+        #expect(
+            result.batch.values == [2.5] && result.batch.timestamps == [100] && result.batch.startTimestamps == [50])
         #expect(
             result.batch.exemplars.map(\.exemplar) == [
                 Exemplar(labels: LabelSet(["trace_id": "t1"]), value: 9, timestamp: 99)
@@ -96,19 +109,23 @@ import Testing
         let point = try #require(result.batch.histograms.first)
         #expect(point.timestamp == 100 && point.startTimestamp == 60 && point.histogram.schema == 1)
         #expect(point.histogram.positiveSpans == [.init(offset: 1, length: 2)])
-        #expect(point.histogram.positiveBuckets == [2, 1] && point.histogram.count == 3 && point.histogram.zeroCount == 1)
+        #expect(
+            point.histogram.positiveBuckets == [2, 1] && point.histogram.count == 3 && point.histogram.zeroCount == 1)
 
         let late = symbols.flatMap { field(4, Array($0.utf8)) } + field(5, field(2, [2 << 3, 1]) + field(1, [1, 2]))
-        #expect(try labels(RemoteWrite.decode(late, version: .two).batch) == [LabelSet(["__name__": "work_seconds_count"])])
+        #expect(
+            try labels(RemoteWrite.decode(late, version: .two).batch) == [LabelSet(["__name__": "work_seconds_count"])])
         let broken: [(content: [UInt8], reason: String)] = [
             (field(1, [1, 2, 3]) + field(2, [2 << 3, 1]), "even number"),
             (field(1, [1, 77]) + field(2, [2 << 3, 1]), "the request has 9 symbols"),
-            (field(1, [1, 2]), "must contain at least one sample or histogram"), (field(2, [2 << 3, 1]), "no labels_refs"),
+            (field(1, [1, 2]), "must contain at least one sample or histogram"),
+            (field(2, [2 << 3, 1]), "no labels_refs"),
             (field(1, [1, 2]) + field(1, [3, 4]) + field(2, [2 << 3, 1]), "in one run"),
             ([1 << 3, 1, 1 << 3, 2] + field(2, [2 << 3, 1]), "in one run"),
         ]
         for (content, reason) in broken {
-            let series = symbols.flatMap { field(4, Array($0.utf8)) } + field(5, content)
+            let series =
+                symbols.flatMap { field(4, Array($0.utf8)) } + field(5, content)
                 + field(5, field(1, [1, 2]) + field(2, [2 << 3, 1]))
             let result = try RemoteWrite.decode(series, version: .two)
             #expect(result.skippedSeries == 1 && result.batch.refs == [0], "\(reason)")
@@ -164,10 +181,14 @@ import Testing
     @Test func aKeyIsOneForOneSpellingAndDiffersForAnother() throws {
         func key(_ labels: [(String, String)], version: RemoteWrite.Version, extra: Int = 0) throws -> SeriesKey {
             var batch = SeriesBatch()
-            for i in 0..<extra { batch.addSample(batch.addSeries(LabelSet(["__name__": "e\(i)"])), timestamp: 1, value: 1) }
+            for i in 0..<extra {
+                batch.addSample(batch.addSeries(LabelSet(["__name__": "e\(i)"])), timestamp: 1, value: 1)
+            }
             batch.addSample(
-                batch.addSeries(LabelSet(labels.map { Label($0.0, $0.1) })), timestamp: Int64(extra), value: Double(extra))
-            return try #require(try RemoteWrite.decode(RemoteWrite.encode(batch, version: version), version: version).batch.keys.last)
+                batch.addSeries(LabelSet(labels.map { Label($0.0, $0.1) })), timestamp: Int64(extra),
+                value: Double(extra))
+            return try #require(
+                try RemoteWrite.decode(RemoteWrite.encode(batch, version: version), version: version).batch.keys.last)
         }
         for version in [RemoteWrite.Version.one, .two] {
             let labels = [("__name__", "a"), ("b", "cd")]
@@ -216,7 +237,9 @@ import Testing
             let other = try Prometheus_WriteRequest(serializedBytes: bytes)
             let ours = try RemoteWrite.decode(bytes)
             let used = other.timeseries.filter { !$0.samples.isEmpty }
-            #expect(ours.batch.keys.count == used.count && ours.batch.timestamps == used.flatMap { $0.samples.map(\.timestamp) })
+            #expect(
+                ours.batch.keys.count == used.count
+                    && ours.batch.timestamps == used.flatMap { $0.samples.map(\.timestamp) })
             #expect(ours.batch.values == used.flatMap { $0.samples.map(\.value) }, "seed \(seed)")
             for (index, series) in used.enumerated() {
                 guard let labels = try? ours.batch.labels(ofSeries: index) else { continue }
@@ -235,8 +258,11 @@ import Testing
             for round in 0..<4000 {
                 var bytes = whole
                 if round % 4 == 0 {
-                    bytes = (0..<Int.random(in: 0..<80, using: &random)).map { _ in .random(in: 0...255, using: &random) }
-                    if let first = bytes.indices.first { bytes[first] = [0x0a, 0x2a, 0x22].randomElement(using: &random)! }
+                    bytes = (0..<Int.random(in: 0..<80, using: &random)).map { _ in .random(in: 0...255, using: &random)
+                    }
+                    if let first = bytes.indices.first {
+                        bytes[first] = [0x0a, 0x2a, 0x22].randomElement(using: &random)!
+                    }
                 } else {
                     for _ in 0...Int.random(in: 0..<3, using: &random) {
                         let place = Int.random(in: bytes.indices, using: &random)

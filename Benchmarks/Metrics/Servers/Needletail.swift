@@ -11,7 +11,8 @@ struct Needletail: MeasuredServer {
         return [
             "serve", "--config", configuration.path, "--data-dir", folder.appendingPathComponent("data").path,
             "--listen", "127.0.0.1:\(port)", "--otlp-http", "127.0.0.1:\(try SocketAddress.freePort())",
-            "--otlp-grpc", "127.0.0.1:\(try SocketAddress.freePort())", "--log-level", "warning", "--web.enable-admin-api",
+            "--otlp-grpc", "127.0.0.1:\(try SocketAddress.freePort())", "--log-level", "warning",
+            "--web.enable-admin-api",
         ]
     }
 

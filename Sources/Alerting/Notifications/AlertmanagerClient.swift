@@ -55,7 +55,8 @@ package struct AlertmanagerClient: Sendable {
                 logger.warning(
                     "an Alertmanager refused alerts",
                     metadata: [
-                        "url": "\(endpoint.url)", "status": "\(response.status.code)", "answer": "\(response.text.prefix(300))",
+                        "url": "\(endpoint.url)", "status": "\(response.status.code)",
+                        "answer": "\(response.text.prefix(300))",
                     ])
                 return
             }

@@ -57,7 +57,8 @@ package final class Dispatcher: Sendable {
     private let (wakes, wake) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
 
     package init(
-        documents: any DocumentStore, connections: EndpointConnections, logger: Logger, now: @escaping @Sendable () -> Int64
+        documents: any DocumentStore, connections: EndpointConnections, logger: Logger,
+        now: @escaping @Sendable () -> Int64
     ) throws {
         silences = try SilenceStore(documents: documents)
         log = try NotificationLog(documents: documents)

@@ -102,7 +102,9 @@ struct LogPipeline {
     }
 
     private static func template(_ text: String) throws(LogQLError) -> Template {
-        do { return try Template(text, functions: LineFunction.table) } catch { throw .unsupported("invalid template: \(error)") }
+        do { return try Template(text, functions: LineFunction.table) } catch {
+            throw .unsupported("invalid template: \(error)")
+        }
     }
 
     /// The filters that come before everything else: most lines end here, before their labels are looked at.

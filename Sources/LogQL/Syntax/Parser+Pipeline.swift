@@ -156,7 +156,9 @@ extension Parser {
     private mutating func template() throws(LogQLError) -> String {
         let position = current.position
         let text = try string()
-        do { _ = try Template(text, functions: LineFunction.table) } catch { throw position.error("invalid template: \(error)") }
+        do { _ = try Template(text, functions: LineFunction.table) } catch {
+            throw position.error("invalid template: \(error)")
+        }
         return text
     }
 

@@ -83,7 +83,8 @@ extension RemoteWriteConfiguration {
             throw (keys["url"] ?? node).error("\"\(url)\" is not a URL: write http://host:port/path")
         }
         for (key, way) in [
-            ("sigv4", "put a signing proxy before the receiver"), ("azuread", "use oauth2"), ("google_iam", "use oauth2"),
+            ("sigv4", "put a signing proxy before the receiver"), ("azuread", "use oauth2"),
+            ("google_iam", "use oauth2"),
         ] where keys[key] != nil {
             throw (keys[key] ?? node).error("\(key) is not supported for remote_write here: \(way)")
         }

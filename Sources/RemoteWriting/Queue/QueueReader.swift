@@ -34,7 +34,9 @@ package struct QueueReader {
             switch log.extent(of: position.segment) {
             case .notYet: return nil
             case .gone(let next):
-                problems.append("segments before \(next) of the remote-write queue are gone by its limits; their samples are not sent")
+                problems.append(
+                    "segments before \(next) of the remote-write queue are gone by its limits; their samples are not sent"
+                )
                 move(to: next)
             case .open(let length):
                 guard position.offset < length else { return nil }
@@ -83,7 +85,8 @@ package struct QueueReader {
         }
         let version = try reader.readFixed32()
         guard version == QueueLog.version else {
-            throw StorageError.unsupported("\(path) has queue format \(version), this version reads \(QueueLog.version)")
+            throw StorageError.unsupported(
+                "\(path) has queue format \(version), this version reads \(QueueLog.version)")
         }
         var offset = QueueLog.headerSize
         while offset < min(position.offset, length), let payload = try payload(at: offset, upTo: length) {

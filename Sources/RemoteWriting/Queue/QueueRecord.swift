@@ -119,7 +119,8 @@ struct QueueRecordReader {
             let (timestamp, start) = try times(&reader, base)
             items.append(
                 QueuedItem(
-                    labels: labels, timestamp: timestamp, startTimestamp: start, content: .value(try reader.readDouble())))
+                    labels: labels, timestamp: timestamp, startTimestamp: start,
+                    content: .value(try reader.readDouble())))
         }
         for _ in 0..<(try reader.readCount(limit: reader.remaining)) {
             let labels = try labels(&reader)

@@ -54,7 +54,8 @@ struct RemoteWriteSender: Sendable {
             cursor = try QueueCursor(folder: log.folder, key: configuration.key, fileSystem: log.fileSystem)
             if cursor.position == nil { try cursor.move(to: log.end) }
         } catch {
-            logger.error("remote write does not run", metadata: ["remote": "\(configuration.label)", "error": "\(error)"])
+            logger.error(
+                "remote write does not run", metadata: ["remote": "\(configuration.label)", "error": "\(error)"])
             try? await Task.sleep(for: .seconds(10))
             return
         }
@@ -86,7 +87,9 @@ struct RemoteWriteSender: Sendable {
                 guard let event = await group.next() else { break }
                 handle(event, &loop)
                 if loop.queue.done != cursor.position {
-                    do { try cursor.move(to: loop.queue.done) } catch { complain(&loop, "the place in the queue: \(error)") }
+                    do { try cursor.move(to: loop.queue.done) } catch {
+                        complain(&loop, "the place in the queue: \(error)")
+                    }
                     moved(loop.queue.done)
                 }
                 publish(loop)
@@ -202,7 +205,8 @@ struct RemoteWriteSender: Sendable {
         if attempt > 1 { request.headers.replaceOrAdd(name: "Retry-Attempt", value: "\(attempt - 1)") }
         request.body = .bytes(ByteBuffer(bytes: body))
         do {
-            let answer = try await client.collect(request, timeout: .milliseconds(configuration.timeout), limit: 1 << 20)
+            let answer = try await client.collect(
+                request, timeout: .milliseconds(configuration.timeout), limit: 1 << 20)
             let line = answer.text.prefix { $0 != "\n" }.prefix(256)
             return .response(
                 status: Int(answer.status.code), retryAfter: answer.headers.first(name: "Retry-After"),

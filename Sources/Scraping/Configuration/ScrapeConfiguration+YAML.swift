@@ -7,7 +7,8 @@ extension ScrapeConfiguration {
     private static let keys =
         [
             "job_name", "scrape_interval", "scrape_timeout", "fallback_scrape_protocol", "metrics_path", "honor_labels",
-            "honor_timestamps", "track_timestamps_staleness", "scheme", "params", "enable_compression", "static_configs",
+            "honor_timestamps", "track_timestamps_staleness", "scheme", "params", "enable_compression",
+            "static_configs",
             "relabel_configs", "metric_relabel_configs", "native_histogram_bucket_limit",
             "native_histogram_min_bucket_factor",
         ] + ScrapeSettings.keys + DiscoveryKinds.keys + HTTPClientConfiguration.keys

@@ -11,8 +11,10 @@ extension ServerProcess {
         let paths = ["/api/v1/write", "/prometheus/api/v1/write"]
         for path in paths {
             routes.on([.post], path, errors: plainIngestError) { [self] call in
-                try await RemoteWriteReceiver(gateway: gateway, limit: min(options.bodyLimit, ServerProcess.remoteWriteLimit))
-                    .answer(call)
+                try await RemoteWriteReceiver(
+                    gateway: gateway, limit: min(options.bodyLimit, ServerProcess.remoteWriteLimit)
+                )
+                .answer(call)
             }
             routes.on([.get, .head, .put, .delete], path, errors: plainIngestError) { _ in
                 var answer = HTTPAnswer.text("remote write takes POST only\n", status: 405)
@@ -35,7 +37,9 @@ struct RemoteWriteReceiver {
         do {
             outcome = try await gateway.remoteWrite(unpacked(call), version: version)
             // Prometheus' answer to samples that cannot be stored; the others of the request are kept.
-            answer = outcome.reasons.isEmpty ? .noContent : .text(outcome.reasons.joined(separator: "\n") + "\n", status: 400)
+            answer =
+                outcome.reasons.isEmpty
+                ? .noContent : .text(outcome.reasons.joined(separator: "\n") + "\n", status: 400)
         } catch {
             answer = plainIngestError(error)
         }

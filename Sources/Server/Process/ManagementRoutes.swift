@@ -5,7 +5,8 @@ import Telemetry
 extension ServerProcess {
     /// Everything that one port answers.
     func allRoutes() -> Routes {
-        let routes = Routes(bodyLimit: options.bodyLimit, logger: logger, requests: metrics.httpRequests, budget: budget)
+        let routes = Routes(
+            bodyLimit: options.bodyLimit, logger: logger, requests: metrics.httpRequests, budget: budget)
         addManagement(to: routes)
         addIngest(to: routes)
         PrometheusAPI(process: self).register(on: routes)

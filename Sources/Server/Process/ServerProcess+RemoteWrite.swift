@@ -24,20 +24,35 @@ extension ServerProcess {
         let prefix = "prometheus_remote_storage_"
         let counters: [(Counter, @Sendable (RemoteWriteStatistics) -> Int)] = [
             (registry.counter(prefix + "samples_total", help: "Samples that the receiver took."), { $0.samples }),
-            (registry.counter(prefix + "histograms_total", help: "Histograms that the receiver took."), { $0.histograms }),
+            (
+                registry.counter(prefix + "histograms_total", help: "Histograms that the receiver took."),
+                { $0.histograms }
+            ),
             (registry.counter(prefix + "exemplars_total", help: "Exemplars that the receiver took."), { $0.exemplars }),
-            (registry.counter(prefix + "metadata_total", help: "Metadata entries that the receiver took."), { $0.metadata }),
-            (registry.counter(prefix + "samples_failed_total", help: "Samples that the receiver refused for good."), { $0.failed }),
+            (
+                registry.counter(prefix + "metadata_total", help: "Metadata entries that the receiver took."),
+                { $0.metadata }
+            ),
+            (
+                registry.counter(prefix + "samples_failed_total", help: "Samples that the receiver refused for good."),
+                { $0.failed }
+            ),
             (registry.counter(prefix + "samples_retried_total", help: "Samples that were sent again."), { $0.retried }),
             (registry.counter(prefix + "bytes_total", help: "Compressed bytes that the receiver took."), { $0.bytes }),
         ]
         let gauges: [(Gauge, @Sendable (RemoteWriteStatistics) -> Double)] = [
             (registry.gauge(prefix + "samples_pending", help: "Samples in memory that wait."), { Double($0.pending) }),
             (registry.gauge(prefix + "shards", help: "Requests that may be under way at once."), { Double($0.shards) }),
-            (registry.gauge(prefix + "shards_desired", help: "Shards that would keep up."), { Double($0.desiredShards) }),
+            (
+                registry.gauge(prefix + "shards_desired", help: "Shards that would keep up."),
+                { Double($0.desiredShards) }
+            ),
             (registry.gauge(prefix + "shards_min", help: "Fewest shards."), { Double($0.minShards) }),
             (registry.gauge(prefix + "shards_max", help: "Most shards."), { Double($0.maxShards) }),
-            (registry.gauge(prefix + "shard_capacity", help: "Samples that wait in one shard."), { Double($0.capacity) }),
+            (
+                registry.gauge(prefix + "shard_capacity", help: "Samples that wait in one shard."),
+                { Double($0.capacity) }
+            ),
             (
                 registry.gauge(
                     prefix + "queue_highest_sent_timestamp_seconds", help: "Newest sample that the receiver took."),
@@ -76,6 +91,8 @@ private struct RemoteWriteReport: Sendable {
         let labels = MetricLabels(remote)
         for (counter, value) in counters { counter.set(Double(value(statistics)), labels) }
         for (gauge, value) in gauges { gauge.set(value(statistics), labels) }
-        for (reason, count) in statistics.dropped { dropped.set(Double(count), MetricLabels(remote + [("reason", reason)])) }
+        for (reason, count) in statistics.dropped {
+            dropped.set(Double(count), MetricLabels(remote + [("reason", reason)]))
+        }
     }
 }

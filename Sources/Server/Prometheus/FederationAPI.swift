@@ -61,7 +61,9 @@ struct FederationAPI {
         for matchers in sets {
             _ = try await process.series.scan(SeriesScanPlan(range: range, matchers: matchers), context: context) {
                 for columns in $0 {
-                    guard found[columns.labels] == nil, let sample = FederatedSample(newestOf: columns) else { continue }
+                    guard found[columns.labels] == nil, let sample = FederatedSample(newestOf: columns) else {
+                        continue
+                    }
                     found[columns.labels] = sample
                 }
             }
@@ -135,9 +137,11 @@ struct FederationFormat: Sendable, Hashable {
 
     var contentType: String {
         if isProtobuf {
-            return "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=allow-utf-8"
+            return
+                "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited; escaping=allow-utf-8"
         }
         return allowsUTF8
-            ? "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8" : "text/plain; version=0.0.4; charset=utf-8"
+            ? "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+            : "text/plain; version=0.0.4; charset=utf-8"
     }
 }

@@ -109,7 +109,9 @@ extension ExpositionLine {
     private mutating func part(_ bytes: [UInt8]) throws(WireError) -> Double {
         let before = self
         let range = partRange(bytes)
-        guard let value = FloatParser.parse(bytes, range) else { throw before.failure("a number is missing in a value") }
+        guard let value = FloatParser.parse(bytes, range) else {
+            throw before.failure("a number is missing in a value")
+        }
         return value
     }
 

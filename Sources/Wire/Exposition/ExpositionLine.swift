@@ -143,7 +143,9 @@ struct ExpositionLine {
                 advance()
                 skipInner(bytes)
                 try quoted(bytes, into: &text)
-                if ExpositionLine.isMetricName(text, name) { throw failure("the label __name__ may not be written out") }
+                if ExpositionLine.isMetricName(text, name) {
+                    throw failure("the label __name__ may not be written out")
+                }
                 respell(&text, name, kind)
                 builder.append(text, name: name, value: name.upperBound..<text.count)
             } else if allowName, !named, nameWasQuoted {

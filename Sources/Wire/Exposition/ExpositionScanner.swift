@@ -224,7 +224,8 @@ struct ExpositionScanner {
         for part in parts { add(part, base, time: rest.timestamp, start: rest.start) }
     }
 
-    static let tooManyBuckets = "a histogram has more buckets than native_histogram_bucket_limit at the lowest resolution"
+    static let tooManyBuckets =
+        "a histogram has more buckets than native_histogram_bucket_limit at the lowest resolution"
 
     /// A sample whose series is not spelled in the answer.
     mutating func add(_ part: ExpandedSample, _ base: SeriesSpelling, time: Int64?, start: Int64) {

@@ -128,7 +128,8 @@ private struct HistogramParts {
         case 9: if let inner = try cursor.message(bytes) { negativeSpans.append(try HistogramParts.span(inner, bytes)) }
         case 10: try cursor.varints(bytes, into: &negativeDeltas)
         case 11: try cursor.fixed64s(bytes, into: &negativeCounts)
-        case 12: if let inner = try cursor.message(bytes) { positiveSpans.append(try HistogramParts.span(inner, bytes)) }
+        case 12:
+            if let inner = try cursor.message(bytes) { positiveSpans.append(try HistogramParts.span(inner, bytes)) }
         case 13: try cursor.varints(bytes, into: &positiveDeltas)
         case 14: try cursor.fixed64s(bytes, into: &positiveCounts)
         default: try cursor.skip(bytes)

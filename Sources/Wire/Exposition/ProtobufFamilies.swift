@@ -18,7 +18,9 @@ extension ExpositionScanner {
             }
             let family = try family(position..<position + length)
             position += length
-            guard !family.name.isEmpty else { throw .exposition("a metric family has no name", line: 1, column: position) }
+            guard !family.name.isEmpty else {
+                throw .exposition("a metric family has no name", line: 1, column: position)
+            }
             let (help, unit) = (UTF8Text.string(body, family.help), UTF8Text.string(body, family.unit))
             describe(UTF8Text.string(body, family.name)) {
                 $0.kind = family.kind
@@ -77,7 +79,9 @@ extension ExpositionScanner {
                 let (name, value) = try ProtobufNumber.labelPair(pair, body)
                 if !value.isEmpty { spelling.addLabel(body[name], body[value]) }
             case 2 where kind == .gauge, 3 where kind == .counter, 5 where kind == .unknown:
-                if let message = try cursor.message(body) { number = try ProtobufNumber(message, body, defaultTimestamp) }
+                if let message = try cursor.message(body) {
+                    number = try ProtobufNumber(message, body, defaultTimestamp)
+                }
             case 4 where kind == .summary:
                 if let message = try cursor.message(body) { composite = try ProtobufComposite(summary: message, body) }
             case 7 where kind == .histogram || kind == .gaugehistogram:

@@ -56,7 +56,9 @@ private struct WriteRequestDecoder {
         while offset < count {
             var next = offset &+ 1
             if unsafe pointer.byte(offset) == 0x0a, let end = unsafe pointer.end(&next, limit: count) {
-                if messages.isEmpty { reserve(for: min(count / max(end &- offset, 16) &+ 1, RemoteWrite.largestReserve)) }
+                if messages.isEmpty {
+                    reserve(for: min(count / max(end &- offset, 16) &+ 1, RemoteWrite.largestReserve))
+                }
                 try unsafe timeSeries(pointer, next, end)
                 offset = end
             } else {
@@ -153,7 +155,8 @@ private struct WriteRequestDecoder {
         let point = try WrittenHistogram(bytes, inner)
         var histogram = point.histogram
         if let defect = point.defect ?? histogram.defectAfterReducing() {
-            let labels = WriteRequestLabels(bytes: bytes, messages: [MessageRange(message.lowerBound, message.upperBound)])
+            let labels = WriteRequestLabels(
+                bytes: bytes, messages: [MessageRange(message.lowerBound, message.upperBound)])
             result.rejectHistogram("histogram of \(labels.description(ofSeries: 0)): \(defect)")
             return false
         }
