@@ -6,8 +6,8 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// The answers are recorded from a daemon with a web shop's containers, shortened to the fields that are read and some
-/// more.
+/// The answers are written after the documented form of Docker's API, for a web shop's containers: the fields that are
+/// read and some more.
 @Suite struct DiscoveryDockerTests {
     private static let networks = """
         [{"Name":"bridge","Id":"net-bridge","Created":"2024-01-01T00:00:00Z","Scope":"local","Driver":"bridge","Internal":false,
