@@ -20,12 +20,8 @@ extension EmbeddedSeriesStore {
             self.report(
                 "\(journal.folder): \(state.orphans) samples belong to series whose definition was lost to damage")
         }
+        // The first append begins a generation: queries need none, and making a segment waits for the disk.
         freshRows.store(state.rows, ordering: .relaxed)
-        do {
-            try beginGeneration()
-        } catch StorageError.diskFull {
-            // Queries need none; the first append tries again.
-        }
     }
 
     private struct ReplayState {
