@@ -114,10 +114,20 @@ private func fill(_ store: EmbeddedSeriesStore, from start: Int64, count: Int) a
     }
 }
 
-/// Everything a reader can ask, as text.
-private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
+/// What a reader was told: a sentence and, where it is about a series, its samples to the bit.
+private struct Answer: Equatable {
+    var text: String
+    var timestamps: [Int64] = []
+    var bits: [UInt64] = []
+    var histogramTimestamps: [Int64] = []
+    var histograms: [NativeHistogram] = []
+}
+
+/// Everything a reader can ask.
+private func answers(_ store: EmbeddedSeriesStore) async throws -> [Answer] {
     let context = QueryContext()
-    var out: [String] = []
+    var out: [Answer] = []
+    func say(_ text: String) { out.append(Answer(text: text)) }
     let selectors: [[Matcher]] = [
         [], [Matcher("host", .equal, "h7")], [Matcher("odd", .equal, "yes")],
         [Matcher("odd", .equal, ""), Matcher("zone", .equal, "b")],
@@ -129,20 +139,20 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
             let found = try await read(store, selector, range)
             for (name, columns) in found.sorted(by: { $0.key < $1.key }) {
                 out.append(
-                    "\(name) \(columns.timestamps) \(columns.values) \(columns.histogramTimestamps) "
-                        + "\(columns.histograms)"
-                )
+                    Answer(
+                        text: name, timestamps: columns.timestamps, bits: columns.values.map(\.bitPattern),
+                        histogramTimestamps: columns.histogramTimestamps, histograms: columns.histograms))
             }
-            out.append("\(selector.map(\.description)) \(found.count)")
+            say("\(selector.map(\.description)) \(found.count)")
         }
         let query = SeriesCatalogQuery(matcherSets: [selector], limit: 40)
-        out.append("\(try await store.series(query, context: context))")
-        out.append("\(try await store.labelNames(query, context: context))")
-        out.append("\(try await store.labelValues("host", query, context: context))")
+        say("\(try await store.series(query, context: context))")
+        say("\(try await store.labelNames(query, context: context))")
+        say("\(try await store.labelValues("host", query, context: context))")
     }
-    out.append("\(try await store.labelNames(SeriesCatalogQuery(), context: context))")
-    out.append("\(try await store.labelValues("zone", SeriesCatalogQuery(), context: context))")
-    out.append("\(try await store.metadata())")
+    say("\(try await store.labelNames(SeriesCatalogQuery(), context: context))")
+    say("\(try await store.labelValues("zone", SeriesCatalogQuery(), context: context))")
+    say("\(try await store.metadata())")
     return out
 }
 
@@ -155,8 +165,8 @@ private func answers(_ store: EmbeddedSeriesStore) async throws -> [String] {
         var store = try EmbeddedSeriesStore.open(folder: folder, options: options, clock: { now })
         try await fill(store, from: start, count: 400)
         let expected = try await answers(store)
-        #expect(expected.contains { $0.hasPrefix("[] 300") })
-        #expect(expected.contains { $0.hasPrefix("[\"host=\\\"h7\\\"\"] 1") })
+        #expect(expected.contains { $0.text.hasPrefix("[] 300") })
+        #expect(expected.contains { $0.text.hasPrefix("[\"host=\\\"h7\\\"\"] 1") })
         let exemplars = try await store.exemplars(
             SeriesScanPlan(
                 range: TimeRange(start: start, end: start + 3 * minute), matchers: [Matcher("host", .equal, "h5")]),

@@ -46,7 +46,7 @@ import YAMLReading
         #expect(configuration.alerting.route?.receiver == "hook")
         #expect(configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs == 7 * 86_400_000)
         #expect(configuration.remoteWrites.count == 1)
-        #expect(configuration.warnings == ["needletail.yml:22: section remote_read is not acted on yet"])
+        #expect(configuration.warnings == ["needletail.yml:24: section remote_read is not acted on yet"])
     }
 
     @Test func `what is wrong is named with its line and column`() {
