@@ -202,6 +202,7 @@ extension EmbeddedSeriesStore {
     ) {
         let place = place(slot)
         let verdict = head.check(slot: place, timestamp: sample.timestamp, histogram: bytes)
+        if verdict == .repeated { admission.outcome.acceptedHistograms += 1 }
         guard accept(verdict, sample.timestamp, head.records[place].newest, slot, &admission) else { return }
         admission.record.histograms.append(
             JournalRecord.Histogram(

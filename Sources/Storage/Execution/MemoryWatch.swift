@@ -2,6 +2,8 @@
 /// one second.
 package struct MemoryWatch: Sendable {
     private static let pause = Duration.milliseconds(250)
+    /// Where the process is far from its limit: waking a thread costs something too.
+    private static let calmPause = Duration.seconds(1)
     /// Trimming walks through all of the allocator's memory, so not at every look.
     private static let trimPause = Duration.seconds(5)
 
@@ -23,7 +25,8 @@ package struct MemoryWatch: Sendable {
     package mutating func run() async {
         while !Task.isCancelled {
             look(at: .now)
-            do { try await Task.sleep(for: MemoryWatch.pause) } catch { return }
+            let isFar = budget.usage.resident < budget.limit / 3
+            do { try await Task.sleep(for: isFar ? MemoryWatch.calmPause : MemoryWatch.pause) } catch { return }
         }
     }
 
