@@ -138,6 +138,11 @@ package final class CardinalityGuard: Sendable {
         }
     }
 
+    /// Whether the next new series are refused: the limit of the whole store is at nineteen twentieths.
+    package var isNearlyFull: Bool {
+        limits.total > 0 && state.withLock { $0.total } > limits.total / 20 * 19
+    }
+
     // MARK: What it tells
 
     /// Subjects that were refused something in the last ten minutes, the most refused first.

@@ -17,7 +17,7 @@ extension EmbeddedSeriesStore {
                     do { try await Task.sleep(for: .seconds(1)) } catch { return }
                     ticks += 1
                     let isQuiet = await self.flushIfDue()
-                    if ticks % 5 == 0 { await self.makeRoom() }
+                    if ticks % 5 == 0 || ticks % 2 == 0 && self.seriesGuard.isNearlyFull { await self.makeRoom() }
                     guard isQuiet || ticks % 30 == 0 else { continue }
                     do {
                         try await self.retireAndMerge(now: self.clock())
@@ -115,8 +115,11 @@ extension EmbeddedSeriesStore {
     /// Frees the series that hold nothing and had no sample for a while: a million dead ones must cost no memory.
     private func evictIdleSeries(now: Int64) async {
         let isCrowded = seriesGuard.isCrowded
-        let idle = touchTime(now &- (isCrowded ? min(options.idleTime, 45_000) : options.idleTime))
-        let stale = touchTime(now &- min(options.idleTime, isCrowded ? 15_000 : 60_000))
+        // Better that a living series comes into memory anew than that a new one is refused.
+        let isNearlyFull = seriesGuard.isNearlyFull
+        let patience: Int64 = isNearlyFull ? 20_000 : isCrowded ? 45_000 : options.idleTime
+        let idle = touchTime(now &- min(options.idleTime, patience))
+        let stale = touchTime(now &- min(options.idleTime, isNearlyFull ? 5_000 : isCrowded ? 15_000 : 60_000))
         let gone = await evict(now: now, idle: idle, stale: stale, isCrowded: isCrowded)
         guard !gone.isEmpty else { return }
         seriesGuard.release(gone)
