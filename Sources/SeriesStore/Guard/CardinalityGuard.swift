@@ -51,6 +51,8 @@ package final class CardinalityGuard: Sendable {
 
     private struct State {
         var total = 0
+        /// Since when `total` is above four fifths of its limit.
+        var crowdedSince: ContinuousClock.Instant?
         var counts: [Key: Int] = [:]
         var watched: [Key: Watched] = [:]
         /// Refused by subjects beyond ``mostWatched``.
@@ -106,6 +108,7 @@ package final class CardinalityGuard: Sendable {
             // One by one: new series wait for the lock no longer than for one of these.
             state.withLock { state in
                 state.total = max(0, state.total - 1)
+                if state.total <= limits.total / 5 * 4 { state.crowdedSince = nil }
                 for key in subjects {
                     guard let count = state.counts[key] else { continue }
                     state.counts[key] = count > 1 ? count - 1 : nil
@@ -141,6 +144,16 @@ package final class CardinalityGuard: Sendable {
     /// Whether the next new series are refused: the limit of the whole store is at nineteen twentieths.
     package var isNearlyFull: Bool {
         limits.total > 0 && state.withLock { $0.total } > limits.total / 20 * 19
+    }
+
+    /// Whether series that the limit of the whole store refuses will find room soon: it filled up quickly, and what has
+    /// ended has not left memory yet. Where it stays full they will not.
+    package var awaitsRoom: Bool {
+        let now = clock()
+        return state.withLock { state in
+            guard limits.total > 0, state.total >= limits.total, let since = state.crowdedSince else { return false }
+            return since.duration(to: now) < .seconds(90)
+        }
     }
 
     // MARK: What it tells
@@ -264,6 +277,7 @@ package final class CardinalityGuard: Sendable {
         _ subjects: [Key], _ labels: LabelSet, _ now: ContinuousClock.Instant, _ state: inout State
     ) {
         state.total += 1
+        if limits.total > 0, state.crowdedSince == nil, state.total > limits.total / 5 * 4 { state.crowdedSince = now }
         for key in subjects {
             let count = (state.counts[key] ?? 0) + 1
             state.counts[key] = count

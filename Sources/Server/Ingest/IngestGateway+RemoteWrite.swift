@@ -12,7 +12,8 @@ extension IngestGateway {
         var reasons: [String] = []
     }
 
-    /// One remote-write request, after snappy. Throws ``IngestFailure`` where nothing at all was stored.
+    /// One remote-write request, after snappy. Throws ``IngestFailure`` where nothing at all was stored, or where all of
+    /// it should come again.
     func remoteWrite(_ body: [UInt8], version: RemoteWrite.Version) async throws -> RemoteWriteOutcome {
         let kind = version == .one ? "remote_write" : "remote_write_2"
         do {
@@ -20,6 +21,12 @@ extension IngestGateway {
             let decoded = try RemoteWrite.decode(body, version: version)
             let stored = decoded.batch.isEmpty ? AppendOutcome() : try await series.append(decoded.batch, id: nil)
             count(stored, .metrics, kind)
+            if stored.rejected[.limit] != nil, cardinality?.awaitsRoom == true {
+                // 400 would make the sender drop them; what was stored may come a second time.
+                throw IngestFailure.overloaded(
+                    (stored.firstRejection ?? "too many new series") + "; series that have ended leave memory in some "
+                        + "seconds: try again then", retryAfterSeconds: 5)
+            }
             let refused = decoded.skippedSamples + decoded.rejectedHistograms
             if refused > 0 { reject(.metrics, kind, RejectionReason.invalid.rawValue, refused) }
             var outcome = RemoteWriteOutcome()

@@ -1,5 +1,6 @@
 import Alerting
 import Foundation
+import SeriesStore
 import ServiceInstrumentation
 import Storage
 import Synchronization
@@ -24,11 +25,12 @@ package struct IngestGateway: Sendable {
     private let deltas: DeltaState
     private let pressure: MemoryPressure
     private let disk: DiskSpace
+    let cardinality: CardinalityGuard?
     let totals = IngestTotals()
 
     init(
         series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics, pressure: MemoryPressure,
-        disk: DiskSpace
+        disk: DiskSpace, cardinality: CardinalityGuard? = nil
     ) {
         self.series = series
         self.events = events
@@ -36,6 +38,7 @@ package struct IngestGateway: Sendable {
         deltas = DeltaState(reader: series)
         self.pressure = pressure
         self.disk = disk
+        self.cardinality = cardinality
     }
 
     /// How OTLP metrics are translated from now on.

@@ -83,7 +83,8 @@ package final class ServerProcess: Sendable {
         remoteWrites = ServerProcess.remoteWrites(folder, options, series, connections, logger)
         let stored = ForwardingSeriesStorage(base: series, queues: remoteWrites)
         gateway = IngestGateway(
-            series: stored, events: events, metrics: metrics, pressure: budget.pressure, disk: disk)
+            series: stored, events: events, metrics: metrics, pressure: budget.pressure, disk: disk,
+            cardinality: cardinality)
         scrapes = ScrapeManager(store: stored, logger: logger, now: { TimeParameters.nowMilliseconds })
         let documents = CatalogDocuments(folder.catalog)
         do {
