@@ -214,9 +214,8 @@ private final class Simulation {
 @Test func noAcknowledgedSampleIsLostOrChangedByCrashesAndFullDisks() async throws {
     var reopened = 0
     var refused = 0
-    // More with NEEDLETAIL_SEEDS=5000.
-    let seeds = ProcessInfo.processInfo.environment["NEEDLETAIL_SEEDS"].flatMap(UInt64.init) ?? 75
-    for seed in 1...max(1, seeds) {
+    let seeds = UInt64(TestSeeds.count(unlessTold: 75))
+    for seed in 1...seeds {
         let simulation = try Simulation(seed: seed)
         do {
             try await simulation.run()

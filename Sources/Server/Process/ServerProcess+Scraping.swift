@@ -7,7 +7,6 @@ extension ServerProcess {
     func registerScrapeMetrics() {
         let registry = metrics.registry
         let up = registry.gauge("needletail_targets", help: "Scrape targets by health.")
-        let stored = registry.counter("needletail_scrape_samples_stored_total", help: "Scraped samples stored.")
         let rejected = registry.counter(
             "needletail_scrape_samples_rejected_total", help: "Scraped samples that were not stored, by reason.")
         let deltas = registry.gauge(
@@ -18,11 +17,12 @@ extension ServerProcess {
             "prometheus_sd_updates_total", help: "Answers of service discovery, by job and kind.")
         let failures = registry.counter(
             "prometheus_sd_refresh_failures_total", help: "Failures of service discovery, by job and mechanism.")
+        let ingested = metrics.ingested
         registry.onCollect { [scrapes, gateway] in
             var counts: [String: Double] = ["up": 0, "down": 0, "unknown": 0]
             for target in scrapes.targets { counts[target.health.rawValue, default: 0] += 1 }
             for (health, count) in counts { up.set(count, ["health": health]) }
-            stored.set(Double(scrapes.storedSamples))
+            ingested.set(Double(scrapes.storedSamples), ["signal": "metrics", "protocol": "scrape"])
             let reasons = scrapes.rejectedSamples
             for reason in RejectionReason.allCases {
                 rejected.set(Double(reasons[reason] ?? 0), ["reason": reason.rawValue])
