@@ -151,7 +151,9 @@ package final class CardinalityGuard: Sendable {
     package var awaitsRoom: Bool {
         let now = clock()
         return state.withLock { state in
-            guard limits.total > 0, state.total >= limits.total, let since = state.crowdedSince else { return false }
+            guard let last = state.watched[Key(kind: .store, hash: 0)]?.lastRefusal, last.duration(to: now) < .seconds(10)
+            else { return false }
+            guard let since = state.crowdedSince else { return true }
             return since.duration(to: now) < .seconds(90)
         }
     }
