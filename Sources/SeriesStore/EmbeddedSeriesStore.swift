@@ -138,7 +138,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
                 report(error.description)
             }
         }
-        parts.withLock { $0 = open }
+        parts.withLock { $0 = open.sorted { $0.age < $1.age } }
     }
 
     /// Call with nobody inside ``gate``. Ids of this run must not meet those of the last one, so a generation of its own

@@ -200,7 +200,9 @@ extension EmbeddedSeriesStore {
             let windows = Dictionary(grouping: self.parts.withLock { $0 }) { Window.index($0.directory.minTime) }
             for (window, members) in windows.sorted(by: { $0.key < $1.key }) {
                 let inside = members.filter { Window.index($0.directory.maxTime) == window }
-                if inside.count > 1 { try self.rewrite(inside, now: now) }
+                if inside.count > 1, EmbeddedSeriesStore.isRunOfAges(inside, among: members) {
+                    try self.rewrite(inside, now: now)
+                }
             }
         }
     }
@@ -346,7 +348,7 @@ extension EmbeddedSeriesStore {
         parts.withLock { parts in
             parts.removeAll { gone.contains($0.record.id) }
             parts += fresh
-            parts.sort { $0.record.id < $1.record.id }
+            parts.sort { $0.age < $1.age }
         }
         for part in old {
             do {

@@ -16,7 +16,22 @@ extension EmbeddedSeriesStore {
         }
         for set in plan.due(candidates, now: now) {
             guard !isCancelled(), !isClosed.load(ordering: .acquiring) else { return }
-            try rewrite(set.compactMap { known[$0] }, now: now, isCancelled: isCancelled)
+            let members = set.compactMap { known[$0] }
+            guard EmbeddedSeriesStore.isRunOfAges(members, among: open) else { continue }
+            try rewrite(members, now: now, isCancelled: isCancelled)
+        }
+    }
+
+    /// Of two samples with one timestamp that of the older part is seen. So no part that overlaps with a merge may be
+    /// younger than one of its members and older than another: the merged part could stand on one side of it only.
+    static func isRunOfAges(_ members: [SeriesPart], among all: [SeriesPart]) -> Bool {
+        guard let oldest = members.map(\.origin).min(), let youngest = members.map(\.origin).max(),
+            let first = members.map(\.directory.minTime).min(), let last = members.map(\.directory.maxTime).max()
+        else { return false }
+        let ids = Set(members.map(\.record.id))
+        return !all.contains { part in
+            !ids.contains(part.record.id) && part.origin > oldest && part.origin < youngest
+                && part.directory.minTime <= last && part.directory.maxTime >= first
         }
     }
 
@@ -25,7 +40,7 @@ extension EmbeddedSeriesStore {
     func rewrite(
         _ members: [SeriesPart], now: Int64, isCancelled: () -> Bool = { Task.isCancelled }
     ) throws {
-        let ordered = members.sorted { $0.record.id < $1.record.id }
+        let ordered = members.sorted { $0.age < $1.age }
         guard let first = ordered.first, let last = ordered.last else { return }
         let bytes = ordered.reduce(0) { $0 + $1.record.bytes }
         // What is written is no larger than what is read, but other writers want to live too.
@@ -46,7 +61,8 @@ extension EmbeddedSeriesStore {
             case .cancelled: return
             // A merge would make the damage final: the members stay, and their good blocks are served.
             case .corrupt: report(error.description)
-            case .diskFull: report("merging \(ordered.count) parts was given up: \(error)")
+            // No damage: it is merged when there is room.
+            case .diskFull: return
             default: throw error
             }
         }
@@ -59,7 +75,8 @@ extension EmbeddedSeriesStore {
         let record = PartRecord(
             table: EmbeddedSeriesStore.engine, file: "series/" + name, minTime: directory.minTime,
             maxTime: directory.maxTime, rows: directory.samples, bytes: written.bytes, created: now,
-            level: (members.map(\.record.level).max() ?? 0) + 1)
+            level: (members.map(\.record.level).max() ?? 0) + 1,
+            extra: SeriesPart.note(origin: members.map(\.origin).min() ?? 0))
         if directory.seriesCount > 0 {
             try swap(removing: members, adding: [record])
         } else {

@@ -31,7 +31,9 @@ struct SampleMerge {
         for time in more {
             lowest = min(lowest, time)
             highest = max(highest, time)
-            if time <= last, !isFirst, range.contains(time) { isAscending = false }
+            // Only those that are kept: one out of the range between two of them says nothing about their order.
+            guard range.contains(time) else { continue }
+            if time <= last, !isFirst { isAscending = false }
             isFirst = false
             last = time
         }
