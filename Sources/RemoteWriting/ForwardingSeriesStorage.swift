@@ -1,11 +1,12 @@
 import Storage
 import Telemetry
 
-/// A store that also puts what it takes in the queue of `remote_write`. With no receiver it costs one load for each batch.
+/// A store that also puts what it takes in the queue of `remote_write`. With no receiver it costs one load for each
+/// batch.
 ///
-/// First the store, then the queue, then the acknowledgement: what a sender was told is stored is in the queue too. Of a
-/// batch that was stored in part all is queued but series with bad labels: what a sample was refused for (it is too late, or
-/// a second value for one time) its receiver finds itself.
+/// First the store, then the queue, then the acknowledgement: what a sender was told is stored is in the queue too. Of
+/// a batch that was stored in part all is queued but series with bad labels: what a sample was refused for (it is too
+/// late, or a second value for one time) its receiver finds itself.
 package struct ForwardingSeriesStorage: SeriesStorage {
     private let base: any SeriesStorage
     private let queues: RemoteWriteManager

@@ -90,7 +90,8 @@ package final class RemoteWriteManager: Sendable {
         return log
     }
 
-    /// New receivers begin at the end of the log; places of those that are gone are removed, so that nothing is kept for them.
+    /// New receivers begin at the end of the log; places of those that are gone are removed, so that nothing is kept
+    /// for them.
     private func forgetOthers(_ remotes: [String: Remote], _ log: QueueLog, _ state: inout State) throws {
         let wanted = Set(remotes.keys.map(QueueCursor.name))
         for name in try fileSystem.list(folder) where name.hasSuffix(".cursor") && !wanted.contains(name) {

@@ -63,7 +63,8 @@ struct LogsCommand: AsyncParsableCommand {
         lines.reverse()
         for line in lines { show(line) }
         if !follow { return }
-        // The lines of the newest moments are remembered, so that one that arrives late and one with an equal time show once.
+        // The lines of the newest moments are remembered, so that one that arrives late and one with an equal time
+        // show once.
         var seen: [String: Int64] = [:]
         let overlap: Int64 = 5_000_000_000
         func key(_ line: Line) -> String { "\(line.time) \(line.labels.sorted { $0.key < $1.key }) \(line.text)" }

@@ -105,7 +105,8 @@ import Vectors
         let counter = try await MetricQueryTests.engine.instant(
             #"sum by (host) (rate_counter({host="a"} | logfmt | keep host, c | unwrap c [2m]))"#,
             at: Fixture.seconds(120), context: QueryContext())
-        // 1 5 1 4 8 10 at 10, 30 … 110 s: 4 + 1 + 3 + 4 + 2 = 14 in 100 s; to zero before the start would take 100/14 s.
+        // 1 5 1 4 8 10 at 10, 30 … 110 s: 4 + 1 + 3 + 4 + 2 = 14 in 100 s; to zero before the start would take 100/14
+        // s.
         guard case .matrix(let matrix) = counter, let value = matrix.series.first?.values.first else {
             Issue.record("no counter")
             return

@@ -1,5 +1,5 @@
-/// Scripts of our own, in promqltest's format, with values derived by hand. Prometheus' suite runs with names removed at
-/// the end; these hold for the default, where they go at once.
+/// Scripts of our own, in promqltest's format, with values derived by hand. Prometheus' suite runs with names removed
+/// at the end; these hold for the default, where they go at once.
 enum Scripts {
     static let all: [(name: String, text: String)] = [
         ("windows", windows), ("rates", rates), ("overTime", overTime), ("subqueries", subqueries),

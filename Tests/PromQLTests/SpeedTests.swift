@@ -5,7 +5,8 @@ import Telemetry
 import Testing
 import Vectors
 
-/// Only where `NEEDLETAIL_SPEED` is set, and only meaningful in a release build: prints milliseconds, asserts nothing of time.
+/// Only where `NEEDLETAIL_SPEED` is set, and only meaningful in a release build: prints milliseconds, asserts nothing
+/// of time.
 @Suite struct SpeedTests {
     static let queries = [
         "m_total", "rate(m_total[5m])", "sum by (job) (rate(m_total[5m]))", "max_over_time(m_total[10m])",

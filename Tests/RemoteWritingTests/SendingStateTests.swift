@@ -77,8 +77,8 @@ import YAMLReading
         }
     }
 
-    /// A receiver that answers at random; every item arrives once or more, each series in order, and the place in the log
-    /// never passes what is not done.
+    /// A receiver that answers at random; every item arrives once or more, each series in order, and the place in the
+    /// log never passes what is not done.
     @Test(arguments: 0..<40) func nothingIsLostOrOvertaken(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let shards = Int.random(in: 1...5, using: &random)

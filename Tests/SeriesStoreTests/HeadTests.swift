@@ -163,7 +163,8 @@ private final class TestClock: Sendable {
         var model: [LabelSet: UInt32] = [:]
         for _ in 0..<600 {
             let labels = LabelSet([
-                "__name__": "metric\(Int.random(in: 0..<5, using: &random))", "job": Int.random(in: 0..<3, using: &random) == 0 ? "" : "j",
+                "__name__": "metric\(Int.random(in: 0..<5, using: &random))",
+                "job": Int.random(in: 0..<3, using: &random) == 0 ? "" : "j",
                 "n": "\(Int.random(in: 0..<300, using: &random))",
                 "le": ["", "0.5", "10", "2", "+Inf"][Int.random(in: 0..<5, using: &random)],
             ])
@@ -184,7 +185,8 @@ private final class TestClock: Sendable {
         var order = FlushOrder()
         order.update(registry)
         #expect(
-            order.slots.map { registry.labels(of: $0) } == model.keys.sorted { PartOrder.precedes($0, $1) }, "seed \(seed)")
+            order.slots.map { registry.labels(of: $0) } == model.keys.sorted { PartOrder.precedes($0, $1) },
+            "seed \(seed)")
         for matcher in [
             Matcher("__name__", .equal, "metric1"), Matcher("job", .equal, ""), Matcher("job", .notEqual, "j"),
             Matcher("n", .regex, "1.*"), Matcher("n", .notRegex, "1.*|2.*"), Matcher("n", .regex, "17|18|500"),

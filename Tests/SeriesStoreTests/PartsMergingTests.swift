@@ -100,7 +100,8 @@ import Testing
             ("an ended window is merged", 15 * day, [part(1, 0, hour), part(2, 0, hour)], 3 * hour, [[1, 2]]),
             ("one part is none to merge", 15 * day, [part(1, 0, hour)], 9 * day, []),
             (
-                "an ended day is merged", 15 * day, [part(1, 0, 2 * hour, level: 1), part(2, 4 * hour, 6 * hour, level: 1)],
+                "an ended day is merged", 15 * day,
+                [part(1, 0, 2 * hour, level: 1), part(2, 4 * hour, 6 * hour, level: 1)],
                 25 * hour, [[1, 2]]
             ),
             (
@@ -108,17 +109,20 @@ import Testing
                 [part(1, 0, 2 * hour, level: 1), part(2, 8 * hour, 10 * hour, level: 1)], 25 * hour, []
             ),
             (
-                "ten days for a hundred of retention", 100 * day, [part(1, 0, day, level: 2), part(2, 3 * day, 4 * day, level: 2)],
+                "ten days for a hundred of retention", 100 * day,
+                [part(1, 0, day, level: 2), part(2, 3 * day, 4 * day, level: 2)],
                 11 * day, [[1, 2]]
             ),
             ("and no more", 100 * day, [part(1, 0, day), part(2, 10 * day, 11 * day)], 50 * day, []),
             (
                 "late samples wait for company", 15 * day,
-                [part(1, 0, day, bytes: 10_000, level: 2), part(2, hour, 2 * hour, created: 50 * hour)], 50 * hour + 1, []
+                [part(1, 0, day, bytes: 10_000, level: 2), part(2, hour, 2 * hour, created: 50 * hour)], 50 * hour + 1,
+                []
             ),
             (
                 "an hour", 15 * day,
-                [part(1, 0, day, bytes: 10_000, level: 2), part(2, hour, 2 * hour, created: 50 * hour)], 51 * hour, [[1, 2]]
+                [part(1, 0, day, bytes: 10_000, level: 2), part(2, hour, 2 * hour, created: 50 * hour)], 51 * hour,
+                [[1, 2]]
             ),
             (
                 "the largest stay as they are", 15 * day,
@@ -153,7 +157,9 @@ import Testing
                 var found: [String: [Int64]] = [:]
                 let plan = SeriesScanPlan(range: .all, matchers: [])
                 _ = try await store.scan(plan, context: QueryContext()) { batch in
-                    for one in batch { found["\(one.labels.metricName ?? "")"] = one.timestamps.map { ($0 - now) / minute } }
+                    for one in batch {
+                        found["\(one.labels.metricName ?? "")"] = one.timestamps.map { ($0 - now) / minute }
+                    }
                 }
                 return found
             }
@@ -163,7 +169,8 @@ import Testing
             try await fill(store, start, 1)
             try await store.delete([[Matcher("__name__", .equal, "a")]], range: .all)
             try await store.delete(
-                [[Matcher("__name__", .equal, "b")]], range: TimeRange(start: start + 2 * minute, end: start + 8 * minute))
+                [[Matcher("__name__", .equal, "b")]],
+                range: TimeRange(start: start + 2 * minute, end: start + 8 * minute))
             let first: [String: [Int64]] = ["b": [-100, -99, -92, -91], "c": Array(-100 ... -91)]
             #expect(try await times(store) == first)
             let query = SeriesCatalogQuery(matcherSets: [[Matcher("job", .equal, "x")]])

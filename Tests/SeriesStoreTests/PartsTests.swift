@@ -58,12 +58,16 @@ enum PartSamples {
         var random = SeededGenerator(seed: seed)
         var all: [SeriesColumns] = []
         for index in 0..<count {
-            let labels: [String: String] = ["__name__": "metric_\(index % 9)", "instance": "host-\(index)", "job": "shop"]
+            let labels: [String: String] = [
+                "__name__": "metric_\(index % 9)", "instance": "host-\(index)", "job": "shop",
+            ]
             if index % 10 == 3 {
                 var totals = [Double](repeating: 0, count: samples)
                 let base = columns(LabelSet(labels), samples, &random)
                 let times = base.timestamps.isEmpty ? base.histogramTimestamps : base.timestamps
-                for (place, bound) in (["0.5", "1", "2", "10", "20", "+Inf", "x"] + (3..<30).map { "\($0).5" }).enumerated() {
+                for (place, bound) in (["0.5", "1", "2", "10", "20", "+Inf", "x"] + (3..<30).map { "\($0).5" })
+                    .enumerated()
+                {
                     var total = 0.0
                     for sample in 0..<samples {
                         total += Double(Int.random(in: 0...3, using: &random))
@@ -175,7 +179,8 @@ enum PartSamples {
 
 @Suite struct PartsTests {
     @Test func whatIsWrittenIsReadWhateverTheOrder() throws {
-        for (seed, count, samples) in [(61, 40, 3), (62, 300, 12), (63, 12, 480), (64, 2, 9000)] as [(UInt64, Int, Int)] {
+        for (seed, count, samples) in [(61, 40, 3), (62, 300, 12), (63, 12, 480), (64, 2, 9000)] as [(UInt64, Int, Int)]
+        {
             let disk = SimulatedFileSystem(seed: seed)
             var series = PartSamples.some(seed, count: count, samples: samples)
             for isOrdered in [true, false] {
@@ -269,8 +274,11 @@ enum PartSamples {
                 var seen = 0
                 for one in try PartSamples.read(part, report: { said.append($0) }) {
                     // A block may be missing; what is there must be right.
-                    if PartSamples.bits(one) == good["\(one.labels)"] { seen += 1 }
-                    else { #expect(one.timestamps.isEmpty && one.histogramTimestamps.isEmpty, "byte \(place)") }
+                    if PartSamples.bits(one) == good["\(one.labels)"] {
+                        seen += 1
+                    } else {
+                        #expect(one.timestamps.isEmpty && one.histogramTimestamps.isEmpty, "byte \(place)")
+                    }
                 }
                 _ = try part.candidates([CompiledMatcher(Matcher("instance", .regex, "host.*"))])
                 for name in ["__name__", "instance", "job", "le"] { _ = try part.values(of: name) }

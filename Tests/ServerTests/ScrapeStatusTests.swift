@@ -49,7 +49,8 @@ import Testing
                             #"prometheus_sd_refresh_failures_total{config="own",mechanism="file"} 0"#,
                             #"needletail_scrape_samples_rejected_total{reason="out_of_order"} 0"#,
                             "needletail_delta_series 0",
-                            #"needletail_ingested_total{protocol="scrape",signal="metrics"} "#, #"needletail_targets{health="up"} 1"#,
+                            #"needletail_ingested_total{protocol="scrape",signal="metrics"} "#,
+                            #"needletail_targets{health="up"} 1"#,
                         ]
                     ),
                 ]

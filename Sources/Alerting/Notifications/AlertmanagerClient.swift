@@ -6,7 +6,8 @@ import NIOCore
 import NIOHTTP1
 import Telemetry
 
-/// Posts alerts to the Alertmanagers of `alerting.alertmanagers`, as Prometheus does: a lost batch is covered by the resend.
+/// Posts alerts to the Alertmanagers of `alerting.alertmanagers`, as Prometheus does: a lost batch is covered by the
+/// resend.
 package struct AlertmanagerClient: Sendable {
     private let connections: EndpointConnections
     private let logger: Logger

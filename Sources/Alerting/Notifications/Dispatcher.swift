@@ -5,7 +5,8 @@ import NIOCore
 import Synchronization
 import Telemetry
 
-/// From alerts to notifications: routes, groups, waits, inhibitions and silences, no repeats, retries; Alertmanager's order.
+/// From alerts to notifications: routes, groups, waits, inhibitions and silences, no repeats, retries; Alertmanager's
+/// order.
 package final class Dispatcher: Sendable {
     struct GroupID: Hashable {
         var route: String

@@ -24,7 +24,8 @@ final class NotificationLog: Sendable {
         entries.withLock { $0 = loaded }
     }
 
-    /// Alertmanager's reasons: the first notification, new firing alerts, resolved ones, or the repeat interval is over.
+    /// Alertmanager's reasons: the first notification, new firing alerts, resolved ones, or the repeat interval is
+    /// over.
     func shouldSend(
         _ key: String, firing: [Alert], resolved: [Alert], sendResolved: Bool, repeatInterval: Int64, at time: Int64
     ) -> Bool {

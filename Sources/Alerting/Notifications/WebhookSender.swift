@@ -20,8 +20,9 @@ struct WebhookSender: Sendable {
         case failed(reason: String, retry: Bool, after: Int64?)
     }
 
-    /// Tries until it is delivered, refused for good, or `deadline` (milliseconds) passes: waits of half a second growing by
-    /// half, spread by half, a minute at most. 429 is tried again too, which Alertmanager's webhook does not.
+    /// Tries until it is delivered, refused for good, or `deadline` (milliseconds) passes: waits of half a second
+    /// growing by half, spread by half, a minute at most. 429 is tried again too, which Alertmanager's webhook does
+    /// not.
     func send(
         _ payload: WebhookPayload, to webhook: Webhook, until deadline: Int64, now: @Sendable () -> Int64
     ) async -> Outcome {

@@ -104,8 +104,8 @@ package struct Route: Sendable, Hashable {
         return out.sorted { ($0.matcher.name, $0.matcher.value) < ($1.matcher.name, $1.matcher.value) }
     }
 
-    /// The nodes an alert goes to: depth first, the first matching child stops its siblings unless it continues, and a node
-    /// takes what none of its children took.
+    /// The nodes an alert goes to: depth first, the first matching child stops its siblings unless it continues, and a
+    /// node takes what none of its children took.
     package func matching(_ labels: LabelSet) -> [Route] {
         guard matchers.allSatisfy({ $0.matches(labels) }) else { return [] }
         var out: [Route] = []

@@ -43,8 +43,8 @@ package final class SilenceStore: Sendable {
 
     package func silence(_ id: String) -> Silence? { entries.withLock { $0[id]?.silence } }
 
-    /// Creates or changes a silence and answers its id. A change of matchers, or of a start that lies in the past, expires the
-    /// old one and makes a new one.
+    /// Creates or changes a silence and answers its id. A change of matchers, or of a start that lies in the past,
+    /// expires the old one and makes a new one.
     package func set(_ wish: Silence, now: Int64) throws -> String {
         var silence = wish
         let matchers: [AlertMatcher]

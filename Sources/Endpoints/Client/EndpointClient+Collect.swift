@@ -22,7 +22,8 @@ package struct EndpointResponse: EndpointAnswer {
 }
 
 extension EndpointClient {
-    /// Sends a request and reads the whole answer, at most `limit` bytes of it, within the timeout. A longer answer is an
+    /// Sends a request and reads the whole answer, at most `limit` bytes of it, within the timeout. A longer answer is
+    /// an
     /// ``EndpointError`` with ``EndpointError/isTooLong``.
     package func collect(_ request: HTTPClientRequest, timeout: Duration, limit: Int = 64 << 20) async throws
         -> EndpointResponse
@@ -69,8 +70,8 @@ extension EndpointClient {
     }
 }
 
-/// Puts the body together on the event loop that reads it: an answer of many pieces wakes one thread once, and waking one
-/// costs more than reading some thousand bytes.
+/// Puts the body together on the event loop that reads it: an answer of many pieces wakes one thread once, and waking
+/// one costs more than reading some thousand bytes.
 private final class BodyCollector: HTTPClientResponseDelegate {
     typealias Response = EndpointResponse
 

@@ -3,7 +3,8 @@ import Telemetry
 
 /// Names and values that a table holds.
 extension TableStore {
-    /// Calls `body` with every group that matches and has rows in the range; of parts, where its first and last row allow it.
+    /// Calls `body` with every group that matches and has rows in the range; of parts, where its first and last row
+    /// allow it.
     private func forEachGroup(
         _ query: EventCatalogQuery, context: QueryContext, _ body: (EventGroup) throws -> Void
     ) throws {

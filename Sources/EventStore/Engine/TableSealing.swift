@@ -3,7 +3,8 @@ import Synchronization
 import Telemetry
 
 extension TableStore {
-    /// Writes what is in memory to parts, names them in the catalog and lets go of the journal. Rows stay visible all along.
+    /// Writes what is in memory to parts, names them in the catalog and lets go of the journal. Rows stay visible all
+    /// along.
     func seal(onlyIf condition: () -> Bool = { true }) async throws {
         await maintenanceGate.enterAlone()
         defer { maintenanceGate.leaveAlone() }
@@ -20,8 +21,8 @@ extension TableStore {
         try journal.discard(before: frozen.position)
     }
 
-    /// The memory becomes frozen, and the journal goes on in a new segment. No append is under way meanwhile, so that the
-    /// records up to the position are those whose rows are frozen.
+    /// The memory becomes frozen, and the journal goes on in a new segment. No append is under way meanwhile, so that
+    /// the records up to the position are those whose rows are frozen.
     private func freeze() async throws {
         await appendGate.enterAlone()
         defer { appendGate.leaveAlone() }

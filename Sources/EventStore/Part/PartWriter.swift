@@ -52,7 +52,8 @@ struct PartWriter {
         let ordered = batch.columns.filter { $0.count > 0 }
             .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
         for column in ordered {
-            // Every block has all the span ids of its traces once: a filter of them is a tenth of the ids and skips nothing.
+            // Every block has all the span ids of its traces once: a filter of them is a tenth of the ids and skips
+            // nothing.
             let exact =
                 table == .logs || (column.name != EventColumnName.spanID && column.name != EventColumnName.parentID)
             let encoded = writer.encode(column, rowCount: batch.rowCount, exactFilter: exact)

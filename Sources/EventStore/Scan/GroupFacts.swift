@@ -1,8 +1,8 @@
 import Storage
 import Telemetry
 
-/// What the groups of one source say to a query: whether they match its selector, and how their shared fields and labels
-/// answer the tests of its predicate. Worked out once for a group, not for a row.
+/// What the groups of one source say to a query: whether they match its selector, and how their shared fields and
+/// labels answer the tests of its predicate. Worked out once for a group, not for a row.
 final class GroupFacts {
     enum Answer: UInt8 {
         /// The group has no such field.

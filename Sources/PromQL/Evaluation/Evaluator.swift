@@ -16,8 +16,8 @@ struct Evaluator {
     let columns: [Int: [SeriesColumns]]
     let context: QueryContext
     var annotations = Annotations()
-    /// Inside `histogram_count` and its like, where only counts and sums are asked for, selectors look for counter resets
-    /// between neighbouring samples themselves, as Prometheus' reader of such statistics does.
+    /// Inside `histogram_count` and its like, where only counts and sums are asked for, selectors look for counter
+    /// resets between neighbouring samples themselves, as Prometheus' reader of such statistics does.
     var detectsResets = false
 
     init(setting: QuerySetting, columns: [Int: [SeriesColumns]], context: QueryContext) {

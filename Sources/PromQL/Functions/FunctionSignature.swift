@@ -2,7 +2,8 @@
 package struct FunctionSignature: Sendable {
     package let name: String
     package let arguments: [ValueType]
-    /// How many of the last argument may be left out or repeated: 0 none, n up to n more than the others, -1 any number.
+    /// How many of the last argument may be left out or repeated: 0 none, n up to n more than the others, -1 any
+    /// number.
     let variadic: Int
     package let returns: ValueType
     package let isExperimental: Bool

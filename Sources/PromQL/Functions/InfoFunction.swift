@@ -122,8 +122,8 @@ extension Evaluator {
         return out
     }
 
-    /// The base labels with those of the newest info series of each name; nil where a data matcher wants a label that no
-    /// info series has.
+    /// The base labels with those of the newest info series of each name; nil where a data matcher wants a label that
+    /// no info series has.
     private func enriched(
         _ base: LabelSet, _ candidates: [InfoSeries], _ data: [CompiledMatcher], _ step: Int
     ) throws -> LabelSet? {

@@ -55,8 +55,8 @@ package final class QueueLog: Sendable {
     let fileSystem: any FileSystem
     private let state: Mutex<State>
 
-    /// Opens or makes the log. What comes now goes to a new segment, so a torn end of the last one needs no mending: its
-    /// readers stop there.
+    /// Opens or makes the log. What comes now goes to a new segment, so a torn end of the last one needs no mending:
+    /// its readers stop there.
     package init(folder: String, fileSystem: any FileSystem, limits: Limits = Limits(), now: Int64) throws {
         self.folder = folder
         self.fileSystem = fileSystem

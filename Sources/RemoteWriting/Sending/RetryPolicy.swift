@@ -40,9 +40,9 @@ package struct RetryPolicy: Sendable, Hashable {
         return min(wait, maxBackoff)
     }
 
-    /// `attempt` counts from 1. `isRepeated` tells that the request may hold what the receiver has already: after a restart
-    /// the last requests before it are sent again, and a receiver that refuses a whole request for one sample that is older
-    /// than what it has would make us lose the new ones with it.
+    /// `attempt` counts from 1. `isRepeated` tells that the request may hold what the receiver has already: after a
+    /// restart the last requests before it are sent again, and a receiver that refuses a whole request for one sample
+    /// that is older than what it has would make us lose the new ones with it.
     package func decide(
         _ outcome: SendOutcome, version: RemoteWrite.Version, attempt: Int, items: Int, isRepeated: Bool, now: Int64
     ) -> SendDecision {
@@ -92,8 +92,8 @@ package struct RetryPolicy: Sendable, Hashable {
     private static func two(_ number: Int64) -> String { number < 10 ? "0\(number)" : "\(number)" }
 }
 
-/// How many shards keep up, by Prometheus' reckoning: the time that a sample takes, times the samples that come, plus a share
-/// of those that wait.
+/// How many shards keep up, by Prometheus' reckoning: the time that a sample takes, times the samples that come, plus
+/// a share of those that wait.
 package struct ShardCalculator: Sendable {
     package var minimum: Int
     package var maximum: Int
@@ -103,7 +103,8 @@ package struct ShardCalculator: Sendable {
         self.maximum = maximum
     }
 
-    /// Of the last `elapsed` milliseconds: items sent and received, and the milliseconds that all shards together were busy.
+    /// Of the last `elapsed` milliseconds: items sent and received, and the milliseconds that all shards together were
+    /// busy.
     package func desired(
         current: Int, elapsed: Int64, sent: Int, received: Int, busy: Int64, waiting: Int
     ) -> Int {

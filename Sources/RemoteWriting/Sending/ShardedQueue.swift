@@ -1,7 +1,7 @@
 import Telemetry
 
-/// What waits in memory, by shards that keep each series' order: a shard has one request under way at most, and the next one
-/// begins when that is delivered or given up. No I/O and no clock: times (milliseconds) come from outside.
+/// What waits in memory, by shards that keep each series' order: a shard has one request under way at most, and the
+/// next one begins when that is delivered or given up. No I/O and no clock: times (milliseconds) come from outside.
 package struct ShardedQueue {
     package struct Settings: Sendable, Hashable {
         package var capacity = 10_000

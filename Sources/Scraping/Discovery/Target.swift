@@ -29,7 +29,8 @@ package struct Target: Sendable, Hashable {
     private static let customBucketsLabel = "__convert_classic_histograms_to_nhcb__"
     private static let classicLabel = "__always_scrape_classic_histograms__"
 
-    /// Makes the targets of a configuration. Those that relabelling dropped come back apart, with their discovered labels.
+    /// Makes the targets of a configuration. Those that relabelling dropped come back apart, with their discovered
+    /// labels.
     package static func resolve(
         _ configuration: ScrapeConfiguration, groups: [TargetGroup]
     ) -> (active: [Target], dropped: [LabelSet], problems: [String]) {

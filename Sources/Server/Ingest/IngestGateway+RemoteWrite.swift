@@ -12,8 +12,8 @@ extension IngestGateway {
         var reasons: [String] = []
     }
 
-    /// One remote-write request, after snappy. Throws ``IngestFailure`` where nothing at all was stored, or where all of
-    /// it should come again.
+    /// One remote-write request, after snappy. Throws ``IngestFailure`` where nothing at all was stored, or where all
+    /// of it should come again.
     func remoteWrite(_ body: [UInt8], version: RemoteWrite.Version) async throws -> RemoteWriteOutcome {
         let kind = version == .one ? "remote_write" : "remote_write_2"
         do {
@@ -34,8 +34,8 @@ extension IngestGateway {
             outcome.histograms = stored.acceptedHistograms
             outcome.exemplars = stored.acceptedExemplars
             outcome.reasons = decoded.reasons
-            // Prometheus says 204 to 1.0 where all that is wrong is the labels of some series: a sender that leaves out a
-            // name does so for ever, and what is good in its requests must not look lost.
+            // Prometheus says 204 to 1.0 where all that is wrong is the labels of some series: a sender that leaves
+            // out a name does so for ever, and what is good in its requests must not look lost.
             let isForgiven =
                 version == .one && stored.invalidSeries > 0 && stored.rejected.allSatisfy { $0.key == .invalid }
             if stored.rejectedCount > 0 || stored.invalidSeries > 0, !isForgiven {

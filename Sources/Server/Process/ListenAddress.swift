@@ -26,8 +26,8 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
     /// Whether only this machine can reach it.
     package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
 
-    /// What is in the way of listening here, nil when nothing is. Asked before anything is opened, so that the answer is
-    /// one sentence and not a half-started process.
+    /// What is in the way of listening here, nil when nothing is. Asked before anything is opened, so that the answer
+    /// is one sentence and not a half-started process.
     package func obstacle(flag: String) -> ServerError? {
         guard port != 0 else { return nil }
         var hints = addrinfo()

@@ -144,7 +144,8 @@ package final class ServerProcess: Sendable {
 
     func willStop() { state.withLock { $0.isReady = false } }
 
-    /// Reads the configuration and the rule files again. Where anything is wrong, the old ones stay and the error is thrown.
+    /// Reads the configuration and the rule files again. Where anything is wrong, the old ones stay and the error is
+    /// thrown.
     package func reload() throws {
         do {
             try take(ServerProcess.loadConfiguration(options))

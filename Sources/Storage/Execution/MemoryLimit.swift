@@ -3,8 +3,8 @@ package enum MemoryLimit {
     /// Less than this and it would be refusing from the start.
     package static let least = 64 << 20
 
-    /// Bytes of `2GiB`, `1.5G`, `512MB`, `1073741824` or `60%` (of `whole`). Units are powers of 1,024, as in Prometheus'
-    /// flags. Nil where it is none of these, or less than ``least``.
+    /// Bytes of `2GiB`, `1.5G`, `512MB`, `1073741824` or `60%` (of `whole`). Units are powers of 1,024, as in
+    /// Prometheus' flags. Nil where it is none of these, or less than ``least``.
     package static func bytes(_ text: String, of whole: Int) -> Int? {
         let digits = text.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
         guard let number = Double(digits), number.isFinite, number > 0 else { return nil }

@@ -80,8 +80,8 @@ package struct StreamSummary: Sendable {
 
 /// How the languages see logs and spans.
 package protocol EventReader: Sendable {
-    /// Hands over rows in batches until there are no more or `body` says stop. With an order, rows come in that order of
-    /// (timestamp, sequence) over the whole scan; every row has its sequence, which never changes between scans.
+    /// Hands over rows in batches until there are no more or `body` says stop. With an order, rows come in that order
+    /// of (timestamp, sequence) over the whole scan; every row has its sequence, which never changes between scans.
     func scan(
         _ plan: EventScanPlan, context: QueryContext, _ body: (EventBatch) throws -> ScanDecision
     ) async throws -> ScanTrailer

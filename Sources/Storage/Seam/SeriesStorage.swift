@@ -121,7 +121,8 @@ package protocol SeriesReader: Sendable {
 
 /// A metrics engine.
 package protocol SeriesStorage: SeriesReader {
-    /// Returns when the batch is durable by the configured promise. A batch whose id was appended lately is not stored twice.
+    /// Returns when the batch is durable by the configured promise. A batch whose id was appended lately is not stored
+    /// twice.
     func append(_ batch: SeriesBatch, id: BatchID?) async throws -> AppendOutcome
     /// Drops what lies wholly before `time` (milliseconds).
     func retain(after time: Int64) async throws

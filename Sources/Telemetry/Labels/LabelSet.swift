@@ -61,7 +61,8 @@ package struct LabelSet: Hashable, Sendable {
 
     package init(_ labels: [String: String]) { self.init(labels.map { Label($0.key, $0.value) }) }
 
-    /// Bytes from a file or a socket: nil where they are not canonical (broken lengths, order, repeats, empty values, bad UTF-8).
+    /// Bytes from a file or a socket: nil where they are not canonical (broken lengths, order, repeats, empty values,
+    /// bad UTF-8).
     package init?(checking bytes: [UInt8]) {
         var cursor = 0
         var previous: Range<Int>?

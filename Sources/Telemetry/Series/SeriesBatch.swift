@@ -101,7 +101,8 @@ package struct SeriesBatch: Sendable {
     /// Milliseconds since 1970.
     package var timestamps: [Int64] = []
     package var values: [Double] = []
-    /// Milliseconds since 1970 at which each sample's counting began, 0 where nobody said. Empty, or one for each sample.
+    /// Milliseconds since 1970 at which each sample's counting began, 0 where nobody said. Empty, or one for each
+    /// sample.
     package var startTimestamps: [Int64] = []
     package var histograms: [HistogramSample] = []
     package var exemplars: [ExemplarSample] = []

@@ -3,7 +3,8 @@ internal import Telemetry
 /// Aggregates over series, at every grid point by itself.
 ///
 /// Groups come out in the order in which they were first met; `topk` and `bottomk` over a grid of one point give the
-/// elements of each group ranked. Floats are accumulated column by column, so that a group costs no lookup for each step.
+/// elements of each group ranked. Floats are accumulated column by column, so that a group costs no lookup for each
+/// step.
 package func aggregate(
     _ operation: AggregationOperator, grouping: Grouping, parameter: AggregationParameter = .none, _ input: StepMatrix,
     annotations: inout Annotations

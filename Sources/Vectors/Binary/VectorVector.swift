@@ -2,7 +2,8 @@ internal import Telemetry
 
 /// A vector by a vector: elements meet in match groups, at every grid point by itself.
 ///
-/// - Throws: Prometheus' matching errors (duplicates on the "one" side, implicit many-to-one, labels that are not unique).
+/// - Throws: Prometheus' matching errors (duplicates on the "one" side, implicit many-to-one, labels that are not
+/// unique).
 package func binary(
     _ operation: BinaryOperator, _ left: StepMatrix, _ right: StepMatrix, matching: VectorMatching,
     returnBool: Bool = false, names: NameRemoval = .eager, annotations: inout Annotations

@@ -60,8 +60,8 @@ package struct ClassicBuckets: Sendable {
         return repair
     }
 
-    /// The φ-quantile, linear inside a bucket. The lowest bucket starts at 0 if its bound is positive; in the highest the
-    /// second-highest bound is the answer.
+    /// The φ-quantile, linear inside a bucket. The lowest bucket starts at 0 if its bound is positive; in the highest
+    /// the second-highest bound is the answer.
     package mutating func quantile(_ rank: Double) -> (value: Double, repair: Repair?) {
         if rank.isNaN { return (.nan, nil) }
         if rank < 0 { return (-.infinity, nil) }

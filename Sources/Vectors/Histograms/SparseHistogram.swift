@@ -1,7 +1,7 @@
 internal import Telemetry
 
-/// A native histogram with its buckets as (index, count) pairs in ascending order, none of them empty: the form in which
-/// histograms are easy to add, compare and walk.
+/// A native histogram with its buckets as (index, count) pairs in ascending order, none of them empty: the form in
+/// which histograms are easy to add, compare and walk.
 struct SparseHistogram: Equatable {
     struct Bucket: Equatable {
         var index: Int

@@ -41,7 +41,8 @@ private func formatNumber(_ value: Double, exponent: Bool) -> String {
         + String(decoding: digits[point...], as: UTF8.self)
 }
 
-/// Significant digits without zeros at either end, and where the point stands among them. `value` is finite and positive.
+/// Significant digits without zeros at either end, and where the point stands among them. `value` is finite and
+/// positive.
 private func shortestDigits(_ value: Double) -> (digits: [UInt8], point: Int) {
     var digits: [UInt8] = []
     var point = 0

@@ -6,8 +6,8 @@ package struct StepSeries: Sendable {
     /// One for each grid point; what stands where `present` is false has no meaning.
     package var values: [Double]
     package var present: [Bool]
-    /// Native histograms, for each grid point; nil where the series has none at all. A point with a histogram is present
-    /// and its float has no meaning.
+    /// Native histograms, for each grid point; nil where the series has none at all. A point with a histogram is
+    /// present and its float has no meaning.
     package var histograms: [NativeHistogram?]?
     /// The metric name is to go at the end of the evaluation (Prometheus' delayed name removal).
     package var dropsName: Bool

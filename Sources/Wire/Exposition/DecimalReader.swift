@@ -1,14 +1,14 @@
 /// Decimal numbers at the speed of the exposition: most samples are one.
 ///
-/// Up to 19 digits are collected in an integer and scaled by a power of ten: exactly where both are small (Clinger 1990),
-/// else by a 128-bit product whose upper half decides the rounding (Eisel and Lemire, "Number parsing at a gigabyte per
-/// second", 2021). What neither covers is left to ``FloatParser``.
+/// Up to 19 digits are collected in an integer and scaled by a power of ten: exactly where both are small (Clinger
+/// 1990), else by a 128-bit product whose upper half decides the rounding (Eisel and Lemire, "Number parsing at a
+/// gigabyte per second", 2021). What neither covers is left to ``FloatParser``.
 enum DecimalReader {
     private static let lowest = -27
     private static let highest = 55
 
-    /// Truncated 128-bit significands of 10^q, high and low half, from q = -27 on. Up to 55 they are exact above 0 and one
-    /// unit too large below it, which the rounding of the paper allows for.
+    /// Truncated 128-bit significands of 10^q, high and low half, from q = -27 on. Up to 55 they are exact above 0 and
+    /// one unit too large below it, which the rounding of the paper allows for.
     private static let significands: [UInt64] = {
         var out: [UInt64] = []
         for power in lowest...highest {
@@ -45,8 +45,8 @@ enum DecimalReader {
         return quotient &+ 1
     }
 
-    /// Reads a number that begins at `start` and ends before `limit` or at the first byte that is no part of it. Answers
-    /// where it ended, or -1 where it is not of the common form and ``FloatParser`` has to look.
+    /// Reads a number that begins at `start` and ends before `limit` or at the first byte that is no part of it.
+    /// Answers where it ended, or -1 where it is not of the common form and ``FloatParser`` has to look.
     @unsafe @inline(__always)
     static func read(_ bytes: UnsafePointer<UInt8>, from start: Int, to limit: Int, into value: inout Double) -> Int {
         var index = start

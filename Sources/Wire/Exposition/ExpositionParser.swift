@@ -22,8 +22,8 @@ package struct ExpositionResult: Sendable {
 /// Reads what a target exposes.
 ///
 /// Tolerant as Prometheus is when scraping: order, grouping, suffixes and types are not enforced. `strict` is for
-/// checking exporters: the grammar and the rules of OpenMetrics 1.0. It makes labels for every sample and remembers nothing:
-/// scraping goes through ``ExpositionReader``, which the tests hold against this.
+/// checking exporters: the grammar and the rules of OpenMetrics 1.0. It makes labels for every sample and remembers
+/// nothing: scraping goes through ``ExpositionReader``, which the tests hold against this.
 package enum ExpositionParser {
     /// `defaultTimestamp` (milliseconds) stamps exemplars that have no time of their own.
     package static func parse(

@@ -3,9 +3,10 @@ import Telemetry
 
 /// Reads a target's answers, one after the other, and pays for a series only when it is new.
 ///
-/// A target mostly says what it said before, in the order it said it: each line is first compared, byte for byte, with the
-/// line that came at this place in the last scrape; where that fails, its spelling is looked up by a hash; and only where
-/// that fails too, names and labels are read and checked. Lines about metadata that have not changed are not read at all.
+/// A target mostly says what it said before, in the order it said it: each line is first compared, byte for byte, with
+/// the line that came at this place in the last scrape; where that fails, its spelling is looked up by a hash; and
+/// only where that fails too, names and labels are read and checked. Lines about metadata that have not changed are
+/// not read at all.
 package struct ExpositionReader: Sendable {
     /// How many scrapes a spelling may be absent before it is forgotten.
     private static let patience: UInt32 = 3
@@ -58,8 +59,8 @@ package struct ExpositionReader: Sendable {
         return scanner.finished()
     }
 
-    /// The scrape was good: its lines are what the next is compared with. Answers the spellings that are forgotten; their
-    /// numbers may mean others from now on.
+    /// The scrape was good: its lines are what the next is compared with. Answers the spellings that are forgotten;
+    /// their numbers may mean others from now on.
     package mutating func keep(_ columns: ExpositionColumns) -> [UInt32] {
         metadata = pendingMetadata
         if !columns.isInOrder || columns.rows.count != last.rows.count {

@@ -1,9 +1,9 @@
 import Codecs
 import Telemetry
 
-// The only unsafe reading of an exposition, and the only loop that runs for every line. Bounds: `index` stays at or below the
-// body's length, a comparison is made only where the whole of it lies inside the body, and the spellings of the last answer
-// were taken from its own text.
+// The only unsafe reading of an exposition, and the only loop that runs for every line. Bounds: `index` stays at or
+// below the body's length, a comparison is made only where the whole of it lies inside the body, and the spellings of
+// the last answer were taken from its own text.
 extension ExpositionScanner {
     /// Reads on for as long as lines are what and where they were in the last scrape, with a plain number and at most a
     /// timestamp; stops at the first that is anything else.
@@ -77,7 +77,8 @@ extension ExpositionScanner {
         var next = 0
     }
 
-    /// The series that a line begins with: the one that came here in the last scrape, or any that is remembered, by its hash.
+    /// The series that a line begins with: the one that came here in the last scrape, or any that is remembered, by
+    /// its hash.
     /// A space follows it.
     @unsafe @inline(__always)
     private func knownSeries(
@@ -111,8 +112,8 @@ extension ExpositionScanner {
         return KnownSeries(spelling: spelling, length: length, next: isOfLast ? place &+ 1 : row)
     }
 
-    /// Length of a name with its labels where a space follows and nothing about it is odd: no space before a brace, none
-    /// inside but in quotes.
+    /// Length of a name with its labels where a space follows and nothing about it is odd: no space before a brace,
+    /// none inside but in quotes.
     @unsafe @inline(__always)
     private func seriesLength(_ bytes: UnsafePointer<UInt8>, _ start: Int, _ count: Int) -> Int? {
         var index = start

@@ -27,7 +27,8 @@ struct ExpandedSample {
 }
 
 extension CompositeValue {
-    /// The samples that Prometheus stores of it. Nil where the native histogram cannot be brought under the limit of buckets.
+    /// The samples that Prometheus stores of it. Nil where the native histogram cannot be brought under the limit of
+    /// buckets.
     ///
     /// A classic histogram stays classic, or gets custom buckets where asked for; a native one stays native where those
     /// are scraped and else shows its total alone; what has both forms is native, and never converted.
@@ -110,7 +111,8 @@ package enum CustomBuckets {
 }
 
 extension NativeHistogram {
-    /// Lowers the resolution until the limits of the configuration hold; false where the coarsest has too many buckets still.
+    /// Lowers the resolution until the limits of the configuration hold; false where the coarsest has too many buckets
+    /// still.
     mutating func limit(_ reading: HistogramReading) -> Bool {
         if schema == NativeHistogram.customBucketsSchema {
             return reading.bucketLimit <= 0 || positiveBuckets.count <= reading.bucketLimit

@@ -1,7 +1,7 @@
 import Telemetry
 
-/// A series as the text formats write it, for samples that came in another form: they are then matched with the last scrape,
-/// and read when new, like any line.
+/// A series as the text formats write it, for samples that came in another form: they are then matched with the last
+/// scrape, and read when new, like any line.
 struct SeriesSpelling {
     private var name: [UInt8] = []
     /// `a="b",c="d"`

@@ -2,8 +2,8 @@ import Codecs
 
 /// The spellings of series that a target's last scrapes contained, by a hash of their bytes.
 ///
-/// A spelling is a small number for as long as it is remembered. Its bytes are not kept here: two spellings with one hash
-/// of 128 keyed bits are as likely as a broken memory cell.
+/// A spelling is a small number for as long as it is remembered. Its bytes are not kept here: two spellings with one
+/// hash of 128 keyed bits are as likely as a broken memory cell.
 struct SpellingTable: Sendable {
     private var hashes: [Hash128.Value] = []
     /// The row of the last scrape that it stood in: where to go on after a line that was out of order.

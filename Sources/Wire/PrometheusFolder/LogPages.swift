@@ -7,8 +7,8 @@ package struct LogRecordBytes: Sendable {
     package var offset: Int
 }
 
-/// Reads the segments of a log (`wal/`, a checkpoint, `wbl/`) from the first to the last: pages of 32 KiB with fragments
-/// of records, each with a checksum (tsdb/wlog).
+/// Reads the segments of a log (`wal/`, a checkpoint, `wbl/`) from the first to the last: pages of 32 KiB with
+/// fragments of records, each with a checksum (tsdb/wlog).
 package struct LogReader: Sendable {
     private static let pageSize = 32 << 10
     private static let headerSize = 7

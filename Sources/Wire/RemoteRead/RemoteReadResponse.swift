@@ -43,8 +43,8 @@ package enum RemoteReadResponse {
         return writer.bytes
     }
 
-    /// One query's series as frames of `prometheus.ChunkedReadResponse`, each of about `frameBytes` at most. A series that
-    /// does not fit is split between its chunks. Histograms have no place in XOR chunks.
+    /// One query's series as frames of `prometheus.ChunkedReadResponse`, each of about `frameBytes` at most. A series
+    /// that does not fit is split between its chunks. Histograms have no place in XOR chunks.
     package static func frames(
         _ series: [RemoteReadSeries], query: Int, frameBytes: Int = 1 << 20, to out: inout ByteWriter
     ) {

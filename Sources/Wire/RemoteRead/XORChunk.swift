@@ -1,5 +1,5 @@
-/// A chunk of float samples as Prometheus encodes it (tsdb/chunkenc/xor.go, after Facebook's Gorilla paper): a count of two
-/// bytes, then bits with the most significant first.
+/// A chunk of float samples as Prometheus encodes it (tsdb/chunkenc/xor.go, after Facebook's Gorilla paper): a count
+/// of two bytes, then bits with the most significant first.
 package struct XORChunk: Sendable, Hashable {
     package var first: Int64
     package var last: Int64

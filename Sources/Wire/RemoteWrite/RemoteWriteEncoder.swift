@@ -3,8 +3,8 @@ import Telemetry
 extension RemoteWrite {
     /// The batch as a request, not compressed; one TimeSeries for each series. The batch has its series as labels.
     ///
-    /// 1.0 carries metadata beside the series; 2.0 hangs that of a family on each of its series, and does not carry that of
-    /// others.
+    /// 1.0 carries metadata beside the series; 2.0 hangs that of a family on each of its series, and does not carry
+    /// that of others.
     package static func encode(_ batch: SeriesBatch, version: Version = .one) -> [UInt8] {
         let rows = RowsBySeries(batch)
         switch version {

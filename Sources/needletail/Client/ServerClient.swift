@@ -26,7 +26,8 @@ struct ServerOptions: ParsableArguments {
 struct ServerClient: Sendable {
     let base: String
 
-    /// The shared client tries a refused connection again for a minute and a half; a person at a terminal wants to know.
+    /// The shared client tries a refused connection again for a minute and a half; a person at a terminal wants to
+    /// know.
     private static let http: HTTPClient = {
         var configuration = HTTPClient.Configuration.singletonConfiguration
         configuration.connectionPool.retryConnectionEstablishment = false

@@ -10,8 +10,8 @@ struct DemoSettings: Sendable {
     var fault = Fault.paymentErrors
     var listen: ListenAddress?
 
-    /// Seconds from the start when the fault comes, and how long it stays: long enough to fire, early enough to resolve in
-    /// a short demo.
+    /// Seconds from the start when the fault comes, and how long it stays: long enough to fire, early enough to
+    /// resolve in a short demo.
     var faultStart: Double { duration.map { min(30, max(8, Double($0) / 1000 * 0.15)) } ?? 30 }
     var faultLength: Double { duration.map { min(60, max(15, Double($0) / 1000 * 0.25)) } ?? 60 }
 }

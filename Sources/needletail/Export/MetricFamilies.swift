@@ -11,8 +11,8 @@ struct MetricFamily {
 }
 
 enum MetricFamilies {
-    /// Names put together by what the metadata says. A name that OpenMetrics' rules for its type do not allow (a counter
-    /// without `_total`) or that two families claim becomes a family of its own, of unknown type.
+    /// Names put together by what the metadata says. A name that OpenMetrics' rules for its type do not allow (a
+    /// counter without `_total`) or that two families claim becomes a family of its own, of unknown type.
     static func plan(_ names: [String], _ metadata: [String: MetricMetadata]) -> [MetricFamily] {
         var families: [String: MetricFamily] = [:]
         for name in names {
