@@ -131,3 +131,27 @@ private final class Hands: Sendable {
     #expect(taken.reduce(0) { $0 + $1.count } == 3000)
     #expect(taken.count <= 129)
 }
+
+@Test func aStoreThatFilledUpQuicklyAwaitsRoomAndOneThatStaysFullDoesNot() {
+    var limits = CardinalityLimits()
+    limits.total = 100
+    let hands = Hands()
+    let cardinality = CardinalityGuard(limits: limits, clock: { hands.time })
+    for i in 0..<95 { #expect(cardinality.admit(series("m\(i)"))) }
+    #expect(cardinality.isCrowded && !cardinality.isNearlyFull && !cardinality.awaitsRoom)
+    for i in 95..<100 { #expect(cardinality.admit(series("m\(i)"))) }
+    #expect(cardinality.isNearlyFull && !cardinality.awaitsRoom, "nothing was refused yet")
+    #expect(!cardinality.admit(series("new")))
+    #expect(cardinality.awaitsRoom)
+    // Room came between the refusal and the question.
+    cardinality.release((0..<50).map { series("m\($0)") })
+    #expect(cardinality.awaitsRoom && !cardinality.isNearlyFull)
+    hands.turn(11)
+    #expect(!cardinality.awaitsRoom)
+    for i in 0..<50 { #expect(cardinality.admit(series("again\(i)"))) }
+    #expect(!cardinality.admit(series("new")))
+    #expect(cardinality.awaitsRoom)
+    hands.turn(91)
+    #expect(!cardinality.admit(series("new")))
+    #expect(!cardinality.awaitsRoom, "it stays full")
+}
