@@ -12,7 +12,7 @@ let zstdIsPresent: Bool = {
 
 /// Warnings are errors in CI, and only for our own targets: dependencies print some of their own.
 let warningSettings: [SwiftSetting] =
-    Context.environment["CI"] != nil ? [.treatAllWarnings(as: .error)] : []
+    !(Context.environment["CI"] ?? "").isEmpty ? [.treatAllWarnings(as: .error)] : []
 
 let houseSettings: [SwiftSetting] =
     warningSettings + [

@@ -144,7 +144,9 @@ package final class RemoteWriteManager: Sendable {
     }
 
     private func pause() async -> String? {
-        try? await Task.sleep(for: .milliseconds(100))
+        // With nobody to send to, a reload is all that there is to wait for.
+        let isIdle = state.withLock { $0.remotes.isEmpty }
+        try? await Task.sleep(for: .milliseconds(isIdle ? 500 : 100))
         return nil
     }
 

@@ -58,8 +58,9 @@ extension EndpointClient {
             let lines = try endpoint.configuration.headerLines()
             for (name, _) in lines { prepared.headers.remove(name: name) }
             for (name, value) in lines { prepared.headers.add(name: name, value: value) }
-            if prepared.headers["authorization"].isEmpty, URLComponents(string: prepared.url)?.user == nil,
-                let authorization = try token.map({ "Bearer \($0)" }) ?? endpoint.configuration.authorizationHeader()
+            if prepared.headers["authorization"].isEmpty,
+                let authorization = try token.map({ "Bearer \($0)" }) ?? endpoint.configuration.authorizationHeader(),
+                URLComponents(string: prepared.url)?.user == nil
             {
                 prepared.headers.add(name: "Authorization", value: authorization)
             }
@@ -98,6 +99,7 @@ extension EndpointClient {
         _ request: inout HTTPClientRequest, serverName: String?, proxy: ProxyConfiguration, allowsHTTP2: Bool
     ) throws(EndpointError) -> EndpointConnections.Route {
         var route = EndpointConnections.Route(allowsHTTP2: allowsHTTP2)
+        if serverName == nil, proxy == ProxyConfiguration(), isPlain(request.url) { return route }
         guard var components = URLComponents(string: request.url), let scheme = components.scheme?.lowercased() else {
             throw EndpointError("\"\(request.shownURL)\" is not a URL")
         }
@@ -144,6 +146,29 @@ extension EndpointClient {
             request.url = components.string ?? request.url
         }
         return route
+    }
+
+    /// Whether the URL is `http://`, a name or an IPv4 address, perhaps a port, and nothing odd: nearly every target's, and
+    /// taking it apart at each scrape would cost as much as reading some hundred samples.
+    private static func isPlain(_ url: String) -> Bool {
+        guard url.utf8.starts(with: "http://".utf8) else { return false }
+        var port: Int?
+        var isEmpty = true
+        for byte in url.utf8.dropFirst(7) {
+            if byte == UInt8(ascii: "/") { break }
+            if let digits = port {
+                guard (48...57).contains(byte), digits < 65_536 else { return false }
+                port = digits * 10 + Int(byte) - 48
+            } else if byte == UInt8(ascii: ":") {
+                guard !isEmpty else { return false }
+                port = 0
+            } else {
+                let isLetter = (97...122).contains(byte | 0x20)
+                guard isLetter || (48...57).contains(byte) || byte == 45 || byte == 46 else { return false }
+                isEmpty = false
+            }
+        }
+        return !isEmpty && (port.map { (1...65_535).contains($0) } ?? true)
     }
 
     private static func tunnel(

@@ -141,6 +141,12 @@ package final class CardinalityGuard: Sendable {
         }
     }
 
+    /// The same of the whole store, not of one target or metric: that one alone is refused, and the others' series should
+    /// not leave memory for it.
+    package var isStoreCrowded: Bool {
+        pressure.level > .calm || limits.total > 0 && state.withLock { $0.total } > limits.total / 5 * 4
+    }
+
     /// Whether the next new series are refused: the limit of the whole store is at nineteen twentieths.
     package var isNearlyFull: Bool {
         limits.total > 0 && state.withLock { $0.total } > limits.total / 20 * 19

@@ -55,7 +55,7 @@ extension EmbeddedSeriesStore {
     /// Where a limit of series or memory is near, what has ended leaves memory at once: the samples to parts, then the
     /// series.
     private func makeRoom() async {
-        guard seriesGuard.isCrowded, !isClosed.load(ordering: .acquiring) else { return }
+        guard seriesGuard.isStoreCrowded, !isClosed.load(ordering: .acquiring) else { return }
         let now = clock()
         do {
             try await flush(now: now)
@@ -114,7 +114,7 @@ extension EmbeddedSeriesStore {
 
     /// Frees the series that hold nothing and had no sample for a while: a million dead ones must cost no memory.
     private func evictIdleSeries(now: Int64) async {
-        let isCrowded = seriesGuard.isCrowded
+        let isCrowded = seriesGuard.isStoreCrowded
         // Better that a living series comes into memory anew than that a new one is refused.
         let isNearlyFull = seriesGuard.isNearlyFull
         let patience: Int64 = isNearlyFull ? 20_000 : isCrowded ? 45_000 : options.idleTime
