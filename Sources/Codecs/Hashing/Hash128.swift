@@ -7,10 +7,13 @@ package enum Hash128 {
     }
 
     /// A sender that does not know them cannot make collisions on purpose.
-    private static let secretA = UInt64.random(in: .min ... .max) | 1
-    private static let secretB = UInt64.random(in: .min ... .max) | 1
-    private static let secretC = UInt64.random(in: .min ... .max) | 1
-    private static let secretD = UInt64.random(in: .min ... .max) | 1
+    private struct Secrets {
+        let a = UInt64.random(in: .min ... .max) | 1
+        let b = UInt64.random(in: .min ... .max) | 1
+        let c = UInt64.random(in: .min ... .max) | 1
+        let d = UInt64.random(in: .min ... .max) | 1
+    }
+    private static let secrets = Secrets()
 
     package static func hash(_ bytes: [UInt8], _ range: Range<Int>, seed: UInt64 = 0) -> Value {
         unsafe bytes.withUnsafeBytes { buffer in
@@ -25,9 +28,10 @@ package enum Hash128 {
     /// A hash of a sequence of hashes, in order.
     @inline(__always)
     package static func combine(_ state: Value, _ next: Value) -> Value {
-        Value(
-            high: fold(state.high ^ secretA, next.high ^ secretC) ^ next.low,
-            low: fold(state.low ^ secretB, next.low ^ secretD) ^ next.high)
+        let secrets = secrets
+        return Value(
+            high: fold(state.high ^ secrets.a, next.high ^ secrets.c) ^ next.low,
+            low: fold(state.low ^ secrets.b, next.low ^ secrets.d) ^ next.high)
     }
 
     @inline(__always)
@@ -38,11 +42,30 @@ package enum Hash128 {
 
     @unsafe @inline(__always)
     package static func hash(raw bytes: UnsafeRawBufferPointer, seed: UInt64) -> Value {
-        let (a, b, c, d) = (secretA, secretB, secretC, secretD)
+        let secrets = secrets
+        let (a, b, c, d) = (secrets.a, secrets.b, secrets.c, secrets.d)
         let count = bytes.count
         var high = seed ^ a
         var low = seed ^ b
         var offset = 0
+        if count >= 32 {
+            // Two more lanes over every other 16 bytes: a multiplication waits for the one before it in its own lane only.
+            var otherHigh = seed ^ c
+            var otherLow = seed ^ d
+            while count &- offset >= 32 {
+                let first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                let second = unsafe bytes.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self)
+                let third = unsafe bytes.loadUnaligned(fromByteOffset: offset &+ 16, as: UInt64.self)
+                let fourth = unsafe bytes.loadUnaligned(fromByteOffset: offset &+ 24, as: UInt64.self)
+                high = fold(first ^ c, second ^ high)
+                low = fold(second ^ d, first ^ low)
+                otherHigh = fold(third ^ a, fourth ^ otherHigh)
+                otherLow = fold(fourth ^ b, third ^ otherLow)
+                offset = offset &+ 32
+            }
+            high = fold(high ^ d, otherHigh ^ a)
+            low = fold(low ^ c, otherLow ^ b)
+        }
         while count &- offset >= 16 {
             let first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             let second = unsafe bytes.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self)
