@@ -125,32 +125,17 @@ package struct Target: Sendable, Hashable {
             if name.hasPrefix("__param_") {
                 let key = String(name.dropFirst("__param_".count))
                 first.insert(key)
-                query.append("\(escape(key))=\(escape(value))")
+                query.append("\(FormEncoding.escape(key))=\(FormEncoding.escape(value))")
             }
         }
         for (name, values) in configuration.parameters {
             for value in values.dropFirst(first.contains(name) ? 1 : 0) {
-                query.append("\(escape(name))=\(escape(value))")
+                query.append("\(FormEncoding.escape(name))=\(FormEncoding.escape(value))")
             }
         }
         let path = labels["__metrics_path__"] ?? "/metrics"
         let scheme = labels["__scheme__"] ?? "http"
         return "\(scheme)://\(address)\(path)" + (query.isEmpty ? "" : "?" + query.joined(separator: "&"))
-    }
-
-    private static func escape(_ text: String) -> String {
-        var out = ""
-        for byte in text.utf8 {
-            let isPlain =
-                (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
-                || [45, 46, 95, 126].contains(byte)
-            if isPlain {
-                out.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-        return out
     }
 
     /// A place inside the interval that stays the same over restarts, so that targets do not all answer at once.
