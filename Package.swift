@@ -160,6 +160,10 @@ let package = Package(
         .executableTarget(
             name: "metrics", dependencies: ["Codecs", "Wire", "Telemetry", argumentParser],
             path: "Benchmarks/Metrics", swiftSettings: houseSettings),
+        .target(name: "ShopLogs", path: "Benchmarks/Logs/Data", swiftSettings: houseSettings),
+        .executableTarget(
+            name: "logengine", dependencies: ["ShopLogs", "Codecs", "Telemetry", "Storage", "EventStore"],
+            path: "Benchmarks/Logs/Engine", swiftSettings: houseSettings),
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: houseSettings),
         tests("Telemetry"),
