@@ -5,7 +5,7 @@ import Testing
 @Suite struct ConformanceTests {
     /// Evaluations that must pass, by file of Prometheus' own suite: less is a regression.
     static let minimumPasses: [String: Int] = [
-        "aggregators.test": 159, "duration_expression.test": 59, "functions.test": 431, "info.test": 53,
+        "aggregators.test": 160, "duration_expression.test": 59, "functions.test": 431, "info.test": 53,
         "limit.test": 37,
         "literals.test": 25, "name_label_dropping.test": 30, "native_histograms.test": 522, "selectors.test": 31,
         "staleness.test": 17, "trig_functions.test": 19, "type_and_unit.test": 58,

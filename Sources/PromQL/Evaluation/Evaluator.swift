@@ -178,7 +178,12 @@ struct Evaluator {
         var place = expression.range
         if let written = aggregation.parameter {
             if aggregation.operation == .countValues {
-                parameter = .label(try string(written))
+                let label = try string(written)
+                guard isValidLabelName(label) else {
+                    let literal = StringSyntax.quotedBytes(ofLiteralAt: written.unwrapped.range, in: setting.query)
+                    throw PromQLError.evaluation("invalid label name \(literal)")
+                }
+                parameter = .label(label)
             } else {
                 let numbers = try scalar(written, grid)
                 if let bad = numbers.first(where: \.isNaN), bad.isNaN {

@@ -13,6 +13,9 @@ package struct PromQLEngine: Sendable {
         package var parser = ParserOptions()
         /// `rate` goes by the `__type__` label, not by the end of the name, where it complains of what is no counter.
         package var typeLabels = false
+        /// `rate` and its like also see a reset where a sample's counting began anew, and a zero at that time
+        /// (Prometheus' `use-start-timestamps`).
+        package var startTimestamps = false
 
         package init() {}
     }
@@ -77,7 +80,7 @@ package struct PromQLEngine: Sendable {
         let setting = QuerySetting(
             query: query, start: grid.start, end: grid.end, step: isRange ? grid.step : 0, isRange: isRange,
             lookback: options.lookback, subqueryStep: options.subqueryStep,
-            names: options.names, typeLabels: options.typeLabels)
+            names: options.names, typeLabels: options.typeLabels, startTimestamps: options.startTimestamps)
         // A grid by itself can be too much: a column for each scalar.
         let (column, overflow) = grid.count.multipliedReportingOverflow(by: 16)
         guard !overflow else { throw StorageError.memoryBudgetExceeded(limit: context.limits.memory) }
@@ -104,6 +107,7 @@ struct QuerySetting: Sendable {
     var subqueryStep: Int64
     var names: NameRemoval
     var typeLabels: Bool
+    var startTimestamps: Bool
 
     var durations: DurationScope { DurationScope(step: step, range: end &- start) }
 

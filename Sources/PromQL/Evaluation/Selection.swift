@@ -4,9 +4,10 @@ internal import Vectors
 
 extension Evaluator {
     /// The newest sample in `(t - lookback, t]` for each point, and when it was taken. A stale marker hides the series.
-    func select(
+    mutating func select(
         _ selector: VectorSelector, _ grid: StepGrid, wantsTimes: Bool = false
     ) throws -> (matrix: StepMatrix, times: [[Int64]]) {
+        if selector.rangeExtension == .smoothed { return try selectSmoothed(selector, grid, wantsTimes: wantsTimes) }
         let offset = try setting.offset(selector.offset)
         var output = StepMatrix(grid: grid)
         var times: [[Int64]] = []
@@ -32,14 +33,6 @@ extension Evaluator {
                 let floatTime = next > 0 ? series.timestamps[next - 1] : Int64.min
                 let histogramTime = nextHistogram > 0 ? series.histogramTimestamps[nextHistogram - 1] : Int64.min
                 let newest = max(floatTime, histogramTime)
-                if selector.rangeExtension == .smoothed {
-                    if let value = smoothed(series, next, time) {
-                        out.set(value, at: i)
-                        found += 1
-                        if wantsTimes { taken[i] = time }
-                    }
-                    continue
-                }
                 guard newest != .min, newest > time &- setting.lookback else { continue }
                 if histogramTime > floatTime {
                     let histogram = series.histograms[nextHistogram - 1]
@@ -71,21 +64,6 @@ extension Evaluator {
         }
         return out
     }
-
-    /// `smoothed`: the value at `time` itself, on the line between its neighbours within the lookback.
-    private func smoothed(_ series: SeriesColumns, _ next: Int, _ time: Int64) -> Double? {
-        var before = next - 1
-        while before >= 0, SpecialValue.isStaleMarker(series.values[before]) { before -= 1 }
-        var after = next
-        while after < series.values.count, SpecialValue.isStaleMarker(series.values[after]) { after += 1 }
-        let hasBefore = before >= 0 && series.timestamps[before] > time &- setting.lookback
-        let hasAfter = after < series.timestamps.count && series.timestamps[after] <= time &+ setting.lookback
-        if hasBefore, series.timestamps[before] == time { return series.values[before] }
-        guard hasBefore, hasAfter else { return hasBefore ? series.values[before] : nil }
-        let (t0, t1) = (Double(series.timestamps[before]), Double(series.timestamps[after]))
-        let (v0, v1) = (series.values[before], series.values[after])
-        return v0 + (v1 - v0) * (Double(time) - t0) / (t1 - t0)
-    }
 }
 
 /// Samples of one series under a range selector: no stale markers, ascending.
@@ -96,6 +74,10 @@ struct RangeSeries {
     var values: [Double]
     var histogramTimestamps: [Int64] = []
     var histograms: [NativeHistogram] = []
+    /// When each sample's counting began, 0 where nobody said; empty where nobody said it of any, or where it does not
+    /// count.
+    var starts: [Int64] = []
+    var histogramStarts: [Int64] = []
 }
 
 struct RangeSource {
@@ -132,15 +114,23 @@ extension Evaluator {
             var out = RangeSeries(
                 labels: one.labels, timestamps: one.timestamps, values: one.values,
                 histogramTimestamps: one.histogramTimestamps, histograms: one.histograms)
+            if setting.startTimestamps {
+                out.starts = one.startTimestamps
+                out.histogramStarts = one.histogramStartTimestamps
+            }
             if out.values.contains(where: { SpecialValue.isStaleMarker($0) }) {
                 let kept = out.values.indices.filter { !SpecialValue.isStaleMarker(out.values[$0]) }
                 out.timestamps = kept.map { one.timestamps[$0] }
                 out.values = kept.map { one.values[$0] }
+                if !out.starts.isEmpty { out.starts = kept.map { one.startTimestamps[$0] } }
             }
             if out.histograms.contains(where: { SpecialValue.isStaleMarker($0.sum) }) {
                 let kept = out.histograms.indices.filter { !SpecialValue.isStaleMarker(out.histograms[$0].sum) }
                 out.histogramTimestamps = kept.map { one.histogramTimestamps[$0] }
                 out.histograms = kept.map { one.histograms[$0] }
+                if !out.histogramStarts.isEmpty {
+                    out.histogramStarts = kept.map { one.histogramStartTimestamps[$0] }
+                }
             }
             try context.charge(samples: out.values.count + out.histograms.count)
             series.append(out)

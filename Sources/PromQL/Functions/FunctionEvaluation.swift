@@ -36,6 +36,7 @@ extension Evaluator {
             return .vector(StepMatrix(grid: grid, series: [series]))
         case "absent", "absent_over_time": return .vector(try absent(call, grid))
         case "timestamp": return .vector(try timestamp(arguments[0], grid))
+        case "start_timestamp": return .vector(try startTimestamp(arguments[0], grid))
         case "round", "clamp", "clamp_min", "clamp_max": return .vector(try bounded(call, grid))
         case "sort", "sort_desc", "sort_by_label", "sort_by_label_desc":
             return .vector(try sorted(call, expression, grid))
@@ -63,11 +64,6 @@ extension Evaluator {
         for written in call.arguments {
             if written.type == .matrix { argument = written } else { parameters.append(try scalar(written, grid)) }
         }
-        if function == .quantileOverTime, let ranks = parameters.first {
-            var found = Annotations()
-            for rank in ranks where !(rank >= 0 && rank <= 1) { found.warn(AnnotationText.invalidQuantile(rank)) }
-            note(found, at: call.arguments[0].range)
-        }
         if function == .doubleExponentialSmoothing {
             if let bad = parameters[0].first(where: { !($0 >= 0 && $0 <= 1) }) {
                 throw PromQLError.evaluation(
@@ -91,7 +87,16 @@ extension Evaluator {
                         + " - not with \(function.rawValue)")
             }
         }
-        return try evaluate(function, argument, parameters, grid)
+        let output = try evaluate(function, argument, parameters, grid)
+        if function == .quantileOverTime, let ranks = parameters.first {
+            var found = Annotations()
+            for (i, rank) in ranks.enumerated()
+            where !(rank >= 0 && rank <= 1) && output.series.contains(where: { $0.present[i] }) {
+                found.warn(AnnotationText.invalidQuantile(rank))
+            }
+            note(found, at: call.arguments[0].range)
+        }
+        return output
     }
 
     func seconds(of grid: StepGrid) -> [Double] {
@@ -237,8 +242,8 @@ extension Evaluator {
             }
             var found = Annotations()
             found.warn(
-                "PromQL warning: \(name) is ineffective for range queries since results are always ordered by labels")
-            note(found, at: expression.range)
+                "PromQL warning: sort is ineffective for range queries since results are always ordered by labels")
+            if grid.count > 1 { note(found, at: expression.range) }
             return matrix
         }
         if name == "sort" || name == "sort_desc" {

@@ -16,8 +16,7 @@ struct RangeKernel {
             return extrapolatedRate(series, window, &found)
         case .irate, .idelta: return lastDifference(series, window, &found)
         case .resets, .changes:
-            return source.rangeExtension == nil
-                ? .float(countEvents(series, window)) : countExtendedEvents(series, window)
+            return countEvents(series, window)
         case .sumOverTime, .averageOverTime: return total(series, window, &found)
         case .countOverTime: return .float(Double(window.floats.count + window.histograms.count))
         case .presentOverTime: return .float(1)
@@ -178,63 +177,5 @@ struct RangeKernel {
             time = series.histogramTimestamps[first ? window.histograms.lowerBound : window.histograms.upperBound - 1]
         }
         return .float(Double(time) / 1000)
-    }
-
-    // MARK: Events
-
-    private func countEvents(_ series: RangeSeries, _ window: RangeWindow) -> Double {
-        if window.histograms.isEmpty {
-            var events = 0
-            for i in window.floats.dropFirst() where isEvent(series.values[i - 1], series.values[i]) { events += 1 }
-            return Double(events)
-        }
-        var events = 0
-        var i = window.floats.lowerBound
-        var j = window.histograms.lowerBound
-        var previousFloat: Double?
-        var previousHistogram: NativeHistogram?
-        while i < window.floats.upperBound || j < window.histograms.upperBound {
-            let takesFloat =
-                j >= window.histograms.upperBound
-                || (i < window.floats.upperBound && series.timestamps[i] < series.histogramTimestamps[j])
-            if takesFloat {
-                let value = series.values[i]
-                if previousHistogram != nil { events += 1 }
-                if let previousFloat, isEvent(previousFloat, value) { events += 1 }
-                (previousFloat, previousHistogram) = (value, nil)
-                i += 1
-            } else {
-                let histogram = series.histograms[j]
-                if previousFloat != nil { events += 1 }
-                if let previousHistogram {
-                    let changed =
-                        function == .resets
-                        ? histogram.isReset(after: previousHistogram) : !histogram.hasSameContent(as: previousHistogram)
-                    if changed { events += 1 }
-                }
-                (previousFloat, previousHistogram) = (nil, histogram)
-                j += 1
-            }
-        }
-        return Double(events)
-    }
-
-    @inline(__always)
-    private func isEvent(_ previous: Double, _ value: Double) -> Bool {
-        if function == .resets { return value < previous }
-        return value != previous && !(value.isNaN && previous.isNaN)
-    }
-
-    /// `anchored`: the value at the window's start counts as its first sample.
-    private func countExtendedEvents(_ series: RangeSeries, _ window: RangeWindow) -> WindowResult {
-        guard window.histograms.isEmpty, !window.floats.isEmpty else { return .nothing }
-        var first = window.floats.lowerBound
-        while first + 1 < window.floats.upperBound, series.timestamps[first + 1] <= window.start { first += 1 }
-        guard series.timestamps[window.floats.upperBound - 1] > window.start else { return .nothing }
-        var events = 0
-        for i in (first..<window.floats.upperBound).dropFirst() where isEvent(series.values[i - 1], series.values[i]) {
-            events += 1
-        }
-        return .float(Double(events))
     }
 }

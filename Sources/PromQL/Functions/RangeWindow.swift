@@ -68,10 +68,11 @@ extension Evaluator {
                 let (start, end) = source.window(at: time)
                 let window = cursor.window(series, start, end, source.rangeExtension, setting.lookback)
                 if window.isEmpty { continue }
-                sawFloats = sawFloats || !window.floats.isEmpty
                 switch kernel.apply(series, window, parameters, i, time, &found) {
                 case .nothing: break
-                case .float(let value): out.set(value, at: i)
+                case .float(let value):
+                    out.set(value, at: i)
+                    sawFloats = true
                 case .histogram(let histogram): out.set(histogram, at: i)
                 }
             }

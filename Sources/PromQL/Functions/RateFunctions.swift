@@ -12,37 +12,53 @@ extension RangeKernel {
                 AnnotationText.mixedFloatsAndHistograms + " metric name " + quoteGo(series.labels.metricName ?? ""))
             return .nothing
         }
-        if window.histograms.count > 1 { return histogramRate(series, window, &found) }
-        guard window.floats.count > 1 else { return .nothing }
+        if !window.histograms.isEmpty { return histogramRate(series, window, &found) }
         let low = window.floats.lowerBound
         let high = window.floats.upperBound - 1
+        let starts = series.floatStarts
+        let zero = isCounter ? starts.zero(of: low, after: window.start) : nil
+        // One sample is enough where it is known when it was zero.
+        guard window.floats.count > 1 || (zero != nil && !window.floats.isEmpty) else { return .nothing }
         var difference = series.values[high] - series.values[low]
         if isCounter {
             var previous = series.values[low]
-            for i in (low + 1)...high {
-                if series.values[i] < previous { difference += previous }
+            for i in window.floats.dropFirst() {
+                if series.values[i] < previous || (!starts.starts.isEmpty && starts.isReset(i)) {
+                    difference += previous
+                }
                 previous = series.values[i]
             }
+            starts.complain(in: window.floats, of: series.labels, &found)
         }
+        let share =
+            isCounter && difference > 0 && series.values[low] >= 0 ? series.values[low] / difference : nil
+        if zero != nil { difference += series.values[low] }
         let factor = extrapolation(
             count: window.floats.count, first: series.timestamps[low], last: series.timestamps[high], window,
-            zeroShare: isCounter && difference > 0 && series.values[low] >= 0 ? series.values[low] / difference : nil)
+            zeroShare: share, zero: zero)
         return .float(difference * factor)
     }
 
-    /// - Parameter zeroShare: how far before the first sample a counter was at zero, in sampled intervals.
+    /// - Parameters:
+    ///   - zeroShare: how far before the first sample a counter was at zero, in sampled intervals.
+    ///   - zero: when it was, where that is known: then nothing is extrapolated to the left.
     private func extrapolation(
-        count: Int, first: Int64, last: Int64, _ window: RangeWindow, zeroShare: Double?
+        count: Int, first: Int64, last: Int64, _ window: RangeWindow, zeroShare: Double?, zero: Int64?
     ) -> Double {
-        let sampled = Double(last &- first) / 1000
-        let gap = sampled / Double(count - 1)
+        var sampled = Double(last &- first) / 1000
+        let gap = count > 1 ? sampled / Double(count - 1) : 0
         let threshold = gap * 1.1
         var toStart = Double(first &- window.start) / 1000
         var toEnd = Double(window.end &- last) / 1000
-        if toStart >= threshold { toStart = gap / 2 }
-        if let zeroShare { toStart = min(toStart, sampled * zeroShare) }
+        if let zero {
+            toStart = 0
+            sampled = Double(last &- zero) / 1000
+        } else {
+            if toStart >= threshold { toStart = gap / 2 }
+            if let zeroShare { toStart = min(toStart, sampled * zeroShare) }
+        }
         if toEnd >= threshold { toEnd = gap / 2 }
-        var factor = (sampled + toStart + toEnd) / sampled
+        var factor = sampled == 0 ? 1 : (sampled + toStart + toEnd) / sampled
         if function == .rate { factor /= window.seconds }
         return factor
     }
@@ -51,12 +67,21 @@ extension RangeKernel {
     {
         let low = window.histograms.lowerBound
         let high = window.histograms.upperBound - 1
-        guard var difference = histogramDifference(series, low, high, &found) else { return .nothing }
-        let first = series.histograms[low].count
+        let zero = isCounter ? series.sparseStarts.zero(of: low, after: window.start) : nil
+        guard low < high || zero != nil else { return .nothing }
+        var difference = series.histograms[low]
+        var share: Double?
+        if low < high {
+            guard let found = histogramDifference(series, low, high, &found) else { return .nothing }
+            difference = found
+            let first = series.histograms[low].count
+            if isCounter, difference.count > 0, first >= 0 { share = first / difference.count }
+            if zero != nil { difference = difference.adding(series.histograms[low]).histogram }
+        }
         let factor = extrapolation(
             count: window.histograms.count, first: series.histogramTimestamps[low],
             last: series.histogramTimestamps[high], window,
-            zeroShare: isCounter && difference.count > 0 && first >= 0 ? first / difference.count : nil)
+            zeroShare: share, zero: zero)
         difference = difference.scaled(by: factor).compacted()
         difference.resetHint = .gauge
         return .histogram(difference)
@@ -74,7 +99,8 @@ extension RangeKernel {
             found.warn("PromQL warning: this native histogram metric is not a gauge: \(quoteGo(name ?? ""))")
         }
         var previous = series.histograms[low]
-        if isCounter, series.histograms[low + 1].isReset(after: previous) {
+        let starts = series.sparseStarts
+        if isCounter, starts.isReset(low + 1) || series.histograms[low + 1].isReset(after: previous) {
             var nothing = NativeHistogram()
             nothing.schema = series.histograms[low + 1].schema
             nothing.customValues = series.histograms[low + 1].customValues
@@ -88,8 +114,9 @@ extension RangeKernel {
         var outcome = series.histograms[high].subtracting(previous)
         if outcome.reconciled { found.inform(AnnotationText.reconciledBuckets("subtraction")) }
         guard isCounter else { return outcome.histogram }
+        starts.complain(in: low..<high + 1, of: series.labels, &found)
         for i in (low + 1)...high {
-            if series.histograms[i].isReset(after: previous) {
+            if starts.isReset(i) || series.histograms[i].isReset(after: previous) {
                 outcome = outcome.histogram.adding(previous)
                 if outcome.reconciled { found.inform(AnnotationText.reconciledBuckets("addition")) }
             }
@@ -125,7 +152,8 @@ extension RangeKernel {
         guard seconds > 0 else { return .nothing }
         if kinds[0] {
             let (last, before) = (series.values[picked[0]], series.values[picked[1]])
-            let difference = isRate && last < before ? last : last - before
+            let isNew = isRate && (last < before || series.floatStarts.isReset(picked[0]))
+            let difference = isNew ? last : last - before
             return .float(isRate ? difference / seconds : difference)
         }
         let (last, before) = (series.histograms[picked[0]], series.histograms[picked[1]])
@@ -135,7 +163,7 @@ extension RangeKernel {
         }
         if !isRate, !bothGauges { found.warn("PromQL warning: this native histogram metric is not a gauge: \(name)") }
         var result = last
-        if !(isRate && last.isReset(after: before)) {
+        if !(isRate && (series.sparseStarts.isReset(picked[0]) || last.isReset(after: before))) {
             guard last.hasCustomBuckets == before.hasCustomBuckets else {
                 found.warn(AnnotationText.mixedSchemas + " for metric name " + name)
                 return .nothing
@@ -171,11 +199,11 @@ extension RangeKernel {
         guard series.timestamps[last] > window.start, series.timestamps[first] <= window.end else { return .nothing }
         var left = series.values[first]
         if smoothed, series.timestamps[first] < window.start, first + 1 < window.floats.upperBound {
-            left = interpolate(series, first, window.start, leftEdge: true)
+            left = interpolate(series, first, window.start)
         }
         var right = series.values[last]
         if smoothed, last > first, series.timestamps[last] > window.end {
-            right = interpolate(series, last - 1, window.end, leftEdge: false)
+            right = interpolate(series, last - 1, window.end)
         }
         var difference = right - left
         if isCounter {
@@ -189,11 +217,10 @@ extension RangeKernel {
         return .float(function == .rate ? difference / window.seconds : difference)
     }
 
-    private func interpolate(_ series: RangeSeries, _ at: Int, _ time: Int64, leftEdge: Bool) -> Double {
-        var (y0, y1) = (series.values[at], series.values[at + 1])
-        if isCounter, y1 < y0 {
-            if leftEdge { y0 = 0 } else { y1 += y0 }
-        }
+    private func interpolate(_ series: RangeSeries, _ at: Int, _ time: Int64) -> Double {
+        let y1 = series.values[at + 1]
+        // Behind a reset a counter started from nothing.
+        let y0 = isCounter && y1 < series.values[at] ? 0 : series.values[at]
         let (t0, t1) = (series.timestamps[at], series.timestamps[at + 1])
         return y0 + (y1 - y0) * Double(time &- t0) / Double(t1 &- t0)
     }

@@ -13,10 +13,10 @@ extension Expression: CustomStringConvertible {
             bare.offset = nil
             bare.at = nil
             bare.rangeExtension = nil
-            return "\(bare)[\(range)]" + selector.modifiers
+            let kind = selector.rangeExtension.map { " " + $0.rawValue } ?? ""
+            return "\(bare)[\(range)]" + kind + modifierText(selector.at, selector.offset)
         case .subquery(let subquery):
-            let step = subquery.step.map(\.description) ?? ""
-            return "\(subquery.inner)[\(subquery.range):\(step)]" + modifierText(subquery.at, subquery.offset)
+            return "\(subquery.inner)" + subquery.suffix
         case .parenthesized(let inner): return "(\(inner))"
         case .negated(let inner): return "-\(inner)"
         case .plus(let inner): return "+\(inner)"
@@ -28,14 +28,21 @@ extension Expression: CustomStringConvertible {
     }
 }
 
+extension Subquery {
+    /// What stands behind the inner expression.
+    var suffix: String { "[\(range):\(step.map(\.description) ?? "")]" + modifierText(at, offset) }
+}
+
 extension NumberLiteral: CustomStringConvertible {
     package var description: String {
         if isDuration { return NumberSyntax.durationText(milliseconds: Int64(exactly: (value * 1000).rounded()) ?? 0) }
-        return formatGeneral(value)
+        return formatPlain(value)
     }
 }
 
-private func modifierText(_ at: AtModifier?, _ offset: DurationExpression?) -> String {
+private func modifierText(
+    _ at: AtModifier?, _ offset: DurationExpression?, _ rangeExtension: RangeExtension? = nil
+) -> String {
     var out = ""
     switch at {
     case .time(let milliseconds):
@@ -46,33 +53,24 @@ private func modifierText(_ at: AtModifier?, _ offset: DurationExpression?) -> S
     case .end: out += " @ end()"
     case nil: break
     }
-    if let offset { out += " offset \(offset)" }
+    if let rangeExtension { out += " " + rangeExtension.rawValue }
+    if let offset, !offset.isZero { out += " offset \(offset)" }
     return out
 }
 
 func labelText(_ name: String) -> String { isLegacyLabelName(name) ? name : quoteGo(name) }
 
 extension VectorSelector: CustomStringConvertible {
-    var modifiers: String { (rangeExtension.map { " " + $0.rawValue } ?? "") + modifierText(at, offset) }
-
     package var description: String {
-        var inside: [String] = []
-        for matcher in matchers {
-            if name == nil, matcher.name == "__name__", matcher.operation == .equal, matchers.count > 1,
-                !isLegacyMetricName(matcher.value), !matcher.value.isEmpty
-            {
-                inside.append(quoteGo(matcher.value))
-            } else {
-                inside.append("\(labelText(matcher.name))\(matcher.operation.rawValue)\(quoteGo(matcher.value))")
-            }
-        }
+        let inside = matchers.map { "\(labelText($0.name))\($0.operation.rawValue)\(quoteGo($0.value))" }
+            .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         let braces = inside.isEmpty && name != nil ? "" : "{" + inside.joined(separator: ",") + "}"
-        return (name ?? "") + braces + modifiers
+        return (name ?? "") + braces + modifierText(at, offset, rangeExtension)
     }
 }
 
 extension BinaryExpression {
-    fileprivate var operatorText: String {
+    var operatorText: String {
         var out = operation.rawValue
         if returnBool { out += " bool" }
         if matching.on || !matching.labels.isEmpty {
@@ -95,15 +93,17 @@ extension BinaryExpression {
 }
 
 extension Aggregation: CustomStringConvertible {
-    package var description: String {
-        var out = operation.rawValue
+    /// The operator and its grouping. `by ()` says nothing and is left out.
+    var head: String {
         switch grouping {
-        case .none: break
-        case .by(let names): out += " by (" + names.map(labelText).joined(separator: ", ") + ") "
-        case .without(let names): out += " without (" + names.map(labelText).joined(separator: ", ") + ") "
+        case .none: operation.rawValue
+        case .by(let names) where names.isEmpty: operation.rawValue
+        case .by(let names): operation.rawValue + " by (" + names.map(labelText).joined(separator: ", ") + ") "
+        case .without(let names): operation.rawValue + " without (" + names.map(labelText).joined(separator: ", ") + ") "
         }
-        return out + "(" + (parameter.map { "\($0), " } ?? "") + "\(inner))"
     }
+
+    package var description: String { head + "(" + (parameter.map { "\($0), " } ?? "") + "\(inner))" }
 }
 
 extension DurationExpression: CustomStringConvertible {
@@ -113,12 +113,20 @@ extension DurationExpression: CustomStringConvertible {
         return nested
     }
 
+    fileprivate var isZero: Bool {
+        switch self {
+        case .literal(let value, _): value == 0
+        case .negated(let inner): inner.isZero
+        default: false
+        }
+    }
+
     private var nested: String {
         switch self {
         case .literal(let value, let isDuration):
             let milliseconds = value * 1000
             guard isDuration, milliseconds.magnitude < 9e15, milliseconds == milliseconds.rounded() else {
-                return formatGeneral(value)
+                return formatPlain(value)
             }
             return NumberSyntax.durationText(milliseconds: Int64(milliseconds))
         case .step: return "step()"

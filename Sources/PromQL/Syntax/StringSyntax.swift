@@ -1,3 +1,5 @@
+internal import Vectors
+
 /// Reads a quoted string with Go's escapes.
 package struct StringSyntax {
     struct Problem: Error { let message: String }
@@ -22,13 +24,38 @@ package struct StringSyntax {
         return value
     }
 
+    /// A literal's bytes in Go's quotes: what is no UTF-8 as `\xc5`, where a `String` would have a replacement character.
+    static func quotedBytes(ofLiteralAt range: SourceRange, in query: String) -> String {
+        let bytes = Array(query.utf8)
+        guard range.start >= 0, range.end <= bytes.count, range.start < range.end else { return "\"\"" }
+        var reader = StringSyntax(bytes: Array(bytes[range.start..<range.end]), at: 1, quote: bytes[range.start])
+        guard case .success(let content) = reader.readBytes() else { return "\"\"" }
+        var out = ""
+        var at = 0
+        while at < content.count {
+            let rest = content[at...]
+            let length = (1...4).first { rest.count >= $0 && String(validating: rest.prefix($0), as: UTF8.self) != nil }
+            if let length {
+                out += quoteGo(String(decoding: rest.prefix(length), as: UTF8.self)).dropFirst().dropLast()
+            } else {
+                out += "\\x" + String(content[at], radix: 16)
+            }
+            at += length ?? 1
+        }
+        return "\"" + out + "\""
+    }
+
     mutating func read() -> Result<String, Problem> {
+        readBytes().map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private mutating func readBytes() -> Result<[UInt8], Problem> {
         let raw = quote == UInt8(ascii: "`")
         var out: [UInt8] = []
         while at < bytes.count {
             let byte = bytes[at]
             at += 1
-            if byte == quote { return .success(String(decoding: out, as: UTF8.self)) }
+            if byte == quote { return .success(out) }
             if raw {
                 out.append(byte)
             } else if byte == UInt8(ascii: "\n") {

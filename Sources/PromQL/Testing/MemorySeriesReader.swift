@@ -8,28 +8,35 @@ package struct MemorySeriesReader: SeriesReader {
     package init() {}
 
     /// Samples may come in any order of time; of two at one time the later call wins.
-    package mutating func add(_ labels: LabelSet, _ timestamp: Int64, _ value: Double) {
+    /// - Parameter start: when the sample's counting began, 0 where nobody says.
+    package mutating func add(_ labels: LabelSet, _ timestamp: Int64, _ value: Double, start: Int64 = 0) {
         var columns = series[labels] ?? SeriesColumns(labels: labels)
         series[labels] = nil
         let at = MemorySeriesReader.place(timestamp, in: columns.timestamps)
         if at < columns.timestamps.count, columns.timestamps[at] == timestamp {
             columns.values[at] = value
+            columns.startTimestamps[at] = start
         } else {
             columns.timestamps.insert(timestamp, at: at)
             columns.values.insert(value, at: at)
+            columns.startTimestamps.insert(start, at: at)
         }
         series[labels] = columns
     }
 
-    package mutating func add(_ labels: LabelSet, _ timestamp: Int64, _ histogram: NativeHistogram) {
+    package mutating func add(
+        _ labels: LabelSet, _ timestamp: Int64, _ histogram: NativeHistogram, start: Int64 = 0
+    ) {
         var columns = series[labels] ?? SeriesColumns(labels: labels)
         series[labels] = nil
         let at = MemorySeriesReader.place(timestamp, in: columns.histogramTimestamps)
         if at < columns.histogramTimestamps.count, columns.histogramTimestamps[at] == timestamp {
             columns.histograms[at] = histogram
+            columns.histogramStartTimestamps[at] = start
         } else {
             columns.histogramTimestamps.insert(timestamp, at: at)
             columns.histograms.insert(histogram, at: at)
+            columns.histogramStartTimestamps.insert(start, at: at)
         }
         series[labels] = columns
     }
@@ -50,12 +57,19 @@ package struct MemorySeriesReader: SeriesReader {
                 plan.range.contains(columns.histogramTimestamps[$0])
             }
             if floats.isEmpty, histograms.isEmpty { continue }
-            batch.append(
-                SeriesColumns(
-                    labels: labels, timestamps: floats.map { columns.timestamps[$0] },
-                    values: floats.map { columns.values[$0] },
-                    histogramTimestamps: histograms.map { columns.histogramTimestamps[$0] },
-                    histograms: histograms.map { columns.histograms[$0] }))
+            var slice = SeriesColumns(
+                labels: labels, timestamps: floats.map { columns.timestamps[$0] },
+                values: floats.map { columns.values[$0] },
+                histogramTimestamps: histograms.map { columns.histogramTimestamps[$0] },
+                histograms: histograms.map { columns.histograms[$0] })
+            // As stores do: no column where nobody said when counting began.
+            if floats.contains(where: { columns.startTimestamps[$0] != 0 }) {
+                slice.startTimestamps = floats.map { columns.startTimestamps[$0] }
+            }
+            if histograms.contains(where: { columns.histogramStartTimestamps[$0] != 0 }) {
+                slice.histogramStartTimestamps = histograms.map { columns.histogramStartTimestamps[$0] }
+            }
+            batch.append(slice)
         }
         try body(batch)
         return ScanTrailer(rows: batch.count)

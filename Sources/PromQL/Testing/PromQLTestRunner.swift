@@ -45,6 +45,7 @@ package enum PromQLTestRunner {
         var options = PromQLEngine.Options()
         options.parser = .everything
         options.names = names
+        options.startTimestamps = true
         let engine = PromQLEngine(reader: storage.reader, options: options)
         let failing = evaluation.expectations.filter { $0.kind == .fail }
         let result: PromQLResult

@@ -16,8 +16,10 @@ struct SeriesNotation {
 
     var labels: LabelSet
     var items: [Item]
-    /// The line has start timestamps and not samples.
+    /// The line says when the counting of the next line's samples began: `offsets`, and no items.
     var isStartTimestamps = false
+    /// Milliseconds from each sample's own time; nil where nothing is said.
+    var offsets: [Int64?] = []
 
     init(_ line: String) throws {
         let bytes = Array(line.utf8)
@@ -54,9 +56,45 @@ struct SeriesNotation {
         }
         labels = try SeriesNotation.labels(metric)
         items = []
-        if isStartTimestamps { return }
-        var reader = ItemReader(bytes: Array(bytes[min(end, bytes.count)...]))
+        let rest = bytes[min(end, bytes.count)...]
+        if isStartTimestamps {
+            for word in rest.split(whereSeparator: isSpace) {
+                offsets += try SeriesNotation.startOffsets(String(decoding: word, as: UTF8.self))
+            }
+            return
+        }
+        var reader = ItemReader(bytes: Array(rest))
         items = try reader.read()
+    }
+
+    /// `_`, `_x3`, `-1m`, `-1mx3` (four times the same), `-30s-1mx2` (each a minute before the one in front of it).
+    private static func startOffsets(_ word: String) throws -> [Int64?] {
+        var rest = Substring(word)
+        var count: Int?
+        if let mark = rest.lastIndex(of: "x") {
+            guard let times = Int(rest[rest.index(after: mark)...]), times >= 0, times < 1_000_000 else {
+                throw Problem(description: "bad repetition in the start timestamp \(word)")
+            }
+            count = times
+            rest = rest[..<mark]
+        }
+        if rest == "_" { return [Int64?](repeating: nil, count: max(1, count ?? 1)) }
+        var parts: [Int64] = []
+        while !rest.isEmpty {
+            let negative = rest.hasPrefix("-")
+            if negative || rest.hasPrefix("+") { rest = rest.dropFirst() }
+            let literal = rest.prefix { $0 != "+" && $0 != "-" }
+            guard let value = NumberSyntax.milliseconds(String(literal)) else {
+                throw Problem(description: "bad start timestamp \(word)")
+            }
+            parts.append(negative ? 0 &- value : value)
+            rest = rest.dropFirst(literal.count)
+        }
+        guard let first = parts.first, parts.count <= 2 else {
+            throw Problem(description: "bad start timestamp \(word)")
+        }
+        let step = parts.count == 2 ? parts[1] : 0
+        return (0...(count ?? 0)).map { first &+ Int64($0) &* step }
     }
 
     static func labels(_ metric: String) throws -> LabelSet {

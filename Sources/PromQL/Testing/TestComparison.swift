@@ -135,8 +135,16 @@ enum TestComparison {
         return nil
     }
 
+    /// A message that is written without `(line:column)` fits any place.
+    private static func withoutPosition(_ text: String) -> String? {
+        guard text.hasSuffix(")"), let open = text.lastIndex(of: "("), open > text.startIndex else { return nil }
+        let inside = text[text.index(after: open)...].dropLast()
+        guard !inside.isEmpty, inside.allSatisfy({ $0.isNumber || $0 == ":" }) else { return nil }
+        return String(text[..<text.index(before: open)])
+    }
+
     static func matches(_ text: String, _ expectation: TestScript.Expectation) -> Bool {
-        if let message = expectation.message { return text == message }
+        if let message = expectation.message { return text == message || withoutPosition(text) == message }
         guard let pattern = expectation.pattern else { return true }
         return (try? Pattern(pattern))?.isFound(in: text) ?? false
     }

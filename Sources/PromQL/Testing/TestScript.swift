@@ -82,12 +82,22 @@ struct TestScript {
             throw Problem(line: at + 1, message: "load needs a step")
         }
         at += 1
+        let first = at + 1
         var series: [SeriesNotation] = []
         while at < lines.count, !lines[at].isEmpty {
             do { series.append(try SeriesNotation(lines[at])) } catch {
                 throw Problem(line: at + 1, message: "\(error)")
             }
             at += 1
+        }
+        for (i, one) in series.enumerated() where one.isStartTimestamps {
+            guard i + 1 < series.count, !series[i + 1].isStartTimestamps, series[i + 1].labels == one.labels,
+                series[i + 1].items.count == one.offsets.count
+            else {
+                throw Problem(
+                    line: first + i,
+                    message: "start timestamps must stand before the same series, with as many samples")
+            }
         }
         commands.append(.load(step: step, customBuckets: customBuckets, series))
     }

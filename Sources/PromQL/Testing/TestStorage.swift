@@ -7,25 +7,32 @@ struct TestStorage {
     private var lastHistograms: [LabelSet: NativeHistogram] = [:]
 
     mutating func load(_ series: [SeriesNotation], step: Int64, customBuckets: Bool) {
-        for one in series where !one.isStartTimestamps {
+        var offsets: [Int64?] = []
+        for one in series {
+            if one.isStartTimestamps {
+                offsets = one.offsets
+                continue
+            }
             for (i, item) in one.items.enumerated() {
                 let time = Int64(i) &* step
+                let start = i < offsets.count ? offsets[i].map { time &+ $0 } ?? 0 : 0
                 switch item {
                 case .nothing: break
                 case .float(let value):
-                    reader.add(one.labels, time, value)
+                    reader.add(one.labels, time, value, start: start)
                     lastHistograms[one.labels] = nil
                 case .histogram(let histogram, let hintWritten):
-                    add(one.labels, time, histogram, detectsResets: !hintWritten)
+                    add(one.labels, time, histogram, start: start, detectsResets: !hintWritten)
                 }
             }
+            offsets = []
         }
         if customBuckets { addCustomBuckets(series, step: step) }
     }
 
     /// As a store does: whether a counter was reset is found when it is written.
     private mutating func add(
-        _ labels: LabelSet, _ time: Int64, _ histogram: NativeHistogram, detectsResets: Bool = true
+        _ labels: LabelSet, _ time: Int64, _ histogram: NativeHistogram, start: Int64 = 0, detectsResets: Bool = true
     ) {
         var stored = histogram
         if detectsResets, stored.resetHint == .unknown, let previous = lastHistograms[labels] {
@@ -33,7 +40,7 @@ struct TestStorage {
             let fresh = previous.resetHint == .gauge || stored.isReset(after: previous)
             stored.resetHint = fresh ? .unknown : .notReset
         }
-        reader.add(labels, time, stored)
+        reader.add(labels, time, stored, start: start)
         lastHistograms[labels] = histogram
     }
 
@@ -45,7 +52,7 @@ struct TestStorage {
             var sum: [SeriesNotation.Item] = []
         }
         var parts: [LabelSet: Parts] = [:]
-        for one in series {
+        for one in series where !one.isStartTimestamps {
             guard let name = one.labels.metricName else { continue }
             for suffix in ["_bucket", "_count", "_sum"] where name.hasSuffix(suffix) {
                 let base = one.labels.dropping(["le"]).setting("__name__", to: String(name.dropLast(suffix.count)))

@@ -27,7 +27,7 @@ struct PrometheusAPI {
         on([.get], "/metadata") { try await metadata($0) }
         on([.get, .post], "/format_query") { call in
             let tree = try PromQLEngine.parse(required(call, "query"))
-            return PrometheusEnvelope.success { $0.string(tree.description) }
+            return PrometheusEnvelope.success { $0.string(tree.formatted) }
         }
         on([.get], "/targets") { try PrometheusStatus(process: process).targets($0) }
         on([.get], "/targets/metadata") { try PrometheusStatus(process: process).targetMetadata($0) }

@@ -42,11 +42,11 @@ func quantile(
             StepSeries(labels: groups.labels[group], count: input.grid.count, dropsName: groups.dropsName[group]))
     }
     var values: [Double] = []
-    for step in 0..<input.grid.count {
-        let rank = parameter.value(at: step)
-        if !input.series.isEmpty, !(rank >= 0 && rank <= 1) {
-            annotations.warn(AnnotationText.invalidQuantile(rank))
-        }
+    let ranks = (0..<input.grid.count).map { parameter.value(at: $0) }
+    if ranks.contains(where: \.isNaN) { annotations.warn(AnnotationText.invalidQuantile(.nan)) }
+    if let largest = ranks.max(), largest > 1 { annotations.warn(AnnotationText.invalidQuantile(largest)) }
+    if let least = ranks.min(), least < 0 { annotations.warn(AnnotationText.invalidQuantile(least)) }
+    for (step, rank) in ranks.enumerated() {
         for (group, members) in groups.members.enumerated() {
             values.removeAll(keepingCapacity: true)
             for member in members where input.series[member].present[step] {

@@ -72,8 +72,9 @@ private struct VectorJoin {
         self.many = many
         self.one = one
         output = ResultBuilder(grid: many.grid)
-        fillMany = swapped ? matching.fillRight : matching.fillLeft
-        fillOne = swapped ? matching.fillLeft : matching.fillRight
+        // Prometheus swaps the sides of `group_right` and not their fill values: `fill_left` is always for the "many" side.
+        fillMany = matching.fillLeft
+        fillOne = matching.fillRight
     }
 
     mutating func run(_ annotations: inout Annotations) throws(VectorError) {

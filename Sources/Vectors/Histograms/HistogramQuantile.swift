@@ -6,7 +6,7 @@ internal import Telemetry
 package func histogramQuantile(
     _ quantiles: [Double], _ input: StepMatrix, names: NameRemoval = .eager, annotations: inout Annotations
 ) throws(VectorError) -> StepMatrix {
-    for rank in quantiles where !(rank >= 0 && rank <= 1) && !input.series.isEmpty {
+    for rank in quantiles where !(rank >= 0 && rank <= 1) {
         annotations.warn(AnnotationText.invalidQuantile(rank))
     }
     return try overHistograms(input, names: names, annotations: &annotations) { source, step, name, annotations in
@@ -67,6 +67,8 @@ private func overHistograms(
     for group in histogramGroups(input, &annotations) {
         var series = StepSeries(labels: group.labels, count: input.grid.count, dropsName: group.dropsName)
         let name = group.labels.metricName
+        // Where names go at once, Prometheus has lost it before it looks into the histogram.
+        let keptName = names == .eager ? nil : name
         for step in 0..<input.grid.count {
             var buckets: [ClassicBuckets.Bucket] = []
             for (bound, at) in group.classic
@@ -79,9 +81,9 @@ private func overHistograms(
                     AnnotationText.named(
                         "PromQL warning: vector contains a mix of classic and native histograms", name))
             } else if let histogram {
-                series.set(evaluate(.native(histogram), step, name, &annotations), at: step)
+                series.set(evaluate(.native(histogram), step, keptName, &annotations), at: step)
             } else if !buckets.isEmpty {
-                series.set(evaluate(.classic(ClassicBuckets(buckets)), step, name, &annotations), at: step)
+                series.set(evaluate(.classic(ClassicBuckets(buckets)), step, keptName, &annotations), at: step)
             }
         }
         series.dropName(names)

@@ -6,14 +6,14 @@ internal import Telemetry
 package func labelReplace(
     _ input: StepMatrix, destination: String, replacement: String, source: String, pattern: String
 ) throws(VectorError) -> StepMatrix {
-    guard isValidLabelName(destination) else {
-        throw .invalidLabelName("in label_replace(): \(destination)")
-    }
     let expression: Pattern
     do {
         expression = try Pattern(pattern, options: [.dotMatchesNewline])
     } catch {
         throw .badRegularExpression("invalid regular expression in label_replace(): \(pattern)")
+    }
+    guard isValidLabelName(destination) else {
+        throw .other("invalid destination label name in label_replace(): \(destination)")
     }
     var output = input
     for at in output.series.indices {
@@ -32,9 +32,11 @@ package func labelReplace(
 package func labelJoin(
     _ input: StepMatrix, destination: String, separator: String, sources: [String]
 ) throws(VectorError) -> StepMatrix {
-    guard isValidLabelName(destination) else { throw .invalidLabelName("in label_join(): \(destination)") }
     for source in sources where !isValidLabelName(source) {
         throw .other("invalid source label name in label_join(): \(source)")
+    }
+    guard isValidLabelName(destination) else {
+        throw .other("invalid destination label name in label_join(): \(destination)")
     }
     var output = input
     for at in output.series.indices {
