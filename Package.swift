@@ -28,6 +28,18 @@ func room(_ name: String, _ dependencies: [Target.Dependency] = [], strict: Bool
     .target(name: name, dependencies: dependencies, swiftSettings: strict ? strictSettings : houseSettings)
 }
 
+/// The program carries Swift's libraries in itself and is linked at a fixed address: loading twenty libraries and
+/// relocating them costs as much again as all that `serve` does until its first answer.
+let programLinking: [LinkerSetting] = [
+    .unsafeFlags(
+        [
+            "-static-stdlib", "-Xlinker", "-no-pie", "-Xlinker", "--no-export-dynamic", "-Xlinker", "--gc-sections",
+            "-lFoundationInternationalization", "-lFoundationEssentials", "-lCoreFoundation", "-l_FoundationCShims",
+            "-l_FoundationCollections", "-l_FoundationICU",
+        ],
+        .when(platforms: [.linux], configuration: .release))
+]
+
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .testTarget(
         name: "\(name)Tests",
@@ -140,7 +152,8 @@ let package = Package(
                 "Telemetry", argumentParser,
                 asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioHTTP1,
             ],
-            swiftSettings: houseSettings),
+            swiftSettings: houseSettings,
+            linkerSettings: programLinking),
         // Beside
         .target(
             name: "OTLPMessages", dependencies: [protobuf], exclude: ["Protos"], swiftSettings: houseSettings),

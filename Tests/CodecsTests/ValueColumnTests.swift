@@ -35,19 +35,20 @@ import Testing
 
     @Test func everyShapeComesBackToTheBit() throws {
         var random = SeededGenerator(seed: 51)
-        var encoder = ValueColumnEncoder()
-        for count in [0, 1, 2, 3, 7, 8, 20, 47, 120, 480, 768, 1000, 4096] {
+        var encoders = [ValueColumnEncoder(), ValueColumnEncoder(effort: .quick)]
+        for (count, effort) in [0, 1, 2, 3, 7, 8, 20, 47, 120, 480, 768, 1000, 4096].flatMap({ [($0, 0), ($0, 1)] }) {
             var reference: ValueColumn.Integers?
             for shape in 0..<ValueColumnTests.shapes * 2 {
                 let values = ValueColumnTests.values(count, shape / 2, &random)
                 var writer = ByteWriter()
                 writer.write(7)
-                let next = encoder.encode(values, reference: shape % 2 == 1 ? reference : nil, into: &writer)
+                let next = encoders[effort].encode(
+                    values, reference: shape % 2 == 1 ? reference : nil, into: &writer)
                 let bytes = writer.bytes.dropFirst()
                 writer.write(9)
                 var reader = ByteReader(writer.bytes.dropFirst())
                 let read = try ValueColumn.decode(&reader, count: count, reference: reference)
-                let what = "seed 51, \(count) values of shape \(shape)"
+                let what = "seed 51, \(count) values of shape \(shape), effort \(effort)"
                 #expect(ColumnTests.bits(read.values) == ColumnTests.bits(values), "\(what)")
                 if let next {
                     #expect(read.integers?.values == next.values && read.integers?.scale == next.scale, "\(what)")

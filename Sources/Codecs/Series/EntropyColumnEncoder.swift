@@ -1,3 +1,11 @@
+/// How much a column's writer looks for the smallest form.
+package enum ColumnEffort: Sendable {
+    /// Of all forms the smallest.
+    case thorough
+    /// Short columns are packed as they are: for files that are soon read and written again with their neighbours.
+    case quick
+}
+
 /// Writes ``EntropyColumn``s; holds the memory that it works in, so that a column allocates next to nothing.
 package struct EntropyColumnEncoder {
     /// Residuals of order 0, 1 and 2.
@@ -25,7 +33,12 @@ package struct EntropyColumnEncoder {
         var high: Int64 = .max
     }
 
-    package init() {}
+    /// Columns below this are packed at once.
+    private let packedBelow: Int
+
+    package init(effort: ColumnEffort = .thorough) {
+        packedBelow = effort == .quick ? EntropyColumnEncoder.shortestQuick : EntropyColumnEncoder.shortest
+    }
 
     package mutating func encode(_ values: [Int64]) -> [UInt8] {
         var writer = ByteWriter()
@@ -35,7 +48,7 @@ package struct EntropyColumnEncoder {
 
     package mutating func encode(_ values: [Int64], into writer: inout ByteWriter) {
         guard let first = values.first else { return }
-        if values.count < EntropyColumnEncoder.shortest { return encodeShort(values, into: &writer) }
+        if values.count < packedBelow { return encodeShort(values, into: &writer) }
         let costs = prepare(values)
         if residuals[1].allSatisfy({ $0 == residuals[1][0] }) {
             let difference = values.count > 1 ? values[1] &- first : 0
@@ -73,6 +86,7 @@ package struct EntropyColumnEncoder {
 
     /// Columns below are packed at once: tables do not pay there, nor does looking for the best way.
     package static let shortest = 40
+    private static let shortestQuick = 160
 
     private mutating func encodeShort(_ values: [Int64], into writer: inout ByteWriter) {
         let first = values[0]

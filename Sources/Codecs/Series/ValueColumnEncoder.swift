@@ -1,11 +1,11 @@
 /// Writes ``ValueColumn``s; holds the memory that it works in.
 package struct ValueColumnEncoder {
-    private var columns = EntropyColumnEncoder()
+    private var columns: EntropyColumnEncoder
     private var integers: [Int64] = []
     private var exceptions: [Int] = []
     private var difference: [Int64] = []
 
-    package init() {}
+    package init(effort: ColumnEffort = .thorough) { columns = EntropyColumnEncoder(effort: effort) }
 
     /// Appends the column. Answers its integers, where it has some, for the next column to refer to.
     ///

@@ -14,56 +14,31 @@ struct SampleRun: Sendable {
         for slot in tail.slots { places[Int(slot) + 1] &+= 1 }
         for i in 1..<places.count { places[i] &+= places[i - 1] }
         offsets = places
-        var times = [Int64](repeating: 0, count: count)
-        var numbers = [Double](repeating: 0, count: count)
         var first = Int64.max
         var last = Int64.min
-        for row in 0..<count {
-            let slot = Int(tail.slots[row])
-            let place = Int(places[slot])
-            places[slot] &+= 1
-            let time = tail.timestamps[row]
-            times[place] = time
-            numbers[place] = tail.values[row]
+        for time in tail.timestamps {
             first = min(first, time)
             last = max(last, time)
         }
-        timestamps = times
-        values = numbers
         minTime = first
         maxTime = last
+        // Where each row goes, so that both columns are filled without zeros first.
+        var targets = [UInt32](repeating: 0, count: count)
+        for row in 0..<count {
+            let slot = Int(tail.slots[row])
+            targets[row] = places[slot]
+            places[slot] &+= 1
+        }
+        timestamps = SampleRun.scattered(tail.timestamps, targets)
+        values = SampleRun.scattered(tail.values, targets)
     }
 
-    /// All rows of several runs; those of an earlier run come first.
-    init(merging runs: [SampleRun]) {
-        let slotCount = runs.reduce(0) { max($0, $1.offsets.count - 1) }
-        var places = [UInt32](repeating: 0, count: max(slotCount, 0) + 1)
-        for run in runs {
-            for slot in 0..<max(run.offsets.count - 1, 0) {
-                places[slot + 1] &+= run.offsets[slot + 1] &- run.offsets[slot]
-            }
+    /// Row `i` at place `targets[i]`; the targets are every place once.
+    private static func scattered<Element: BitwiseCopyable>(_ column: [Element], _ targets: [UInt32]) -> [Element] {
+        unsafe [Element](unsafeUninitializedCapacity: targets.count) { buffer, initialized in
+            for (row, target) in targets.enumerated() { unsafe buffer[Int(target)] = column[row] }
+            initialized = targets.count
         }
-        for i in 1..<max(places.count, 1) { places[i] &+= places[i - 1] }
-        offsets = places
-        let count = runs.reduce(0) { $0 + $1.count }
-        var times = [Int64](repeating: 0, count: count)
-        var numbers = [Double](repeating: 0, count: count)
-        for run in runs {
-            for slot in 0..<max(run.offsets.count - 1, 0) {
-                let rows = run.rows(of: slot)
-                var place = Int(places[slot])
-                for row in rows {
-                    times[place] = run.timestamps[row]
-                    numbers[place] = run.values[row]
-                    place += 1
-                }
-                places[slot] &+= UInt32(truncatingIfNeeded: rows.count)
-            }
-        }
-        timestamps = times
-        values = numbers
-        minTime = runs.reduce(.max) { min($0, $1.minTime) }
-        maxTime = runs.reduce(.min) { max($0, $1.maxTime) }
     }
 
     var count: Int { timestamps.count }

@@ -283,16 +283,27 @@ extension EmbeddedSeriesStore {
     ) throws -> PartRecord? {
         let name = "\(position.sequence)-\(Window.index(range.start)).part"
         var isEmpty = true
-        let (directory, bytes) = try writePart(name) { writer in
+        // It is merged with its neighbours soon.
+        let (directory, bytes) = try writePart(name, effort: .quick) { writer in
             var next = 0
+            var gathered = samples.map { _ in GatheredSamples() }
+            var numbers = samples.map { _ in 0 }
             while next < order.count {
                 let some = order[next..<min(next + 512, order.count)]
                 next += some.count
+                for number in samples.indices {
+                    let places = some.filter { Int($0) & shardMask == number }.map { place($0) }
+                    samples[number].gather(places, into: &gathered[number])
+                    numbers[number] = 0
+                }
                 // Nobody frees a slot whose samples are being written.
                 let labels = registry.withLock { registry in some.map { registry.labels(of: $0) } }
                 for (slot, labels) in zip(some, labels) {
-                    let shard = samples[Int(slot) & shardMask]
-                    guard let columns = try shard.columns(place(slot), labels, range) else { continue }
+                    let number = Int(slot) & shardMask
+                    defer { numbers[number] += 1 }
+                    let columns = try samples[number].columns(
+                        place(slot), gathered[number], number: numbers[number], labels, range)
+                    guard let columns else { continue }
                     isEmpty = false
                     try writer.add(columns)
                 }
@@ -309,7 +320,7 @@ extension EmbeddedSeriesStore {
 
     /// Temporary file, sync, rename, sync of the folder.
     func writePart(
-        _ name: String, _ body: (inout PartWriter) throws -> Void
+        _ name: String, effort: ColumnEffort = .thorough, _ body: (inout PartWriter) throws -> Void
     ) throws -> (directory: PartDirectory, bytes: Int) {
         try folder.recordCodec(BlockCodec.best)
         let path = partFolder + "/" + name
@@ -318,7 +329,7 @@ extension EmbeddedSeriesStore {
         do {
             let file = try fileSystem.open(path + ".tmp", .create)
             defer { file.close() }
-            var writer = PartWriter(file)
+            var writer = PartWriter(file, effort: effort)
             try body(&writer)
             result = try writer.finish()
         } catch {

@@ -4,30 +4,29 @@ internal import Telemetry
 
 /// What a flush writes of one shard.
 struct FlushedShard {
-    private let run: SampleRun
+    private let runs: [SampleRun]
     private let rest: [HeadSamples]
     /// Two-hour windows that have samples.
     let windows: Set<Int64>
 
     init(_ samples: [HeadSamples]) {
-        let runs = samples.flatMap(\.runs)
-        run = runs.count == 1 ? runs[0] : SampleRun(merging: runs)
+        runs = samples.flatMap(\.runs)
         rest = samples.map { one in
             var one = one
             one.runs = []
             return one
         }
         var windows: Set<Int64> = []
-        if run.count > 0 {
+        for run in runs where run.count > 0 {
             if Window.index(run.minTime) == Window.index(run.maxTime) {
                 windows.insert(Window.index(run.minTime))
-            } else {
-                var last: Int64?
-                for time in run.timestamps {
-                    let window = Window.index(time)
-                    if window != last { windows.insert(window) }
-                    last = window
-                }
+                continue
+            }
+            var last: Int64?
+            for time in run.timestamps {
+                let window = Window.index(time)
+                if window != last { windows.insert(window) }
+                last = window
             }
         }
         for one in rest {
@@ -36,19 +35,65 @@ struct FlushedShard {
         self.windows = windows
     }
 
+    /// The float samples of these series, in order of arrival.
+    func gather(_ places: [Int], into gathered: inout GatheredSamples) { gathered.fill(runs, places) }
+
     /// Samples of the series in the range, ascending, each time once: of several that came first. Nil for none.
-    func columns(_ place: Int, _ labels: LabelSet, _ range: TimeRange) throws(CodecError) -> SeriesColumns? {
-        let rows = run.rows(of: place)
+    ///
+    /// - Parameter number: of the place in what was gathered.
+    func columns(
+        _ place: Int, _ gathered: GatheredSamples, number: Int, _ labels: LabelSet, _ range: TimeRange
+    ) throws(CodecError) -> SeriesColumns? {
         let key = UInt32(truncatingIfNeeded: place)
         var merge = SampleMerge()
+        let changes = rest.allSatisfy(\.starts.isEmpty) ? [] : rest.flatMap { $0.starts[key] ?? [] }
+        let rows = gathered.rows(number)
         if !rows.isEmpty {
-            let changes = rest.flatMap { $0.starts[key] ?? [] }
-            merge.add(timestamps: run.timestamps[rows], values: run.values[rows], changes: changes, in: range)
+            merge.add(
+                timestamps: gathered.timestamps[rows], values: gathered.values[rows], changes: changes, in: range)
         }
         for one in rest where one.histogramCount > 0 {
             for histogram in one.histograms[key] ?? [] { try merge.add(histogram, in: range) }
         }
         guard !merge.isEmpty else { return nil }
         return merge.finished(labels)
+    }
+}
+
+/// Float samples of some series out of many runs, those of one series together. Going through the runs one after the
+/// other for many series, and not the other way, makes of a run's columns one access and not one for each series.
+struct GatheredSamples {
+    private var offsets: [Int] = []
+    private var cursors: [Int] = []
+    private(set) var timestamps: [Int64] = []
+    private(set) var values: [Double] = []
+
+    func rows(_ number: Int) -> Range<Int> { offsets[number]..<offsets[number + 1] }
+
+    fileprivate mutating func fill(_ runs: [SampleRun], _ places: [Int]) {
+        offsets.removeAll(keepingCapacity: true)
+        offsets.append(contentsOf: repeatElement(0, count: places.count + 1))
+        for run in runs {
+            for (number, place) in places.enumerated() { offsets[number + 1] &+= run.rows(of: place).count }
+        }
+        for number in places.indices { offsets[number + 1] &+= offsets[number] }
+        cursors.removeAll(keepingCapacity: true)
+        cursors.append(contentsOf: offsets)
+        let missing = offsets[places.count] - timestamps.count
+        if missing > 0 {
+            timestamps.append(contentsOf: repeatElement(0, count: missing))
+            values.append(contentsOf: repeatElement(0, count: missing))
+        }
+        for run in runs {
+            for (number, place) in places.enumerated() {
+                var cursor = cursors[number]
+                for row in run.rows(of: place) {
+                    timestamps[cursor] = run.timestamps[row]
+                    values[cursor] = run.values[row]
+                    cursor += 1
+                }
+                cursors[number] = cursor
+            }
+        }
     }
 }

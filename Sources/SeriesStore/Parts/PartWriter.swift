@@ -12,7 +12,7 @@ struct PartWriter {
     private var directory = PartDirectory()
     private var index = LabelIndexBuilder()
     private var times = PartTimesWriter()
-    private var values = ValueColumnEncoder()
+    private var values: ValueColumnEncoder
     private var group = PartGroupWriter()
     private var previous: PartOrder?
     /// Of the series before: what its buckets' neighbour may be the difference to.
@@ -21,8 +21,9 @@ struct PartWriter {
     private var offset: Int { written + buffer.count }
     var seriesCount: Int { directory.seriesCount }
 
-    init(_ file: any File) {
+    init(_ file: any File, effort: ColumnEffort = .thorough) {
         self.file = file
+        values = ValueColumnEncoder(effort: effort)
         buffer = ByteWriter(reserving: 1 << 20)
         buffer.writeBytes(PartFormat.header)
     }
