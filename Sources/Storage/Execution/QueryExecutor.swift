@@ -1,18 +1,28 @@
 import Foundation
 
 /// Threads of our own, one for each core, for what keeps a core busy: queries, sealing, merging. Event loops and the
-/// common pool stay free. Used with `withTaskExecutorPreference(QueryExecutor.shared) { … }`.
+/// common pool stay free. Used with `withTaskExecutorPreference(QueryExecutor.shared) { … }`, and by queries through a
+/// ``QueryLane`` of their own.
 package final class QueryExecutor: TaskExecutor {
     package static let shared = QueryExecutor(threads: ProcessInfo.processInfo.activeProcessorCount)
 
     private let jobs = JobQueue()
+    /// Of everything that has no lane of its own.
+    private let common = JobQueue.Lane()
 
     package init(threads: Int) {
         for i in 0..<max(1, threads) {
             let thread = Thread { [jobs] in
                 while true {
-                    let job = jobs.next()
-                    unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
+                    let (job, query) = jobs.next()
+                    guard let query else {
+                        unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
+                        continue
+                    }
+                    let before = ProcessorTime.ofThisThread
+                    unsafe job.runSynchronously(on: query.asUnownedTaskExecutor())
+                    let spent = ProcessorTime.ofThisThread - before
+                    query.context.count { $0.processorTime += spent }
                 }
             }
             thread.name = "query-\(i)"
@@ -21,31 +31,73 @@ package final class QueryExecutor: TaskExecutor {
         }
     }
 
-    package func enqueue(_ job: consuming ExecutorJob) { jobs.add(UnownedJob(job)) }
+    package func enqueue(_ job: consuming ExecutorJob) { jobs.add(UnownedJob(job), of: nil, to: common) }
+
+    fileprivate func enqueue(_ job: consuming ExecutorJob, of query: QueryLane) {
+        jobs.add(UnownedJob(job), of: query, to: query.lane)
+    }
 }
 
-/// `@unchecked Sendable`: `waiting` and `first` are touched with the condition's lock held only.
+/// One query's place among the threads of a ``QueryExecutor``.
+///
+/// Lanes take turns, so that a query of a thousand jobs does not keep one of two waiting. All work in a lane, child tasks
+/// on other cores too, is charged to the query's ``QueryStatistics/processorTime``.
+package final class QueryLane: TaskExecutor {
+    package let context: QueryContext
+    private let executor: QueryExecutor
+    fileprivate let lane = JobQueue.Lane()
+
+    package init(_ context: QueryContext, on executor: QueryExecutor = .shared) {
+        self.context = context
+        self.executor = executor
+    }
+
+    package func enqueue(_ job: consuming ExecutorJob) { executor.enqueue(job, of: self) }
+}
+
+/// `@unchecked Sendable`: `waiting`, and the lanes' jobs, are touched with the condition's lock held only.
 private final class JobQueue: @unchecked Sendable {
+    /// `@unchecked Sendable`: both fields are touched with the queue's lock held only.
+    final class Lane: @unchecked Sendable {
+        /// A job keeps the query alive whose executor it will run on.
+        fileprivate var jobs: [(job: UnownedJob, query: QueryLane?)] = []
+        fileprivate var first = 0
+    }
+
     private let condition = NSCondition()
-    private var waiting: [UnownedJob] = []
+    /// Lanes that have jobs, each once, in the order of their turns.
+    private var waiting: [Lane] = []
     private var first = 0
 
-    func add(_ job: UnownedJob) {
+    func add(_ job: UnownedJob, of query: QueryLane?, to lane: Lane) {
         condition.lock()
-        waiting.append(job)
+        if lane.first == lane.jobs.count { waiting.append(lane) }
+        lane.jobs.append((job, query))
         condition.signal()
         condition.unlock()
     }
 
-    func next() -> UnownedJob {
+    func next() -> (job: UnownedJob, query: QueryLane?) {
         condition.lock()
         defer { condition.unlock() }
         while first == waiting.count { condition.wait() }
-        let job = waiting[first]
+        let lane = waiting[first]
         first += 1
         if first == waiting.count || first > 1024 {
             waiting.removeFirst(first)
             first = 0
+        }
+        let job = lane.jobs[lane.first]
+        lane.first += 1
+        if lane.first == lane.jobs.count {
+            lane.jobs.removeAll(keepingCapacity: true)
+            lane.first = 0
+        } else {
+            waiting.append(lane)
+            if lane.first > 1024 {
+                lane.jobs.removeFirst(lane.first)
+                lane.first = 0
+            }
         }
         return job
     }
