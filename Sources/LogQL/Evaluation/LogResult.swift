@@ -30,6 +30,12 @@ package struct LogResult: Sendable {
     package var partial: Bool
     package var warnings: [String]
 
+    package init(entries: [LogEntry], partial: Bool = false, warnings: [String] = []) {
+        self.entries = entries
+        self.partial = partial
+        self.warnings = warnings
+    }
+
     /// Streams sorted by their labels. Without `categorised`, structured metadata and parsed labels split the streams;
     /// with it (`X-Loki-Response-Encoding-Flags: categorize-labels`) only stream labels do.
     package func streams(categorised: Bool) -> [LogStream] {

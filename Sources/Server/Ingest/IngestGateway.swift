@@ -27,6 +27,8 @@ package struct IngestGateway: Sendable {
     private let disk: DiskSpace
     let cardinality: CardinalityGuard?
     let totals = IngestTotals()
+    /// Told of every batch of log lines once it is stored.
+    let followers = LogFollowers()
 
     init(
         series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics, pressure: MemoryPressure,
@@ -101,6 +103,7 @@ package struct IngestGateway: Sendable {
         var outcome = Outcome(accepted: batch.rowCount, rejected: rejected, message: sentence)
         if batch.rowCount > 0 {
             let stored = try await events.append(batch, to: table, id: nil)
+            if table == .logs, stored.accepted > 0 { followers.publish(batch) }
             outcome.accepted = stored.accepted
             outcome.rejected += stored.rejectedCount
             outcome.message = outcome.message ?? stored.firstRejection

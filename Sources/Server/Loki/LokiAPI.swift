@@ -8,9 +8,11 @@ import Wire
 struct LokiAPI {
     let process: ServerProcess
     /// Loki's `max_entries_limit_per_query`.
-    private static let maximumLimit = 5_000
+    static let maximumLimit = 5_000
+    /// The version whose API this is; Grafana chooses its requests by it.
+    static let version = "3.5.0"
 
-    private static let errors: Routes.ErrorShaper = { error in
+    static let errors: Routes.ErrorShaper = { error in
         switch error {
         case let failure as HTTPFailure: return .text(failure.message, status: failure.status)
         case let error as LogQLError: return .text(error.description, status: 400)
@@ -43,12 +45,19 @@ struct LokiAPI {
         on([.get, .post], "/label/{name}/values") { try await labelValues($0) }
         on([.get, .post], "/series") { try await series($0) }
         on([.get, .post], "/index/stats") { try await stats($0) }
+        on([.get, .post], "/index/volume") { try await volume($0) }
+        on([.get, .post], "/index/volume_range") { try await volumeRange($0) }
+        on([.get, .post], "/detected_labels") { try await detectedLabels($0) }
+        on([.get, .post], "/detected_fields") { try await detectedFields($0) }
+        on([.get, .post], "/detected_field/{name}/values") { try await detectedFieldValues($0) }
+        on([.get], "/drilldown-limits") { _ in drilldownLimits() }
+        on([.get], "/tail") { try refuseTail($0) }
         on([.get, .post], "/format_query") { call in formatQuery(call) }
         on([.get], "/status/buildinfo") { _ in
             var json = JSONWriter()
             json.beginObject()
             for (name, value) in [
-                ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""),
+                ("version", LokiAPI.version), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", ""),
                 ("buildUser", ""),
                 ("buildDate", ""), ("goVersion", ""),
             ] { json.field(name, value) }
@@ -57,11 +66,11 @@ struct LokiAPI {
         }
     }
 
-    private var engine: LogQLEngine { LogQLEngine(reader: process.events) }
+    var engine: LogQLEngine { LogQLEngine(reader: process.events) }
 
     // MARK: Parameters
 
-    private func queryText(_ call: HTTPCall) throws -> String {
+    func queryText(_ call: HTTPCall) throws -> String {
         guard let text = call.parameters["query"] else {
             throw HTTPFailure(400, "parse error : syntax error: unexpected $end: parameter query is missing or empty")
         }
@@ -69,7 +78,7 @@ struct LokiAPI {
     }
 
     /// `start`, `end` and `since`, with the last hour where they are missing. Nanoseconds.
-    private func times(_ call: HTTPCall) throws -> (start: Int64, end: Int64) {
+    func times(_ call: HTTPCall) throws -> (start: Int64, end: Int64) {
         let end =
             try call.parameters["end"].map { try TimeParameters.nanoseconds($0, name: "end") }
             ?? TimeParameters.nowNanoseconds
@@ -84,7 +93,7 @@ struct LokiAPI {
         return (end.subtractingReportingOverflow(since).partialValue, end)
     }
 
-    private func limit(_ call: HTTPCall) throws -> Int {
+    func limit(_ call: HTTPCall) throws -> Int {
         guard let text = call.parameters["limit"] else { return 100 }
         guard let limit = Int(text), limit > 0 else { throw HTTPFailure(400, "limit must be a positive value") }
         guard limit <= LokiAPI.maximumLimit else {
@@ -96,7 +105,7 @@ struct LokiAPI {
         return limit
     }
 
-    private func direction(_ call: HTTPCall) throws -> LogDirection {
+    func direction(_ call: HTTPCall) throws -> LogDirection {
         switch call.parameters["direction"]?.lowercased() {
         case nil, "backward": return .backward
         case "forward": return .forward
@@ -104,12 +113,12 @@ struct LokiAPI {
         }
     }
 
-    private func isCategorised(_ call: HTTPCall) -> Bool {
+    func isCategorised(_ call: HTTPCall) -> Bool {
         call.headers["x-loki-response-encoding-flags"]?.contains("categorize-labels") == true
     }
 
     /// Seconds as a number, or a duration; nanoseconds.
-    private func step(_ call: HTTPCall, _ times: (start: Int64, end: Int64)) throws -> Int64 {
+    func step(_ call: HTTPCall, _ times: (start: Int64, end: Int64)) throws -> Int64 {
         guard let text = call.parameters["step"] else {
             // Loki's default: 250 steps, at least a second each.
             let seconds = max(1, (times.end - times.start) / 1_000_000_000 / 250)
@@ -211,7 +220,7 @@ struct LokiAPI {
         }
     }
 
-    private func streams(_ result: LogResult, categorised: Bool, _ json: inout JSONWriter) {
+    func streams(_ result: LogResult, categorised: Bool, _ json: inout JSONWriter) {
         json.beginArray()
         for stream in result.streams(categorised: categorised) {
             json.beginObject()
@@ -287,14 +296,14 @@ struct LokiAPI {
 
     // MARK: Names
 
-    private func catalogQuery(_ call: HTTPCall) throws -> EventCatalogQuery {
+    func catalogQuery(_ call: HTTPCall) throws -> EventCatalogQuery {
         let times = try times(call)
         let matchers = try call.parameters["query"].map { try LogQLEngine.parseSelector($0) } ?? []
         return EventCatalogQuery(table: .logs, range: TimeRange(start: times.start, end: times.end), matchers: matchers)
     }
 
     /// Loki leaves `data` out where there is nothing.
-    private func names(_ names: [String]) -> HTTPAnswer {
+    func names(_ names: [String]) -> HTTPAnswer {
         var json = JSONWriter()
         json.beginObject()
         json.field("status", "success")

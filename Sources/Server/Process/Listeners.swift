@@ -29,7 +29,7 @@ extension ServerProcess {
         let routes = allRoutes()
         let responder = routes.router.buildResponder()
         let main = Application(
-            responder: responder,
+            responder: responder, server: UpgradableChannel.builder(LokiAPI(process: self).tailRoute),
             configuration: .init(
                 address: .hostname(options.listen.host, port: options.listen.port), serverName: "needletail"),
             onServerRunning: { [self] channel in
