@@ -35,7 +35,10 @@ struct ServerClient: Sendable {
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 
-    func get(_ path: String, _ parameters: [(String, String?)] = [], accept: String? = nil) async throws -> Data {
+    func get(
+        _ path: String, _ parameters: [(String, String?)] = [], accept: String? = nil,
+        headers: [(String, String)] = []
+    ) async throws -> Data {
         var components = URLComponents()
         components.queryItems = parameters.compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) }
         }
@@ -43,6 +46,7 @@ struct ServerClient: Sendable {
         let query = (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
         var request = HTTPClientRequest(url: base + path + (query.isEmpty ? "" : "?" + query))
         request.headers.add(name: "User-Agent", value: "needletail/\(versionText)")
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let accept { request.headers.add(name: "Accept", value: accept) }
         let response: HTTPClientResponse
         let body: ByteBuffer
@@ -81,8 +85,10 @@ struct ServerClient: Sendable {
         }
     }
 
-    func get<T: Decodable>(_ type: T.Type, _ path: String, _ parameters: [(String, String?)] = []) async throws -> T {
-        let data = try await get(path, parameters)
+    func get<T: Decodable>(
+        _ type: T.Type, _ path: String, _ parameters: [(String, String?)] = [], headers: [(String, String)] = []
+    ) async throws -> T {
+        let data = try await get(path, parameters, headers: headers)
         do { return try JSONDecoder().decode(type, from: data) } catch {
             throw CommandFailure("the server's answer to \(path) cannot be read: \(error)")
         }
