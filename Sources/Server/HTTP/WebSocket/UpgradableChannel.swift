@@ -77,7 +77,7 @@ struct UpgradableChannel: ServerChildChannel, HTTPChannelHandler {
             let upgradeHandler = try channel.pipeline.syncOperations.handler(
                 type: NIOTypedHTTPServerUpgradeHandler<Upgraded>.self)
             try channel.pipeline.syncOperations.addHandler(
-                UpgradeRefusal(isAccepted: { route.accept(UpgradableChannel.call($0)) != nil }),
+                FirstRequest(isAccepted: { route.accept(UpgradableChannel.call($0)) != nil }),
                 position: .before(upgradeHandler))
             return Value(upgraded: upgraded, channel: channel)
         }
@@ -104,15 +104,23 @@ struct UpgradableChannel: ServerChildChannel, HTTPChannelHandler {
     }
 }
 
+/// Looks after a connection until its first request is there.
+///
 /// Takes the wish for an upgrade out of a connection's first request where nobody grants it, so that the ordinary routes
 /// answer with the reason: the upgrade handler itself would end the connection.
-private final class UpgradeRefusal: ChannelInboundHandler, RemovableChannelHandler {
+private final class FirstRequest: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
 
     private let isAccepted: @Sendable (HTTPRequestHead) -> Bool
 
     init(isAccepted: @escaping @Sendable (HTTPRequestHead) -> Bool) { self.isAccepted = isAccepted }
+
+    /// Of a connection that has not sent a request, nothing is lost when the server goes.
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+        context.close(promise: nil)
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOWebSocket
+import ServiceLifecycle
 
 /// The server's end of a WebSocket that only the server says something on: texts go out, pings are answered, and the
 /// session is cancelled when the client closes or goes away.
@@ -18,7 +19,7 @@ package struct WebSocketConnection: Sendable {
                 group.addTask { try await connection.answer(inbound) }
                 group.addTask {
                     do {
-                        try await session(connection)
+                        try await cancelWhenGracefulShutdown { try await session(connection) }
                         try await connection.close(.normalClosure, "")
                     } catch is CancellationError {
                         try? await connection.close(.goingAway, "")
