@@ -120,6 +120,8 @@ import Testing
     @Test func columnsOfEveryShapeComeBackAndTakeTheEncodingMeantForThem() throws {
         var generator = RowGenerator(seed: 11, table: .logs)
         let rowCount = 3000
+        let times = [Int64](repeating: 0, count: rowCount)
+        let noTimes = { () throws(CodecError) -> [Int64] in [] }
         typealias Maker = (Int) -> AttributeValue?
         let unique = (0..<rowCount).map { _ in generator.bytes(16) }
         let shapes: [(String, ColumnEncoding, Maker)] = [
@@ -132,8 +134,8 @@ import Testing
             ("half the rows", .integers, { $0 % 2 == 0 ? .int(Int64($0)) : nil }),
             ("ids", .fixed, { .bytes(unique[$0]) }),
             ("hex", .hexadecimal, { .string(generator.hexadecimal(unique[$0])) }),
-            ("upper hex", .plain, { .string(generator.hexadecimal(unique[$0]).uppercased()) }),
-            ("text", .plain, { .string("line number \($0) \($0 * 7)") }),
+            ("upper hex", .text, { .string(generator.hexadecimal(unique[$0]).uppercased()) }),
+            ("text", .text, { .string("line number \($0) \($0 * 7)") }),
             ("mixed", .plain, { $0 % 2 == 0 ? .int(Int64($0)) : .string("\($0)") }),
             ("doubles", .plain, { .double(Double($0) / 3) }),
             ("one row", .constant, { $0 == 2999 ? .map([Attribute("k", .empty)]) : nil }),
@@ -141,13 +143,13 @@ import Testing
         for (name, encoding, make) in shapes {
             var column = EventColumn(name: name)
             for row in 0..<rowCount { if let value = make(row) { column.append(row: row, value) } }
-            let encoded = ColumnWriter(codec: .best).encode(column, rowCount: rowCount, exactFilter: true)
+            let encoded = ColumnWriter(codec: .best).encode(column, rowCount: rowCount, times: times, exactFilter: true)
             #expect(encoded.encoding == encoding, "\(name)")
             let entry = ColumnEntry(
                 name: name, encoding: encoded.encoding, count: encoded.count, kind: encoded.kind,
                 bounds: encoded.bounds,
                 chunk: .none, filterKind: encoded.filterKind, filter: .none)
-            let decoded = try ColumnReader.decode(encoded.body, entry: entry, rowCount: rowCount)
+            let decoded = try ColumnReader.decode(encoded.body, entry: entry, rowCount: rowCount, times: noTimes)
             #expect(decoded.count == column.count)
             for i in 0..<column.count {
                 guard decoded.row(at: i) == Int(column.rows[i]), decoded.value(at: i) == column.value(at: i) else {
@@ -160,7 +162,7 @@ import Testing
                 var damaged = encoded.body
                 damaged[generator.number(damaged.count)] = UInt8(generator.number(256))
                 if generator.chance(20) { damaged.removeLast(generator.number(damaged.count)) }
-                _ = try? ColumnReader.decode(damaged, entry: entry, rowCount: rowCount)
+                _ = try? ColumnReader.decode(damaged, entry: entry, rowCount: rowCount, times: noTimes)
             }
         }
     }

@@ -3,14 +3,20 @@ import Telemetry
 
 /// Reads what ``ColumnWriter`` wrote. The bytes have passed their checksum; counts and places are checked all the same.
 enum ColumnReader {
-    static func decode(_ body: [UInt8], entry: ColumnEntry, rowCount: Int) throws(CodecError) -> DecodedColumn {
+    /// `times` are those of the block's rows; asked for where a text has times that are kept against them.
+    static func decode(
+        _ body: [UInt8], entry: ColumnEntry, rowCount: Int, times: @escaping () throws(CodecError) -> [Int64]
+    ) throws(CodecError) -> DecodedColumn {
+        if entry.encoding == .text {
+            return try TextColumn(body, entry: entry, rowCount: rowCount, times: times).decoded()
+        }
         var reader = ByteReader(body)
         let presence = try readPresence(&reader, entry: entry, rowCount: rowCount)
         let values = try readValues(&reader, entry: entry)
         return DecodedColumn(name: entry.name, rowCount: rowCount, presence: presence, values: values)
     }
 
-    private static func readPresence(
+    static func readPresence(
         _ reader: inout ByteReader, entry: ColumnEntry, rowCount: Int
     ) throws(CodecError) -> DecodedColumn.Presence {
         if entry.count == rowCount { return .all }
@@ -67,6 +73,7 @@ enum ColumnReader {
             let bytes = try PackedBytes.read(&reader)
             let ends = try ends(lengths, total: bytes.count, reader)
             return .plain(uniform: entry.kind ?? .empty, kinds: kinds, ends: ends, bytes: bytes)
+        case .text: throw reader.failure("text is read by itself")
         }
     }
 

@@ -16,8 +16,11 @@ struct EncodedColumn {
 /// Chooses the encoding of a column and writes it.
 struct ColumnWriter {
     let codec: BlockCodec
+    /// Fewer strings have too little in common for templates.
+    private static let fewestTexts = 8
 
-    func encode(_ column: EventColumn, rowCount: Int, exactFilter: Bool) -> EncodedColumn {
+    /// `times` are those of the block's rows.
+    func encode(_ column: EventColumn, rowCount: Int, times: [Int64], exactFilter: Bool) -> EncodedColumn {
         var writer = ByteWriter(reserving: column.bytes.count / 4 + 64)
         writePresence(column, rowCount: rowCount, to: &writer)
         let first = column.kinds.first ?? .empty
@@ -48,6 +51,12 @@ struct ColumnWriter {
             out.encoding = .hexadecimal
             writer.writeVarint(width / 2)
             PackedBytes.write(binary, codec: codec, to: &writer)
+        } else if kind == .string, column.count >= ColumnWriter.fewestTexts {
+            out.encoding = .text
+            var encoder = TextEncoder(codec: codec, times: times)
+            let rows = column.count == rowCount ? nil : column.rows
+            let text = encoder.encode(bytes: column.bytes, ends: column.ends, rows: rows)
+            writer = TextColumn.body(presence: writer.bytes, text)
         } else {
             if kind == nil { PackedBytes.write(column.kinds.map(\.rawValue), codec: codec, to: &writer) }
             IntegerColumn.encode(column.ends.indices.map { Int64(column.range(at: $0).count) }, into: &writer)
@@ -66,7 +75,7 @@ struct ColumnWriter {
             guard let filter = ExactFilter.build(hashes)?.serialised() else { return }
             out.filterKind = .exact
             out.filter = filter
-        case .plain where out.kind == .string:
+        case .plain where out.kind == .string, .text:
             guard let filter = TrigramFilter.build(bytes: column.bytes, ends: column.ends) else { return }
             out.filterKind = .trigrams
             out.filter = filter

@@ -56,7 +56,8 @@ struct PartWriter {
             // nothing.
             let exact =
                 table == .logs || (column.name != EventColumnName.spanID && column.name != EventColumnName.parentID)
-            let encoded = writer.encode(column, rowCount: batch.rowCount, exactFilter: exact)
+            let encoded = writer.encode(
+                column, rowCount: batch.rowCount, times: batch.timestamps, exactFilter: exact)
             entries.append(
                 ColumnEntry(
                     name: column.name, encoding: encoded.encoding, count: encoded.count, kind: encoded.kind,

@@ -82,10 +82,20 @@ final class SealedPart: Sendable {
     func column(_ column: ColumnEntry, of block: Int) throws(StorageError) -> DecodedColumn {
         let bytes = try chunk(column.chunk, of: block)
         do throws(CodecError) {
-            return try ColumnReader.decode(bytes, entry: column, rowCount: footer.blocks[block].rows)
+            return try ColumnReader.decode(
+                bytes, entry: column, rowCount: footer.blocks[block].rows,
+                times: { () throws(CodecError) in try self.times(of: block) })
         } catch {
             let at = footer.blocks[block].offset + column.chunk.offset + error.offset
             throw corrupt(at, "column \(column.name): \(error.reason)", block)
+        }
+    }
+
+    private func times(of block: Int) throws(CodecError) -> [Int64] {
+        do {
+            return try integers(try directory(of: block).times, of: block)
+        } catch {
+            throw CodecError(0, "times of the rows: \(error)")
         }
     }
 

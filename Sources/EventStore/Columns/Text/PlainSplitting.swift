@@ -1,0 +1,73 @@
+extension LineSplitter {
+    /// Runs of letters and digits that hold a digit are holes; so are quoted texts, times, and a word after `=`.
+    mutating func plain(_ text: Span<UInt8>, _ start: Int, _ end: Int) {
+        let table = ByteClass.table
+        let classes = table.span
+        var position = start
+        while position < end {
+            let byte = unsafe text[unchecked: position]
+            if unsafe classes[unchecked: Int(byte)] == ByteClass.delimiter {
+                if byte == 0x22, let close = quoted(text, position, start, end) {
+                    if close > position &+ 1 { holes.append(TextSlice(position &+ 1, close)) }
+                    position = close
+                }
+                position &+= 1
+                continue
+            }
+            let first = position
+            var seen: UInt8 = 0
+            while position < end {
+                let kind = unsafe classes[unchecked: Int(text[unchecked: position])]
+                if kind == ByteClass.delimiter { break }
+                seen |= kind
+                position &+= 1
+            }
+            if seen & ByteClass.digit == 0 {
+                if first > start, text[first &- 1] == 0x3d { holes.append(TextSlice(first, position)) }
+            } else if seen == ByteClass.digit {
+                if let last = LineTime.end(text, first, position, end) { position = last }
+                holes.append(TextSlice(first, position))
+            } else {
+                holes.append(LineSplitter.variable(text, first, position, seen))
+            }
+        }
+    }
+
+    /// The closing quote of a text that stands by itself: not the apostrophe of `5"` or a quote inside of a word.
+    private func quoted(_ text: Span<UInt8>, _ open: Int, _ start: Int, _ end: Int) -> Int? {
+        if open > start, ByteClass.of(text[open &- 1]) != ByteClass.delimiter || text[open &- 1] == 0x5c { return nil }
+        var position = open &+ 1
+        let limit = min(end, open &+ 4096)
+        while position < limit {
+            let byte = unsafe text[unchecked: position]
+            if byte == 0x22 {
+                if position &+ 1 < end, ByteClass.of(text[position &+ 1]) != ByteClass.delimiter { return nil }
+                return position
+            }
+            position &+= byte == 0x5c ? 2 : 1
+        }
+        return nil
+    }
+
+    /// Of `item42` and `15ms` only the number varies; of `7f3a9c` and `aB3xQ9` everything does.
+    private static func variable(_ text: Span<UInt8>, _ first: Int, _ end: Int, _ seen: UInt8) -> TextSlice {
+        let isHexadecimal =
+            seen & ~(ByteClass.digit | ByteClass.lowerHexadecimal) == 0
+            || seen & ~(ByteClass.digit | ByteClass.upperHexadecimal) == 0
+        if isHexadecimal, end &- first >= 4 { return TextSlice(first, end) }
+        var digits = first
+        while digits < end, !isDigit(text[digits]) { digits &+= 1 }
+        var digitsEnd = digits
+        while digitsEnd < end, isDigit(text[digitsEnd]) { digitsEnd &+= 1 }
+        if digitsEnd == end { return TextSlice(digits, end) }
+        if digits == first, end &- digitsEnd <= 3 {
+            var rest = digitsEnd
+            while rest < end, !isDigit(text[rest]) { rest &+= 1 }
+            if rest == end { return TextSlice(first, digitsEnd) }
+        }
+        return TextSlice(first, end)
+    }
+
+    @inline(__always)
+    private static func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
+}

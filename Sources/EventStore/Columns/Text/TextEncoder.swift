@@ -1,0 +1,304 @@
+import Codecs
+
+/// A text column: the head that says what there is, then chunks that are read by themselves.
+struct EncodedText {
+    var head: [UInt8]
+    var chunks: [UInt8]
+}
+
+/// Writes columns of lines as templates and typed variables (docs/formats/text-column.md).
+struct TextEncoder {
+    private let codec: BlockCodec
+    private let level: Int
+    /// Nanoseconds, one for each row of the block.
+    private let times: [Int64]
+    private var strings: [UInt8] = []
+    private var small: [UInt8] = []
+    private var chunks: [UInt8] = []
+    private var entropy = EntropyColumnEncoder()
+
+    init(codec: BlockCodec, level: Int = 3, times: [Int64]) {
+        self.codec = codec
+        self.level = level
+        self.times = times
+    }
+
+    /// `rows` names the row of each line where not every row has one.
+    mutating func encode(bytes: [UInt8], ends: [UInt32], rows: [UInt32]?) -> EncodedText {
+        strings = []
+        small = []
+        chunks = []
+        var lines: [TextSlice] = []
+        lines.reserveCapacity(ends.count)
+        var start = 0
+        for end in ends {
+            lines.append(TextSlice(start, Int(end)))
+            start = Int(end)
+        }
+        var directory = ByteWriter(reserving: 4096)
+        let text = bytes.span
+        if let draft = TextDraft(text, lines: lines, rows: rows, nested: false) {
+            write(draft, text, depth: 1, to: &directory)
+        }
+        var plain = ByteWriter(reserving: directory.count + strings.count + small.count + 32)
+        plain.write(TextFormat.version)
+        plain.writeVarint(bytes.count)
+        plain.writeVarint(directory.count)
+        plain.writeVarint(strings.count)
+        plain.writeBytes(directory.bytes)
+        plain.writeBytes(strings)
+        plain.writeBytes(small)
+        var head = ByteWriter(reserving: plain.count / 2 + 16)
+        PackedBytes.write(plain.bytes, codec: codec, level: max(level, 6), to: &head)
+        return EncodedText(head: head.bytes, chunks: chunks)
+    }
+
+    private mutating func write(_ draft: TextDraft, _ text: Span<UInt8>, depth: Int, to directory: inout ByteWriter) {
+        directory.writeVarint(draft.templates.count)
+        for template in draft.templates {
+            directory.write(template.mode.rawValue)
+            directory.writeVarint(template.rows)
+            directory.writeVarint(template.firstRow)
+            directory.writeVarint(template.lastRow - template.firstRow)
+            directory.writeVarint(template.columns.count)
+            for column in template.columns { directory.writeVarint(column) }
+            for piece in template.pieces {
+                directory.writeVarint(piece.count)
+                TextBytes.append(text, piece, to: &strings)
+            }
+        }
+        if draft.templates.count > 1 {
+            writeCodes(draft.templateOfLine.map { Int64($0) }, distinct: draft.templates.count, to: &directory)
+        }
+        directory.writeVarint(draft.columns.count)
+        for column in draft.columns { write(column, text, depth: depth, to: &directory) }
+    }
+
+    // MARK: Columns
+
+    private mutating func write(
+        _ column: TextDraft.Column, _ text: Span<UInt8>, depth: Int, to directory: inout ByteWriter
+    ) {
+        let values = column.values
+        let facts = ValueFacts(text, values)
+        func begin(_ encoding: VariableEncoding) {
+            directory.write(encoding.rawValue)
+            directory.write(facts.classes)
+            directory.writeVarint(facts.shortest)
+            directory.writeVarint(facts.longest)
+        }
+        if facts.isConstant {
+            begin(.constant)
+            if let first = values.first { TextBytes.append(text, first, to: &strings) }
+            return
+        }
+        if let first = values.first, first.count >= 19, let form = LineTime(text, first),
+            let parsed = times(text, values, form)
+        {
+            begin(.times)
+            writeTimes(parsed, form, column.rows, to: &directory)
+            return
+        }
+        let distinctLimit = facts.isInteger ? min(256, values.count / 4) : max(values.count / 2, min(values.count, 8))
+        if let distinct = DistinctText(text, values, limit: distinctLimit) {
+            begin(.dictionary)
+            directory.writeVarint(distinct.entries.count)
+            for entry in distinct.entries {
+                directory.writeVarint(values[entry].count)
+                TextBytes.append(text, values[entry], to: &strings)
+            }
+            writeCodes(distinct.codes, distinct: distinct.entries.count, to: &directory)
+        } else if facts.isInteger {
+            begin(.integers)
+            directory.writeVarint(facts.isCanonical ? 0 : facts.longest)
+            writeNumbers(values.map { TextEncoder.integer(text, $0) }, to: &directory)
+        } else if facts.isHexadecimal {
+            begin(.hexadecimal)
+            directory.writeVarint(facts.longest)
+            directory.write(facts.classes & ByteClass.upperHexadecimal != 0 ? 1 : 0)
+            place(TextEncoder.packHexadecimal(text, values, digits: facts.longest), packs: true, to: &directory)
+        } else if depth < TextFormat.maximumDepth, facts.longest >= 3, facts.classes & ByteClass.digit != 0,
+            let draft = TextDraft(text, lines: values, rows: column.rows, nested: true)
+        {
+            begin(.nested)
+            write(draft, text, depth: depth + 1, to: &directory)
+        } else {
+            begin(.plain)
+            writeNumbers(values.map { Int64($0.count) }, to: &directory)
+            var bytes: [UInt8] = []
+            for value in values { TextBytes.append(text, value, to: &bytes) }
+            place(bytes, packs: true, to: &directory)
+        }
+    }
+
+    private func times(_ text: Span<UInt8>, _ values: [TextSlice], _ form: LineTime) -> [Int64]? {
+        var out: [Int64] = []
+        out.reserveCapacity(values.count)
+        for value in values {
+            guard let time = form.parse(text, value) else { return nil }
+            out.append(time)
+        }
+        return out
+    }
+
+    /// Against the row's own time where that is nearer than the time before.
+    private mutating func writeTimes(
+        _ parsed: [Int64], _ form: LineTime, _ rows: [UInt32], to directory: inout ByteWriter
+    ) {
+        directory.write(form.style.rawValue)
+        directory.write(form.separator)
+        directory.write(form.point)
+        directory.write(UInt8(truncatingIfNeeded: form.digits))
+        let own = entropy.encode(parsed)
+        var against: [UInt8]?
+        if rows.allSatisfy({ Int($0) < times.count }) {
+            let unit = form.unit
+            let differences = parsed.indices.map { parsed[$0] &- TextEncoder.floor(times[Int(rows[$0])], unit) }
+            against = entropy.encode(differences)
+        }
+        if let against, against.count < own.count {
+            directory.write(1)
+            place([0] + against, packs: false, to: &directory)
+        } else {
+            directory.write(0)
+            place([0] + own, packs: false, to: &directory)
+        }
+    }
+
+    static func floor(_ time: Int64, _ unit: Int64) -> Int64 {
+        let quotient = time / unit
+        return time % unit < 0 ? quotient &- 1 : quotient
+    }
+
+    private static func integer(_ text: Span<UInt8>, _ value: TextSlice) -> Int64 {
+        var at = value.lower
+        let isNegative = text[at] == 0x2d
+        if isNegative { at &+= 1 }
+        var number: Int64 = 0
+        while at < value.upper {
+            number = number &* 10 &+ Int64(unsafe text[unchecked: at] &- 0x30)
+            at &+= 1
+        }
+        return isNegative ? 0 &- number : number
+    }
+
+    private static func packHexadecimal(_ text: Span<UInt8>, _ values: [TextSlice], digits: Int) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity((digits + 1) / 2 * values.count)
+        for value in values {
+            var at = value.lower
+            while at < value.upper {
+                let high = nibble(text[at])
+                let low = at &+ 1 < value.upper ? nibble(text[at &+ 1]) : 0
+                out.append(high << 4 | low)
+                at &+= 2
+            }
+        }
+        return out
+    }
+
+    @inline(__always)
+    private static func nibble(_ byte: UInt8) -> UInt8 { byte <= 0x39 ? byte &- 0x30 : (byte | 0x20) &- 0x57 }
+
+    // MARK: Bodies
+
+    /// Numbers below `distinct`: as entropy-coded integers or as bytes for the block codec, whichever is smaller.
+    private mutating func writeCodes(_ codes: [Int64], distinct: Int, to directory: inout ByteWriter) {
+        let coded = [0] + entropy.encode(codes)
+        guard coded.count > 48, codec != .raw, distinct <= 1 << 16 else {
+            return place(coded, packs: false, to: &directory)
+        }
+        var bytes: [UInt8] = [distinct <= 256 ? 1 : 2]
+        bytes.reserveCapacity(codes.count * 2 + 1)
+        for code in codes { bytes.append(UInt8(truncatingIfNeeded: code)) }
+        if distinct > 256 { for code in codes { bytes.append(UInt8(truncatingIfNeeded: code >> 8)) } }
+        let packed = BlockCodec.compress(bytes, codec: codec, level: level)
+        if packed.codec != .raw, packed.bytes.count + 8 < coded.count, bytes.count > TextFormat.inlineLimit {
+            placeChunk(packed.bytes, codec: packed.codec, plainSize: bytes.count, to: &directory)
+        } else {
+            place(coded, packs: false, to: &directory)
+        }
+    }
+
+    private mutating func writeNumbers(_ numbers: [Int64], to directory: inout ByteWriter) {
+        place([0] + entropy.encode(numbers), packs: false, to: &directory)
+    }
+
+    private mutating func place(_ body: [UInt8], packs: Bool, to directory: inout ByteWriter) {
+        if body.count <= TextFormat.inlineLimit {
+            directory.write(0)
+            directory.writeVarint(body.count)
+            small.append(contentsOf: body)
+            return
+        }
+        let packed = packs ? BlockCodec.compress(body, codec: codec, level: level) : (codec: .raw, bytes: body)
+        placeChunk(packed.bytes, codec: packed.codec, plainSize: body.count, to: &directory)
+    }
+
+    private mutating func placeChunk(
+        _ packed: [UInt8], codec: BlockCodec, plainSize: Int, to directory: inout ByteWriter
+    ) {
+        directory.write(1 + codec.rawValue)
+        directory.writeVarint(plainSize)
+        directory.writeVarint(packed.count)
+        directory.writeFixed32(CRC32C.checksum(packed))
+        chunks.append(contentsOf: packed)
+    }
+}
+
+/// What the values of a column have in common.
+struct ValueFacts {
+    var classes: UInt8 = 0
+    var shortest = Int.max
+    var longest = 0
+    var isConstant = true
+    /// Decimal digits, perhaps after a minus sign, that an integer can be written back to.
+    private(set) var isInteger = false
+    /// No leading zeros and no `-0`; else all have the same width and no sign.
+    private(set) var isCanonical = true
+
+    init(_ text: Span<UInt8>, _ values: [TextSlice]) {
+        let classTable = ByteClass.table
+        let table = classTable.span
+        var signs = 0
+        var first = TextSlice(0, 0)
+        if let value = values.first { first = value }
+        for value in values {
+            shortest = min(shortest, value.count)
+            longest = max(longest, value.count)
+            var seen: UInt8 = 0
+            var at = value.lower
+            while at < value.upper {
+                seen |= unsafe table[unchecked: Int(text[unchecked: at])]
+                at &+= 1
+            }
+            var isSigned = false
+            if seen == ByteClass.digit | ByteClass.delimiter, text[value.lower] == 0x2d, value.count > 1 {
+                at = value.lower &+ 1
+                while at < value.upper, text[at] &- 0x30 < 10 { at &+= 1 }
+                isSigned = at == value.upper
+                if isSigned { signs &+= 1 }
+            }
+            classes |= isSigned ? ByteClass.digit : seen
+            if isConstant, value != first {
+                isConstant =
+                    value.length == first.length && TextBytes.isEqual(text, value.lower, first.lower, count: value.count)
+            }
+            if isCanonical, value.count > 0 {
+                let digit = isSigned ? text[value.lower &+ 1] : text[value.lower]
+                if digit == 0x30, value.count > 1 { isCanonical = false }
+            }
+        }
+        if values.isEmpty { shortest = 0 }
+        isInteger =
+            classes == ByteClass.digit && shortest > 0 && longest <= TextFormat.maximumDigits
+            && (isCanonical || signs == 0 && shortest == longest)
+        if signs > 0 { classes |= ByteClass.delimiter }
+    }
+
+    var isHexadecimal: Bool {
+        let letters = classes & ~ByteClass.digit
+        return shortest == longest && longest >= 4
+            && (letters == ByteClass.lowerHexadecimal || letters == ByteClass.upperHexadecimal || letters == 0)
+    }
+}

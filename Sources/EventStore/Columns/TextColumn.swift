@@ -1,0 +1,70 @@
+import Codecs
+import Telemetry
+
+/// A column of encoding ``ColumnEncoding/text``: u32 length and u32 checksum of the head, the head (presence, then that
+/// of the text), the chunks. Head and chunks are checked by themselves, so that a few of them can be read without the rest.
+struct TextColumn {
+    let presence: DecodedColumn.Presence
+    let reader: TextReader
+    private let name: String
+    private let rowCount: Int
+
+    static let prefix = 8
+
+    /// What ``ColumnEntry/chunk`` refers to.
+    static func body(presence: [UInt8], _ text: EncodedText) -> ByteWriter {
+        var writer = ByteWriter(reserving: prefix + presence.count + text.head.count + text.chunks.count)
+        let head = presence + text.head
+        writer.writeFixed32(UInt32(truncatingIfNeeded: head.count))
+        writer.writeFixed32(CRC32C.checksum(head))
+        writer.writeBytes(head)
+        writer.writeBytes(text.chunks)
+        return writer
+    }
+
+    init(
+        _ body: [UInt8], entry: ColumnEntry, rowCount: Int, times: @escaping () throws(CodecError) -> [Int64]
+    ) throws(CodecError) {
+        try self.init(
+            entry: entry, rowCount: rowCount, length: body.count,
+            fetch: { (range: Range<Int>) throws(CodecError) in
+                guard range.upperBound <= body.count else { throw CodecError(range.lowerBound, "cut off") }
+                return body[range]
+            }, times: times)
+    }
+
+    /// `fetch` answers bytes of the column's body, counted from its start, that nobody has checked.
+    init(
+        entry: ColumnEntry, rowCount: Int, length: Int,
+        fetch: @escaping (Range<Int>) throws(CodecError) -> ArraySlice<UInt8>,
+        times: @escaping () throws(CodecError) -> [Int64]
+    ) throws(CodecError) {
+        guard length >= TextColumn.prefix else { throw CodecError(0, "text column of \(length) bytes") }
+        var prefix = ByteReader(try fetch(0..<TextColumn.prefix))
+        let headLength = Int(try prefix.readFixed32())
+        let checksum = try prefix.readFixed32()
+        guard headLength <= length - TextColumn.prefix else { throw CodecError(0, "head of \(headLength) bytes") }
+        let chunks = TextColumn.prefix + headLength
+        let head = try fetch(TextColumn.prefix..<chunks)
+        guard CRC32C.checksum(head) == checksum else { throw CodecError(0, "the head's checksum does not match") }
+        var reader = ByteReader(head)
+        presence = try ColumnReader.readPresence(&reader, entry: entry, rowCount: rowCount)
+        var rows: [UInt32]?
+        if case .rows(let some) = presence { rows = some }
+        self.reader = try TextReader(
+            head: reader.rest, lineCount: entry.count, rows: rows, bodySize: length - chunks,
+            fetch: { (range: Range<Int>) throws(CodecError) in
+                try fetch(range.lowerBound + chunks..<range.upperBound + chunks)
+            }, times: times)
+        name = entry.name
+        self.rowCount = rowCount
+    }
+
+    /// With all lines rebuilt.
+    func decoded() throws(CodecError) -> DecodedColumn {
+        let (bytes, ends) = try reader.lines()
+        return DecodedColumn(
+            name: name, rowCount: rowCount, presence: presence,
+            values: .plain(uniform: .string, kinds: [], ends: ends, bytes: bytes))
+    }
+}

@@ -1,0 +1,169 @@
+import Codecs
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import EventStore
+
+/// Lines as programs write them, and as nobody should.
+struct LineGenerator {
+    var random: SeededGenerator
+
+    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+
+    mutating func number(_ limit: Int) -> Int { Int.random(in: 0..<limit, using: &random) }
+    mutating func pick(_ list: [String]) -> String { list[number(list.count)] }
+    mutating func hexadecimal(_ count: Int, upper: Bool = false) -> String {
+        let alphabet = Array(upper ? "0123456789ABCDEF" : "0123456789abcdef")
+        return String((0..<count).map { _ in alphabet[number(16)] })
+    }
+    mutating func padded(_ limit: Int, _ width: Int) -> String {
+        let digits = String(number(limit))
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+    mutating func clock() -> String { "\(padded(24, 2)):\(padded(60, 2)):\(padded(60, 2))" }
+    mutating func word() -> String {
+        String((0..<number(9) + 1).map { _ in Character(UnicodeScalar(UInt8(97 + number(26)))) })
+    }
+
+    mutating func line(_ shape: Int) -> [UInt8] {
+        switch shape {
+        case 0:
+            return Array(
+                #"{"ts":"2026-11-21T\#(clock()).\#(padded(1_000_000, 6))Z","level":"\#(pick(["info", "warn"]))","msg":"order \#(number(9000)) of \#(word()) \"x\" é","trace_id":"\#(hexadecimal(32))","n":\#(number(5) == 0 ? "-" : "")\#(number(900)),"f":\#(number(10)).\#(number(1000)),"ok":\#(pick(["true", "false", "null"])),"o":{"a":\#(number(9)),"b":[1,\#(number(3)),{"c":"]"}]}}"#
+                    .utf8)
+        case 1:
+            return Array(
+                #"level=\#(pick(["info", "error"])) msg="took \#(number(500))ms for \#(word())" path=/api/\#(word())/\#(number(99)) empty= id=\#(hexadecimal(16, upper: true)) dur=\#(number(9)).\#(padded(1000, 3))s"#
+                    .utf8)
+        case 2:
+            return Array(
+                #"10.\#(number(256)).\#(number(256)).1 - \#(pick(["-", "bob", "eve77"])) [\#(padded(28, 2).replacingZero)/Nov/2026:\#(clock()) +0100] "GET /\#(word())?q=\#(number(50)) HTTP/1.1" \#(pick(["200", "404"])) \#(number(90000)) "-" "Mozilla/5.0 (X11; \#(word()))""#
+                    .utf8)
+        case 3:
+            return Array(
+                "2026-02-\(padded(31, 2)) \(clock()),\(padded(1000, 3)) [worker-\(number(20))] \(pick(["INFO", "WARN"])) c.s.\(word()) - user \(word()) did \(pick(["pay", "cancel"])) item42 x\(hexadecimal(8))\n\tat a.b.C(C.java:\(number(400)))"
+                    .utf8)
+        case 4: return Array("\(hexadecimal(8))-\(hexadecimal(4))-\(hexadecimal(4))-\(hexadecimal(4))-\(hexadecimal(12))".utf8)
+        case 5: return []
+        case 6: return (0..<number(60)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+        case 7: return Array(pick(["\"", "{", "{\"", "{\"a\"", "{\"a\":", "{\"a\":1", "a=", "a=\"", "=", "a=b c", "-", "-0", "007", "2026-11-21T20:15:42", "\\", "{}", "{\"a\":{}}", "99999999999999999999", "{\"a\\\":1}"]).utf8)
+        case 8: return Array((0..<number(12)).map { _ in pick(["1", "-", "0", "ab", " ", "\"", "=", "{", "}", ":", ",", "\\"]) }.joined().utf8)
+        case 9: return Array("v\(number(20)) \(number(3)) \(word())".utf8)
+        case 10: return Array("Nov 21 \(clock()) host sshd[\(number(30000))]: session opened for \(word())".utf8)
+        default: return Array("\(1_700_000_000_000 + number(100_000)) \(padded(100, 2))\(pick(["", "0"]))".utf8)
+        }
+    }
+}
+
+extension String {
+    fileprivate var replacingZero: String { self == "00" ? "01" : self }
+}
+
+struct TextColumnTests {
+    static func column(_ lines: [[UInt8]], rows: [Int]? = nil) -> EventColumn {
+        var column = EventColumn(name: EventColumnName.line)
+        for (i, line) in lines.enumerated() {
+            column.append(row: rows.map { $0[i] } ?? i, kind: .string, payload: line[...])
+        }
+        return column
+    }
+
+    static func entry(_ encoded: EncodedColumn) -> ColumnEntry {
+        ColumnEntry(
+            name: encoded.name, encoding: encoded.encoding, count: encoded.count, kind: encoded.kind,
+            bounds: encoded.bounds, chunk: .none, filterKind: .none, filter: .none)
+    }
+
+    static func lines(_ column: DecodedColumn) -> [[UInt8]] {
+        guard case .plain(_, _, let ends, let bytes) = column.values else { return [] }
+        return ends.indices.map { Array(bytes[column.range($0, ends)]) }
+    }
+
+    @Test func everyLineComesBackByteForByte() throws {
+        for seed in 0..<UInt64(TestSeeds.count(unlessTold: 60)) {
+            var generator = LineGenerator(seed: seed)
+            let count = [8, 20, 300, 2000][generator.number(4)]
+            // Some blocks are of one kind of line, as streams are; some of all.
+            let only = generator.number(16)
+            var lines = (0..<count).map { _ in generator.line(only < 12 ? only : generator.number(12)) }
+            if seed % 10 == 0 { lines[count / 2] = Array(repeating: 0x61, count: 300_000) }
+            if seed % 15 == 0 { lines[count / 3] = Array(repeating: 0x22, count: 70_000) }
+            let sparse = generator.number(3) == 0
+            let rows = sparse ? (0..<count).map { $0 * 2 + 1 } : nil
+            let rowCount = sparse ? count * 2 + 1 : count
+            let start: Int64 = 1_795_291_200_000_000_000
+            let times = (0..<rowCount).map { start + Int64($0) * 1_000_003 - Int64(generator.number(3)) }
+            let codec: BlockCodec = [.raw, .zlib, .best][generator.number(3)]
+            let column = TextColumnTests.column(lines, rows: rows)
+            let encoded = ColumnWriter(codec: codec).encode(column, rowCount: rowCount, times: times, exactFilter: true)
+            let decoded = try ColumnReader.decode(
+                encoded.body, entry: TextColumnTests.entry(encoded), rowCount: rowCount,
+                times: { () throws(CodecError) in times })
+            guard encoded.encoding == .text else { continue }
+            #expect(TextColumnTests.lines(decoded) == lines, "seed \(seed)")
+            #expect((0..<count).allSatisfy { decoded.row(at: $0) == (rows?[$0] ?? $0) }, "seed \(seed)")
+        }
+    }
+
+    @Test func linesOfOneShapeAreStoredInFewBytes() throws {
+        var generator = LineGenerator(seed: 5)
+        // Bytes that a line may take: what is random in it, and a little.
+        for (shape, most) in [(0, 38.0), (1, 26.0), (2, 24.0), (3, 24.0), (4, 17.0), (10, 14.0)] {
+            let lines = (0..<4000).map { _ in generator.line(shape) }
+            let encoded = ColumnWriter(codec: .best).encode(
+                TextColumnTests.column(lines), rowCount: 4000, times: [Int64](repeating: 0, count: 4000),
+                exactFilter: false)
+            let perLine = Double(encoded.body.count) / 4000
+            #expect(perLine < most, "shape \(shape): \(perLine) bytes of \(lines.reduce(0) { $0 + $1.count } / 4000)")
+        }
+    }
+
+    /// The times of lines that are those of their rows cost nothing.
+    @Test func aLineThatRepeatsItsRowsTimeStoresItOnce() throws {
+        var times: [Int64] = []
+        var lines: [[UInt8]] = []
+        var generator = LineGenerator(seed: 6)
+        for i in 0..<2000 {
+            times.append(1_795_291_200_000_000_000 + Int64(i) * 97_000_000 + Int64(generator.number(90_000_000)))
+            var stamp: [UInt8] = []
+            LineTime(style: .iso, separator: 0x54, point: 0x2e, digits: 9).write(times[i], to: &stamp)
+            lines.append(stamp + Array("Z started".utf8))
+        }
+        let encoded = ColumnWriter(codec: .best).encode(
+            TextColumnTests.column(lines), rowCount: 2000, times: times, exactFilter: false)
+        #expect(encoded.body.count < 120, "\(encoded.body.count) bytes")
+    }
+
+    @Test func damageIsAnErrorAndNeverATrap() throws {
+        var random = SeededGenerator(seed: 77)
+        var generator = LineGenerator(seed: 78)
+        for _ in 0..<12 {
+            let lines = (0..<400).map { _ in generator.line(generator.number(12)) }
+            let times = [Int64](repeating: 0, count: 400)
+            let column = TextColumnTests.column(lines)
+            var encoder = TextEncoder(codec: .raw, times: times)
+            let coded = encoder.encode(bytes: column.bytes, ends: column.ends, rows: nil)
+            for _ in 0..<400 {
+                // Checksums would stop nearly all of it: the head is damaged before it is packed.
+                var head = coded.head
+                var chunks = coded.chunks
+                for _ in 0..<Int.random(in: 1...4, using: &random) {
+                    head[Int.random(in: 0..<head.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+                }
+                if !chunks.isEmpty, Bool.random(using: &random) { chunks.removeLast(chunks.count / 2) }
+                let size = chunks.count
+                let damaged = chunks
+                guard
+                    let reader = try? TextReader(
+                        head: head[...], lineCount: 400, rows: nil, bodySize: size,
+                        fetch: { (range: Range<Int>) throws(CodecError) in
+                            guard range.upperBound <= damaged.count else { throw CodecError(0, "cut off") }
+                            return damaged[range]
+                        }, times: { () throws(CodecError) in times })
+                else { continue }
+                _ = try? reader.lines()
+            }
+        }
+    }
+}
