@@ -15,7 +15,7 @@ struct Needletail: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self,
             TracesCommand.self,
-            TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self,
+            TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self, TestCommand.self,
             ImportCommand.self, ExportCommand.self, StatusCommand.self,
         ])
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Logging
+import PromQL
 import Server
 import Storage
 import YAMLReading
@@ -81,6 +82,14 @@ struct ServeCommand: AsyncParsableCommand {
         help: "Let /api/v1/admin/tsdb delete series, clean up, flush and make snapshots.")
     var enableAdminAPI = false
 
+    @Option(
+        name: .customLong("enable-feature"),
+        help: ArgumentHelp(
+            "Prometheus' features of queries, with commas between them or several times: promql-delayed-name-removal, \
+            use-start-timestamps, type-and-unit-labels. The experimental parts of the language are always on.",
+            valueName: "features"))
+    var features: [String] = []
+
     @Option(help: "trace, debug, info, notice, warning, error.")
     var logLevel = Logger.Level.info
 
@@ -91,11 +100,18 @@ struct ServeCommand: AsyncParsableCommand {
             throw ValidationError("--query-memory must be from 1 to 1000000 MiB")
         }
         _ = try memoryLimitBytes()
+        _ = try queryFeatures()
         let limits = [
             ("--metrics.series-limit", seriesLimit), ("--metrics.series-limit-per-target", seriesLimitPerTarget),
             ("--metrics.series-limit-per-metric", seriesLimitPerMetric),
         ]
         for (flag, limit) in limits where limit ?? 0 < 0 { throw ValidationError("\(flag) must be 0 or more") }
+    }
+
+    private func queryFeatures() throws -> Set<QueryFeature> {
+        do { return try QueryFeature.read(features) } catch {
+            throw ValidationError("--enable-feature: \(error)")
+        }
     }
 
     private func memoryLimitBytes() throws -> Int {
@@ -123,6 +139,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.seriesLimitPerTarget = seriesLimitPerTarget
         options.seriesLimitPerMetric = seriesLimitPerMetric
         options.enablesAdminAPI = enableAdminAPI
+        options.queryFeatures = try queryFeatures()
         let logger = CommandLogger.make(logLevel)
         let process = try await ServerProcess(options: options, logger: logger)
         if !listen.isLoopback {

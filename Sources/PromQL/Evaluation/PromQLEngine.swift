@@ -10,7 +10,7 @@ package struct PromQLEngine: Sendable {
         /// Milliseconds: the step of subqueries that have none.
         package var subqueryStep: Int64 = 60_000
         package var names = NameRemoval.eager
-        package var parser = ParserOptions()
+        package var parser = ParserOptions.everything
         /// `rate` goes by the `__type__` label, not by the end of the name, where it complains of what is no counter.
         package var typeLabels = false
         /// `rate` and its like also see a reset where a sample's counting began anew, and a zero at that time
@@ -28,9 +28,9 @@ package struct PromQLEngine: Sendable {
         self.options = options
     }
 
-    /// The tree of a query.
+    /// The tree of a query, of the whole language unless said otherwise.
     package static func parse(
-        _ query: String, options: ParserOptions = ParserOptions()
+        _ query: String, options: ParserOptions = .everything
     ) throws(PromQLError) -> Expression {
         try Parser.parse(query, options: options)
     }

@@ -12,6 +12,12 @@ struct RuleLanguage: RuleQuerying {
     let options: ServeOptions
     let budget: MemoryBudget
 
+    init(reader: any SeriesReader, options: ServeOptions, budget: MemoryBudget) {
+        engine = PromQLEngine(reader: reader, options: .init(features: options.queryFeatures))
+        self.options = options
+        self.budget = budget
+    }
+
     func check(_ expression: String) throws { _ = try PromQLEngine.parse(expression) }
 
     func instant(_ expression: String, at time: Int64) async throws -> [RuleSample] {

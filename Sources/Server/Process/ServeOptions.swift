@@ -1,3 +1,4 @@
+import PromQL
 import Scraping
 
 /// What the command line decides.
@@ -15,6 +16,8 @@ package struct ServeOptions: Sendable {
     /// Bytes that one query may hold.
     package var queryMemory = 512 << 20
     package var queryMaxSamples = 50_000_000
+    /// What is switched on of Prometheus' `--enable-feature`.
+    package var queryFeatures: Set<QueryFeature> = []
     /// Bytes of the whole process. Nil: 60 % of the machine or the control group.
     package var memoryLimit: Int?
     /// Series in memory of one target, one metric and all together. Nil: what fits the memory limit. 0 is no limit.

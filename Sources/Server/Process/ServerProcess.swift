@@ -100,7 +100,7 @@ package final class ServerProcess: Sendable {
         let dispatcher = dispatcher
         let alertmanagers = alertmanagers
         rules = RuleManager(
-            language: RuleLanguage(engine: PromQLEngine(reader: series), options: options, budget: budget),
+            language: RuleLanguage(reader: series, options: options, budget: budget),
             store: stored,
             documents: documents,
             logger: logger, now: { TimeParameters.nowMilliseconds },
@@ -168,7 +168,7 @@ package final class ServerProcess: Sendable {
     }
 
     private func apply(_ configuration: ServerConfiguration) throws {
-        let language = RuleLanguage(engine: PromQLEngine(reader: series), options: options, budget: budget)
+        let language = RuleLanguage(reader: series, options: options, budget: budget)
         let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: language)
         try remoteWrites.reload(configuration.remoteWrites, externalLabels: configuration.externalLabels)
         for warning in configuration.warnings { logger.warning("\(warning)") }

@@ -64,7 +64,8 @@ struct PrometheusAPI {
     }
 
     private func engine(_ call: HTTPCall) throws -> PromQLEngine {
-        var options = PromQLEngine.Options()
+        var options = PromQLEngine.Options(features: process.options.queryFeatures)
+        options.subqueryStep = process.configuration.evaluationInterval
         if let lookback = call.parameters["lookback_delta"] {
             options.lookback = try TimeParameters.duration(lookback, name: "lookback_delta")
         }

@@ -23,6 +23,7 @@ struct PrometheusStatus {
         let limits = process.cardinality.limits
         return fields([
             ("config.file", options.configurationFile ?? ""),
+            ("enable-feature", options.queryFeatures.map(\.rawValue).sorted().joined(separator: ",")),
             ("memory-limit", "\(process.budget.limit)"),
             ("metrics.series-limit", "\(limits.total)"),
             ("metrics.series-limit-per-metric", "\(limits.perMetric)"),
