@@ -1,3 +1,5 @@
+internal import Vectors
+
 /// What Prometheus has behind `--enable-feature`, as far as it is about queries.
 package enum QueryFeature: String, CaseIterable, Sendable {
     /// Names go at the end of an evaluation, not with each operation.

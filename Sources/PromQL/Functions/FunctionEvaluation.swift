@@ -65,12 +65,13 @@ extension Evaluator {
             if written.type == .matrix { argument = written } else { parameters.append(try scalar(written, grid)) }
         }
         if function == .doubleExponentialSmoothing {
-            if let bad = parameters[0].first(where: { !($0 >= 0 && $0 <= 1) }) {
+            if let bad = parameters[0].first(where: { $0 <= 0 || $0 >= 1 }) {
                 throw PromQLError.evaluation(
-                    "invalid smoothing factor. Expected: 0 <= sf <= 1, got: \(formatGeneral(bad))")
+                    "invalid smoothing factor. Expected: 0 < sf < 1, got: \(NumberSyntax.fixed(bad))")
             }
-            if let bad = parameters[1].first(where: { !($0 >= 0 && $0 <= 1) }) {
-                throw PromQLError.evaluation("invalid trend factor. Expected: 0 <= tf <= 1, got: \(formatGeneral(bad))")
+            if let bad = parameters[1].first(where: { $0 <= 0 || $0 >= 1 }) {
+                throw PromQLError.evaluation(
+                    "invalid trend factor. Expected: 0 < tf < 1, got: \(NumberSyntax.fixed(bad))")
             }
         }
         if case .matrix(let selector, _) = argument.unwrapped.node, let kind = selector.rangeExtension {

@@ -59,6 +59,9 @@ struct Lexer {
             return emit(.end, from: start)
         }
         let head = bytes[at]
+        if inBrackets, head == UInt8(ascii: "\"") || head == UInt8(ascii: "'") || head == UInt8(ascii: "`") {
+            return fail("unexpected character in duration expression: \(quotedCharacter(start))", at: start)
+        }
         if head == UInt8(ascii: "\"") || head == UInt8(ascii: "'") || head == UInt8(ascii: "`") { return string() }
         if inBraces { return insideBraces(head, start) }
         if isDigit(head) || (head == UInt8(ascii: ".") && isDigit(byte(1))) { return number() }
@@ -83,7 +86,7 @@ struct Lexer {
             return emit(.leftParenthesis, from: start)
         case UInt8(ascii: ")"):
             parentheses -= 1
-            if parentheses < 0 { return fail("unexpected right parenthesis ')'", at: start) }
+            if parentheses < 0 { return fail("unexpected right parenthesis ')'") }
             return emit(.rightParenthesis, from: start)
         case UInt8(ascii: "{"):
             inBraces = true
@@ -205,10 +208,16 @@ struct Lexer {
             }
         }
         let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        if let value = NumberSyntax.number(text) { return emit(.number(value), from: start) }
+        if let value = NumberSyntax.number(text) {
+            guard value.isFinite else {
+                return fail(
+                    "error parsing number: strconv.ParseFloat: parsing \(quoteGo(text)): value out of range", at: start)
+            }
+            return emit(.number(value), from: start)
+        }
         switch NumberSyntax.duration(text) {
         case .success(let seconds): return emit(.duration(seconds), from: start)
-        case .failure(.syntax): return fail("bad number or duration syntax: \(quoteGo(text))", at: start)
+        case .failure(.syntax): return fail(NumberSyntax.complaint(about: text), at: start)
         case .failure(.overflow): return fail("duration out of range", at: start)
         }
     }

@@ -1,3 +1,5 @@
+internal import Vectors
+
 /// Number and duration literals.
 package enum NumberSyntax {
     enum DurationProblem: Error { case syntax, overflow }
@@ -62,6 +64,41 @@ package enum NumberSyntax {
         return .success(Double(total) / 1000)
     }
 
+    /// Why a text that begins with a digit is neither number nor duration, in Prometheus' words. Its lexer stops at the
+    /// first character that does not fit and shows it; what it takes for a duration is judged when it is read.
+    static func complaint(about text: String) -> String {
+        let bytes = Array(text.utf8)
+        var at = 0
+        var points = 0
+        while at < bytes.count, isDigit(bytes[at]) || bytes[at] == UInt8(ascii: "."), points < 2 {
+            if bytes[at] == UInt8(ascii: ".") { points += 1 }
+            at += 1
+        }
+        func shown(_ end: Int) -> String {
+            let prefix = String(decoding: bytes[..<min(end, bytes.count)], as: UTF8.self)
+            return "bad number or duration syntax: \(quoteGo(prefix))"
+        }
+        if points > 0 { return shown(points > 1 ? at : at + 1) }
+        var unknown: String?
+        var first = true
+        while at < bytes.count {
+            let unit = at
+            guard (first ? "smhdwy" : "smhdw").utf8.contains(bytes[at]) else { return shown(first ? at + 1 : at) }
+            at += 1
+            if at < bytes.count, bytes[at] == UInt8(ascii: "s") { at += 1 }
+            let name = String(decoding: bytes[unit..<at], as: UTF8.self)
+            if unknown == nil, !units.contains(where: { $0.name == name }) { unknown = name }
+            first = false
+            let digits = at
+            while at < bytes.count, isDigit(bytes[at]) { at += 1 }
+            if at == bytes.count { break }
+            if at == digits { return shown(at + 1) }
+        }
+        if let last = bytes.last, isDigit(last) { return shown(bytes.count) }
+        if let unknown { return "unknown unit \(quoteGo(unknown)) in duration \(quoteGo(text))" }
+        return "not a valid duration string: \(quoteGo(text))"
+    }
+
     /// Milliseconds of a duration literal such as a `load` step; nil for anything else.
     package static func milliseconds(_ text: String) -> Int64? {
         if case .success(let seconds) = duration(text) { return Int64((seconds * 1000).rounded()) }
@@ -86,5 +123,19 @@ package enum NumberSyntax {
             }
         }
         return out
+    }
+
+    /// Go's `%f`.
+    static func fixed(_ value: Double) -> String {
+        guard value.isFinite, value.magnitude < 1e38 else { return formatPlain(value) }
+        let whole = value.magnitude.rounded(.towardZero)
+        var millionths = Int(((value.magnitude - whole) * 1e6).rounded())
+        var number = UInt128(whole)
+        if millionths >= 1_000_000 {
+            number += 1
+            millionths = 0
+        }
+        let digits = String(millionths)
+        return (value < 0 ? "-" : "") + "\(number)." + String(repeating: "0", count: 6 - digits.count) + digits
     }
 }

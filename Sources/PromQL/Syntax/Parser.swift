@@ -26,6 +26,8 @@ struct Parser {
     /// Levels of nesting, also of left-leaning chains of operators: what walks a tree may recurse this deep.
     static let maximumDepth = 512
     static let maximumLength = 1 << 20
+    /// Seconds: Prometheus counts nanoseconds in 64 bits.
+    static let longestDuration = 9_223_372_036.854775807
 
     let query: String
     let options: ParserOptions

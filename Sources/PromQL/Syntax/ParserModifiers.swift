@@ -5,11 +5,17 @@ extension Parser {
     mutating func bracket(_ inner: Expression) throws(PromQLError) -> Expression {
         let open = current.range
         advance()
+        let rangeStart = current.range
         let range = try durationExpression("subquery or range selector", "number, duration, step(), or range()")
+        try checkPositive(range, at: rangeStart)
         if accept(.colon) {
             var step: DurationExpression?
             if current.kind != .rightBracket {
-                step = try durationExpression("subquery selector", "number, duration, step(), range(), or \"]\"")
+                let stepStart = current.range
+                let written = try durationExpression(
+                    "subquery selector", "number, duration, step(), range(), or \"]\"")
+                try checkPositive(written, at: stepStart)
+                step = written
             }
             try expect(.rightBracket, "subquery selector", "\"]\"")
             if case .matrix(let selector, _) = inner.node, selector.rangeExtension != nil {
@@ -101,7 +107,7 @@ extension Parser {
         guard let seconds = literalNumber() else { throw unexpected("@", expected: "timestamp") }
         guard seconds.isFinite, seconds < 9.2e15 else {
             throw error(
-                "timestamp out of bounds for @ modifier: \(formatGeneral(sign * seconds))", at: expression.range)
+                "timestamp out of bounds for @ modifier: \(NumberSyntax.fixed(sign * seconds))", at: expression.range)
         }
         return .time(Int64((sign * seconds * 1000).rounded()))
     }
@@ -149,7 +155,24 @@ extension Parser {
 
     /// Behind `offset` only the first literal counts, unless there are parentheses.
     private mutating func offsetLiteral() throws(PromQLError) -> DurationExpression {
-        try durationUnary("offset", "number, duration, step(), or range()", powers: false)
+        let place = current.range
+        let offset = try durationUnary("offset", "number, duration, step(), or range()", powers: false)
+        if case .literal(let seconds, _) = offset, seconds.magnitude >= Parser.longestDuration {
+            throw error("duration out of range", at: place)
+        }
+        return offset
+    }
+
+    /// What is a literal is judged here, what is computed when the query runs.
+    private func checkPositive(_ duration: DurationExpression, at range: SourceRange) throws(PromQLError) {
+        let seconds: Double
+        switch duration {
+        case .literal(let value, _): seconds = value
+        case .negated(.literal(let value, _)): seconds = -value
+        default: return
+        }
+        if seconds.magnitude >= Parser.longestDuration { throw error("duration out of range", at: range) }
+        if !(seconds > 0) { throw error("duration must be greater than 0", at: range) }
     }
 
     mutating func durationExpression(
@@ -160,12 +183,16 @@ extension Parser {
         var left = try durationUnary(context, expected, powers: true)
         var chain = 0
         while let operation = current.operator, let level = Parser.durationPrecedence(operation), level >= minimum {
+            let operatorRange = current.range
             advance()
             chain += 1
             if chain > Parser.maximumDepth {
                 throw error("expression is nested deeper than \(Parser.maximumDepth) levels", at: current.range)
             }
             let right = try durationExpression(context, expected, operation == .power ? level : level + 1)
+            if case .literal(0, _) = right, operation == .divide || operation == .modulo {
+                throw error(operation == .divide ? "division by zero" : "modulo by zero", at: operatorRange)
+            }
             left = .binary(operation, left, right)
         }
         return left
@@ -212,7 +239,7 @@ extension Parser {
         case .keyword(.step), .keyword(.range):
             let isStep = current.kind == .keyword(.step)
             advance()
-            try expect(.leftParenthesis, context, "\"(\"")
+            try expect(.leftParenthesis, context, expected)
             try expect(.rightParenthesis, context, "\")\"")
             return isStep ? .step : .range
         case .identifier where ["min_of", "max_of"].contains(current.text.lowercased()):

@@ -97,10 +97,24 @@ package struct StringSyntax {
         return nil
     }
 
+    /// Go's `%#U`.
+    private static func illegal(_ scalar: Unicode.Scalar) -> String {
+        let code = String(scalar.value, radix: 16, uppercase: true)
+        return "illegal character U+\(String(repeating: "0", count: max(0, 4 - code.count)))\(code) '\(scalar)' "
+            + "in escape sequence"
+    }
+
     private mutating func code(digits: Int, radix: Int, _ out: inout [UInt8]) -> Problem? {
-        guard at + digits <= bytes.count,
-            let value = UInt32(String(decoding: bytes[at..<at + digits], as: UTF8.self), radix: radix)
-        else { return Problem(message: "illegal character in escape sequence") }
+        for place in at..<at + digits {
+            guard place < bytes.count else { return Problem(message: "escape sequence not terminated") }
+            guard let digit = Character(UnicodeScalar(bytes[place])).hexDigitValue, digit < radix else {
+                let rest = String(decoding: bytes[place..<min(bytes.count, place + 4)], as: UTF8.self)
+                return Problem(message: StringSyntax.illegal(rest.unicodeScalars.first ?? "\u{fffd}"))
+            }
+        }
+        guard let value = UInt32(String(decoding: bytes[at..<at + digits], as: UTF8.self), radix: radix) else {
+            return Problem(message: "escape sequence is an invalid Unicode code point")
+        }
         at += digits
         if digits <= 3 {
             guard let byte = UInt8(exactly: value) else {

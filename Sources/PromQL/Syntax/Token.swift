@@ -46,6 +46,7 @@ struct Token: Sendable {
         case .number: return "number \(shortened)"
         case .duration: return "duration \(shortened)"
         case .op(let op): return "<op:\(op.rawValue)>"
+        case .at: return "<op:@>"
         case .keyword(let keyword):
             if operatorKeywords.contains(keyword) { return "<op:\(keyword.rawValue)>" }
             if AggregationOperator(rawValue: keyword.rawValue) != nil { return "<aggr:\(keyword.rawValue)>" }
