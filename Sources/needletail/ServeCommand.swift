@@ -85,8 +85,10 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(
         name: .customLong("enable-feature"),
         help: ArgumentHelp(
-            "Prometheus' features of queries, with commas between them or several times: promql-delayed-name-removal, \
-            use-start-timestamps, type-and-unit-labels. The experimental parts of the language are always on.",
+            """
+            Prometheus' features of queries: promql-delayed-name-removal, use-start-timestamps, type-and-unit-labels, \
+            with commas between them. The experimental parts of the language are always on.
+            """,
             valueName: "features"))
     var features: [String] = []
 
