@@ -54,7 +54,8 @@ package struct Pattern: Sendable {
 
     // MARK: What an index can use
 
-    /// All texts that match as a whole, where these are at most 100.
+    /// All texts that match as a whole, where the expression says no more than a list of them (of any length) or a few
+    /// hundred combinations.
     package var literalSet: [String]? { storage.literalSet }
     /// Strings that every match contains.
     package var requiredLiterals: [String] { storage.requiredLiterals.map { String(decoding: $0, as: UTF8.self) } }

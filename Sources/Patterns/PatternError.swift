@@ -23,6 +23,10 @@ package struct PatternError: Error, Hashable, Sendable, CustomStringConvertible 
     package var offset: Int
 
     package var description: String { "error parsing regexp: \(message)" }
-    /// Without the leading "error parsing regexp".
-    package var message: String { "\(reason.rawValue): `\(fragment)`" }
+    /// Without the leading "error parsing regexp". Of an expression of many thousand characters the first will do.
+    package var message: String {
+        let isLong = fragment.utf8.count > 250 && fragment.unicodeScalars.count > 200
+        let shown = isLong ? String(fragment.unicodeScalars.prefix(200)) + "…" : fragment
+        return "\(reason.rawValue): `\(shown)`"
+    }
 }

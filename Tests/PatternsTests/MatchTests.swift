@@ -82,7 +82,8 @@ import Testing
     @Test func expressionsMadeToHangDoNot() throws {
         let clock = ContinuousClock()
         let cases: [(expression: String, length: Int)] = [
-            ("(a*)*b", 100_000), ("(a|aa)*c", 100_000), ("(a|a?)+$b", 20_000), ("(.*)*x", 20_000),
+            ("(a*)*b", 100_000), ("(a|aa)*c", 100_000), ("(a|a?)+$b", 20_000), ("(?i)(k*s*)*x", 20_000),
+            ("(.*)*x", 20_000),
             ("a*a*a*a*a*b", 20_000), ("(?:a?){50}a{50}b", 5000), ("(a+a+)+y", 20_000),
         ]
         for (expression, length) in cases {
@@ -122,14 +123,50 @@ import Testing
     @Test func largeExpressionsAreRefusedOrCompiledInLittleTime() throws {
         let clock = ContinuousClock()
         let start = clock.now
-        do {
-            let literal = String(repeating: "abcdefgh", count: 5000)
-            #expect(try Pattern(literal).matchesWhole(literal))
-            let nested = String(repeating: "(", count: 190) + "a" + String(repeating: ")*", count: 190)
-            #expect(try Pattern(nested).matchesWhole("aaa"))
-            #expect(throws: PatternError.self) { try Pattern(String(repeating: "a", count: 100_000)) }
-            #expect(throws: PatternError.self) { try Pattern(String(repeating: "(?i)\\pL", count: 500)) }
+        let taken = [
+            String(repeating: "abcdefgh", count: 5000),
+            String(repeating: "(", count: 990) + String(repeating: ")", count: 990),
+            String(repeating: "(?:", count: 990) + "a" + String(repeating: ")*", count: 990), "(?:[a-z]{4}){0,250}",
+            "((((((((((x{2}){2}){2}){2}){2}){2}){2}){2}){2}))", "(" + String(repeating: "|", count: 12_345) + ")",
+        ]
+        for expression in taken { #expect((try? Pattern(expression)) != nil, "\(expression.prefix(40))") }
+        let refused: [(expression: String, reason: PatternError.Reason)] = [
+            (String(repeating: "(", count: 1000) + String(repeating: ")", count: 1000), .nestsTooDeeply),
+            (String(repeating: "a", count: 300_000), .tooLarge), (String(repeating: "a", count: 1_100_000), .tooLarge),
+            (String(repeating: "(?i)\\pL", count: 2000), .tooLarge),
+            (String(repeating: "\\pL", count: 27000), .tooLarge),
+            ("(\\pL{500}|\\pN){500}", .invalidRepeatCount), (String(repeating: "\\pL{1000}", count: 20), .tooLarge),
+            ("(" + String(repeating: "(xx?)", count: 1000) + "){1000}", .tooLarge),
+            (String(repeating: "(xx?){1000}", count: 1000), .tooLarge), ("a{1000}{1000}", .invalidRepeatOperator),
+            ("(a{1000}){1000}", .invalidRepeatCount), ("(?:[a-z]{4}){0,251}", .invalidRepeatCount),
+        ]
+        for (expression, reason) in refused {
+            do {
+                _ = try Pattern(expression)
+                Issue.record("\(expression.prefix(40)) is accepted")
+            } catch {
+                #expect(error.reason == reason, "\(expression.prefix(40))")
+                #expect(error.message.utf8.count < 300, "\(expression.prefix(40)): the message is as long as it")
+            }
         }
-        #expect(clock.now - start < .seconds(20))
+        #expect(clock.now - start < .seconds(30))
+    }
+
+    @Test func alternationsOfThousandsAreSets() throws {
+        let values = (0..<20_000).map { "pod-\($0 * 7919 % 100_003)-\($0 % 13)" }
+        let set = Set(values)
+        let pattern = try Pattern(values.joined(separator: "|"), options: .dotMatchesNewline)
+        #expect(pattern.literalSet?.count == set.count)
+        var matcher = pattern.makeMatcher()
+        let groups = try Pattern("^(" + values.joined(separator: "|") + ")(x?)$")
+        for (number, value) in values.enumerated().prefix(2000) {
+            let other = "pod-\(number)-\(number % 13)"
+            #expect(pattern.matchesWhole(value) && matcher.matchesWhole(Array(value.utf8)[...]))
+            #expect(pattern.matchesWhole(other) == set.contains(other), "\(other)")
+            let found = groups.firstMatch(in: Array("\(value)x".utf8))
+            #expect(found?[1] == 0..<value.utf8.count && found?[2]?.count == 1, "\(value)")
+            #expect(pattern.isFound(in: "in \(value), somewhere"))
+        }
+        #expect(!pattern.isFound(in: "pod-x") && !pattern.matchesWhole(""))
     }
 }

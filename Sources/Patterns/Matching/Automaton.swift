@@ -1,5 +1,6 @@
 /// A deterministic automaton that is built from the program while it reads, and thrown away and begun anew when it
-/// has grown to its budget (RE2's design). Answers only yes or no.
+/// has grown to its budget (RE2's design). Where it is thrown away sooner than it pays, the sets of instructions are
+/// followed without keeping them. Answers only yes or no.
 struct Automaton: Sendable {
     enum Question: Sendable {
         /// Does the expression match the whole text?
@@ -12,6 +13,12 @@ struct Automaton: Sendable {
     private static let unknown: Int32 = -1
     private static let no: Int32 = -2
     private static let yes: Int32 = -3
+    /// Back where no match has begun: a search may pass over what no match begins with.
+    private static let idle: Int32 = -4
+    /// A state that was read with fewer bytes than this was not worth building.
+    private static let worthwhile = 10
+    /// After so many bytes without states, building is tried again: the next texts may be of another kind.
+    private static let retryAfter = 4 << 20
 
     /// What came before, as far as an assertion may ask.
     private enum Context: Int32 {
@@ -40,6 +47,12 @@ struct Automaton: Sendable {
     private var numbers: [[Int32]: Int32] = [:]
     private var memory = 0
     private var first: Int32 = 0
+    /// The state without instructions, where `idle` leads.
+    private var idleState: Int32 = 0
+    private let skips: Bool
+    private var bytesSinceReset = 0
+    /// Bytes to be read before states are built again; 0 while they are.
+    private var bytesToRetry = 0
     private var marks: [UInt32]
     private var generation: UInt32 = 0
     private var stack: [Int32] = []
@@ -50,6 +63,8 @@ struct Automaton: Sendable {
         (classes, representatives) = Automaton.byteClasses(program)
         stride = representatives.count + 1
         marks = [UInt32](repeating: 0, count: program.instructions.count)
+        skips =
+            question == .anywhere && program.hasCandidates && !program.hasAssertions && !program.isAnchoredAtStart
         reset()
     }
 
@@ -68,6 +83,8 @@ struct Automaton: Sendable {
         }
         if program.hasLineAssertions { cut(0x0a, 0x0a) }
         if program.hasWordAssertions {
+            // `\B` holds inside a scalar, but no match begins there.
+            cut(0x80, 0xbf)
             for range in NamedClasses.word.ranges { cut(UInt8(range.lowerBound), UInt8(range.upperBound)) }
         }
         var classes: [UInt8] = []
@@ -84,8 +101,14 @@ struct Automaton: Sendable {
         members.removeAll(keepingCapacity: true)
         numbers.removeAll(keepingCapacity: true)
         memory = 0
+        bytesSinceReset = 0
+        first = number(start)
+        idleState = skips ? first : Automaton.unknown
+    }
+
+    private var start: [Int32] {
         let context: Context = program.hasAssertions ? .begin : .other
-        first = number([context.rawValue] + (question == .whole ? [program.start] : []))
+        return [context.rawValue] + (question == .whole ? [program.start] : [])
     }
 
     private mutating func number(_ members: [Int32]) -> Int32 {
@@ -104,9 +127,15 @@ struct Automaton: Sendable {
 
     @unsafe
     mutating func matches(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard bytesToRetry == 0 else { return unsafe follow(text, from: 0, start) }
         var state = first
         var position = 0
+        var counted = 0
         while true {
+            if state == idleState {
+                guard let candidate = unsafe program.candidate(text, from: position) else { return false }
+                position = candidate
+            }
             // Runs over known transitions without touching anything else.
             var special = Automaton.unknown
             unsafe classes.withUnsafeBufferPointer { classes in
@@ -125,22 +154,59 @@ struct Automaton: Sendable {
             }
             if special == Automaton.unknown {
                 let column = unsafe position < text.count ? Int(classes[Int(text[position])]) : stride - 1
-                special = step(state, column)
-                if special >= 0 {
-                    state = special
-                    position &+= 1
-                    continue
+                bytesSinceReset &+= position &- counted
+                counted = position
+                switch step(state, column) {
+                case .to(let next): special = next
+                case .gaveUp(let members): return unsafe follow(text, from: position + 1, members)
                 }
             }
-            return special == Automaton.yes
+            if special >= 0 {
+                state = special
+                position &+= 1
+            } else if special == Automaton.idle {
+                state = idleState
+                position &+= 1
+            } else {
+                bytesSinceReset &+= position &- counted
+                return special == Automaton.yes
+            }
         }
     }
 
+    private enum Step {
+        case to(Int32)
+        /// The states take more building than they are worth; these are the members of the next one.
+        case gaveUp([Int32])
+    }
+
     /// Follows the byte class `column` from `state`, and remembers where it leads.
-    private mutating func step(_ state: Int32, _ column: Int) -> Int32 {
+    private mutating func step(_ state: Int32, _ column: Int) -> Step {
+        var targets: [Int32] = []
+        let answer = advance(members[Int(state) / stride], column, into: &targets)
+        var result = answer
+        if answer == Automaton.unknown {
+            targets.sort()
+            let next = members(after: representatives[column], targets)
+            if memory > Automaton.budget {
+                let isWorthwhile = bytesSinceReset / Automaton.worthwhile >= members.count
+                reset()
+                guard isWorthwhile else {
+                    bytesToRetry = Automaton.retryAfter
+                    return .gaveUp(next)
+                }
+                return .to(number(next))
+            }
+            result = skips && next.count == 1 ? Automaton.idle : number(next)
+        }
+        transitions[Int(state) + column] = result
+        return .to(result)
+    }
+
+    /// Yes, no, or unknown: then `targets` are the instructions after the byte.
+    private mutating func advance(_ from: [Int32], _ column: Int, into targets: inout [Int32]) -> Int32 {
         let isEnd = column == stride - 1
         let byte = isEnd ? nil : representatives[column]
-        let from = members[Int(state) / stride]
         let context = Context(rawValue: from[0]) ?? .other
         let around = Surroundings(before: context.byte, after: byte)
         generation &+= 1
@@ -150,8 +216,9 @@ struct Automaton: Sendable {
         }
         stack.removeAll(keepingCapacity: true)
         stack.append(contentsOf: from.dropFirst())
-        if question == .anywhere, context == .begin || !program.isAnchoredAtStart { stack.append(program.start) }
-        var targets: [Int32] = []
+        if question == .anywhere, context == .begin || !program.isAnchoredAtStart, !isInsideScalar(byte) {
+            stack.append(program.start)
+        }
         var isMatch = false
         while let counter = stack.popLast() {
             guard marks[Int(counter)] != generation else { continue }
@@ -159,6 +226,7 @@ struct Automaton: Sendable {
             let instruction = program.instructions[Int(counter)]
             switch instruction.operation {
             case .split:
+                if instruction.low == Program.universal { return Automaton.yes }
                 stack.append(instruction.index)
                 stack.append(instruction.out)
             case .capture: stack.append(instruction.out)
@@ -171,27 +239,44 @@ struct Automaton: Sendable {
                 if let byte, program.sets[Int(instruction.index)].contains(byte) { targets.append(instruction.out) }
             }
         }
-        var result = Automaton.no
-        if isMatch, isEnd || question == .anywhere {
-            result = Automaton.yes
-        } else if let byte, !targets.isEmpty || (question == .anywhere && !program.isAnchoredAtStart) {
-            let next = members(after: byte, targets)
-            if memory > Automaton.budget {
-                reset()
-                return number(next)
-            }
-            result = number(next)
+        if isMatch, isEnd || question == .anywhere { return Automaton.yes }
+        let goesOn = !targets.isEmpty || (question == .anywhere && !program.isAnchoredAtStart)
+        return !isEnd && goesOn ? Automaton.unknown : Automaton.no
+    }
+
+    private func isInsideScalar(_ byte: UInt8?) -> Bool {
+        guard program.hasWordAssertions, let byte else { return false }
+        return byte & 0xc0 == 0x80
+    }
+
+    /// Reads the rest of the text without building states: slower for each byte, and no memory.
+    @unsafe
+    private mutating func follow(_ text: UnsafeBufferPointer<UInt8>, from start: Int, _ members: [Int32]) -> Bool {
+        bytesToRetry = max(0, bytesToRetry - (text.count - start) - 1)
+        var members = members
+        var targets: [Int32] = []
+        var position = start
+        while true {
+            let column = unsafe position < text.count ? Int(classes[Int(text[position])]) : stride - 1
+            targets.removeAll(keepingCapacity: true)
+            let answer = advance(members, column, into: &targets)
+            guard answer == Automaton.unknown else { return answer == Automaton.yes }
+            members.removeAll(keepingCapacity: true)
+            members.append(context(after: representatives[column]).rawValue)
+            members.append(contentsOf: targets)
+            position += 1
         }
-        transitions[Int(state) + column] = result
-        return result
+    }
+
+    private func context(after byte: UInt8) -> Context {
+        if program.hasLineAssertions, byte == 0x0a { return .newline }
+        if program.hasWordAssertions, Surroundings.isWord(byte) { return .word }
+        return .other
     }
 
     private func members(after byte: UInt8, _ targets: [Int32]) -> [Int32] {
-        var context = Context.other
-        if program.hasLineAssertions, byte == 0x0a { context = .newline }
-        if program.hasWordAssertions, Surroundings.isWord(byte) { context = .word }
-        var result = [context.rawValue]
-        for target in targets.sorted() where result.count == 1 || result.last != target { result.append(target) }
+        var result = [context(after: byte).rawValue]
+        for target in targets where result.count == 1 || result.last != target { result.append(target) }
         return result
     }
 }

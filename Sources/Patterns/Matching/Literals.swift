@@ -1,7 +1,11 @@
 /// What an expression says about the bytes of its matches, for indexes and short cuts. U+FFFD is never taken for a
 /// literal: it also stands for bytes that are not UTF-8.
 enum Literals {
-    static let maximumSet = 100
+    /// Strings that classes, repetitions and sequences are multiplied out to.
+    static let maximumProduct = 256
+    /// Of an alternation that lists them; the expression's length bounds them too.
+    static let maximumSet = 1 << 17
+    private static let maximumBytes = 1 << 21
 
     static func bytes(_ scalars: [UInt32]) -> [UInt8]? {
         scalars.contains(0xfffd) ? nil : scalars.flatMap(UTF8Ranges.encode)
@@ -13,8 +17,8 @@ enum Literals {
         case .empty: return [[]]
         case .literal(let scalars): return bytes(scalars).map { [$0] }
         case .scalars(let set):
-            let count = set.count(limit: maximumSet)
-            guard count > 0, count <= maximumSet, !set.contains(0xfffd) else { return nil }
+            let count = set.count(limit: maximumProduct)
+            guard count > 0, count <= maximumProduct, !set.contains(0xfffd) else { return nil }
             return set.ranges.flatMap { $0.map(UTF8Ranges.encode) }
         case .assertion: return nil
         case .capture(_, let inner): return finiteSet(inner)
@@ -24,7 +28,7 @@ enum Literals {
             var power: [[UInt8]] = [[]]
             for count in 0...most {
                 if count >= least { all += power }
-                guard all.count <= maximumSet, let longer = product(power, inner) else { return nil }
+                guard all.count <= maximumProduct, let longer = product(power, inner) else { return nil }
                 power = longer
             }
             return unique(all)
@@ -47,7 +51,10 @@ enum Literals {
     }
 
     private static func product(_ left: [[UInt8]], _ right: [[UInt8]]) -> [[UInt8]]? {
-        guard left.count * right.count <= maximumSet else { return nil }
+        if left.count == 1, left[0].isEmpty { return right }
+        guard left.count * right.count <= maximumProduct || min(left.count, right.count) <= 1 else { return nil }
+        let bytes = left.reduce(0) { $0 + $1.count } * right.count + right.reduce(0) { $0 + $1.count } * left.count
+        guard bytes <= maximumBytes else { return nil }
         return left.flatMap { head in right.map { head + $0 } }
     }
 

@@ -21,7 +21,7 @@ final class PatternStorage: Sendable {
     let requiredLiterals: [[UInt8]]
     var prefix: [UInt8] { program.prefix }
     let matchesEverything: Bool
-    private let sortedSet: [[UInt8]]?
+    private let literals: LiteralTable?
     private let wholeShortcut: Shortcut?
     private let anywhereShortcut: Shortcut?
     /// The longest of the required literals: texts without it are turned away before the automaton reads them.
@@ -35,7 +35,7 @@ final class PatternStorage: Sendable {
         self.captureNames = captureNames
         let set = Literals.finiteSet(Literals.withoutOuterAnchors(node))
         literalSet = set?.map { String(decoding: $0, as: UTF8.self) }
-        sortedSet = set?.sorted { $0.lexicographicallyPrecedes($1) }
+        literals = set.map(LiteralTable.init)
         let required = Literals.required(node).filter { !$0.isEmpty }
         requiredLiterals = required
         needle = required.max { $0.count < $1.count } ?? []
@@ -55,7 +55,7 @@ final class PatternStorage: Sendable {
     func quickAnswer(_ question: Automaton.Question, _ text: Span<UInt8>) -> Bool? {
         let shortcut = question == .whole ? wholeShortcut : anywhereShortcut
         if let shortcut, let result = shortcut.matches(text) { return result }
-        if question == .whole, let sortedSet { return PatternStorage.contains(sortedSet, text) }
+        if question == .whole, let literals { return literals.contains(text) }
         if needle.count > 1, ByteSearch.find(needle, in: text) == nil { return false }
         return nil
     }
@@ -65,27 +65,6 @@ final class PatternStorage: Sendable {
             return automaton.matches(ValidText(repairing: text).bytes.span)
         }
         return automaton.matches(text)
-    }
-
-    private static func contains(_ sorted: [[UInt8]], _ text: Span<UInt8>) -> Bool {
-        var low = 0
-        var high = sorted.count
-        while low < high {
-            let middle = (low + high) / 2
-            switch compare(sorted[middle], text) {
-            case 0: return true
-            case ..<0: low = middle + 1
-            default: high = middle
-            }
-        }
-        return false
-    }
-
-    private static func compare(_ left: [UInt8], _ right: Span<UInt8>) -> Int {
-        for index in 0..<min(left.count, right.count) where left[index] != right[index] {
-            return left[index] < right[index] ? -1 : 1
-        }
-        return left.count - right.count
     }
 
     // MARK: Pools

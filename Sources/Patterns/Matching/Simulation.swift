@@ -10,7 +10,7 @@ struct Simulation: Sendable {
 
     // Backtracking
     private var visited: [UInt64] = []
-    private var jobs: [(counter: Int32, position: Int)] = []
+    private var jobs: [Job] = []
 
     // Pike
     private var spareLists = (ThreadList(), ThreadList())
@@ -33,7 +33,7 @@ struct Simulation: Sendable {
     }
 
     @unsafe @inline(__always)
-    private func around(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Surroundings {
+    private static func around(_ text: UnsafeBufferPointer<UInt8>, _ position: Int) -> Surroundings {
         unsafe Surroundings(
             before: position > 0 ? text[position - 1] : nil, after: position < text.count ? text[position] : nil)
     }
@@ -49,34 +49,51 @@ struct Simulation: Sendable {
     private mutating func backtrack(_ text: UnsafeBufferPointer<UInt8>, from start: Int, isWhole: Bool) -> [Int]? {
         let columns = text.count - start + 1
         let words = (columns * program.instructions.count + 63) / 64
-        // Taken out of self, so that the pointers into it overlap with no other access.
+        // Taken out of self, so that nothing in the loops asks who else holds them.
         var visited: [UInt64] = []
         swap(&visited, &self.visited)
         defer { swap(&visited, &self.visited) }
-        visited.removeAll(keepingCapacity: true)
-        visited.append(contentsOf: repeatElement(0, count: words))
-        let instructions = program.instructions
+        if visited.count < words { visited = [UInt64](repeating: 0, count: words) }
+        var jobs: [Job] = []
+        swap(&jobs, &self.jobs)
+        defer { swap(&jobs, &self.jobs) }
+        var slots = slots
         let isAnchored = isWhole || program.isAnchoredAtStart
-        return unsafe visited.withUnsafeMutableBufferPointer { visited in
-            unsafe instructions.withUnsafeBufferPointer { instructions in
-                let tried = unsafe Tried(bits: visited, start: start, columns: columns)
-                var position = start
-                while position <= text.count {
-                    if !isAnchored {
-                        guard let candidate = unsafe program.candidate(text, from: position) else { return nil }
-                        position = candidate
+        let isFound = unsafe visited.withUnsafeMutableBufferPointer { visited in
+            unsafe program.instructions.withUnsafeBufferPointer { instructions in
+                unsafe program.sets.withUnsafeBufferPointer { sets in
+                    unsafe visited[..<words].update(repeating: 0)
+                    let tried = unsafe Tried(bits: visited, start: start, columns: columns)
+                    let code = unsafe Code(instructions: instructions, sets: sets, start: program.start)
+                    var position = start
+                    while position <= text.count {
+                        if !isAnchored {
+                            guard let candidate = unsafe program.candidate(text, from: position) else { return false }
+                            position = candidate
+                        }
+                        if unsafe !Simulation.isInsideScalar(text, position),
+                            unsafe Simulation.tryAt(position, text, code, tried, isWhole, &jobs, &slots)
+                        {
+                            return true
+                        }
+                        if isAnchored { return false }
+                        position += 1
                     }
-                    if unsafe !Simulation.isInsideScalar(text, position),
-                        unsafe tryAt(position, text, instructions, tried, isWhole: isWhole)
-                    {
-                        return slots
-                    }
-                    if isAnchored { return nil }
-                    position += 1
+                    return false
                 }
-                return nil
             }
         }
+        return isFound ? slots : nil
+    }
+
+    /// A way not taken yet, or (below zero) the complement of a slot and what it held before.
+    private typealias Job = (counter: Int32, position: Int)
+
+    @unsafe
+    private struct Code {
+        let instructions: UnsafeBufferPointer<Program.Instruction>
+        let sets: UnsafeBufferPointer<ByteSet>
+        let start: Int32
     }
 
     /// Which (instruction, position) pairs have been tried: what failed once fails again.
@@ -98,13 +115,13 @@ struct Simulation: Sendable {
     }
 
     @unsafe
-    private mutating func tryAt(
-        _ origin: Int, _ text: UnsafeBufferPointer<UInt8>, _ instructions: UnsafeBufferPointer<Program.Instruction>,
-        _ tried: Tried, isWhole: Bool
+    private static func tryAt(
+        _ origin: Int, _ text: UnsafeBufferPointer<UInt8>, _ code: Code, _ tried: Tried, _ isWhole: Bool,
+        _ jobs: inout [Job], _ slots: inout [Int]
     ) -> Bool {
         for slot in slots.indices { slots[slot] = -1 }
         jobs.removeAll(keepingCapacity: true)
-        jobs.append((program.start, origin))
+        unsafe jobs.append((code.start, origin))
         while let job = jobs.popLast() {
             if job.counter < 0 {
                 slots[Int(~job.counter)] = job.position
@@ -113,7 +130,7 @@ struct Simulation: Sendable {
             var counter = Int(job.counter)
             var position = job.position
             while unsafe tried.insert(counter, position) {
-                let instruction = unsafe instructions[counter]
+                let instruction = unsafe code.instructions[counter]
                 var goesOn = true
                 switch instruction.operation {
                 case .match:
@@ -126,8 +143,15 @@ struct Simulation: Sendable {
                     jobs.append((~instruction.index, slots[slot]))
                     slots[slot] = position
                 case .assertion: goesOn = unsafe around(text, position).holds(instruction.low)
-                case .range, .set:
-                    goesOn = unsafe position < text.count && accepts(instruction, text[position])
+                case .range:
+                    goesOn =
+                        unsafe position < text.count
+                        && text[position] &- instruction.low <= instruction.high &- instruction.low
+                    position &+= 1
+                case .set:
+                    goesOn =
+                        unsafe position < text.count
+                        && code.sets[Int(instruction.index)].contains(text[position])
                     position &+= 1
                 }
                 guard goesOn else { break }
@@ -224,7 +248,9 @@ struct Simulation: Sendable {
                 slots[slot] = position
                 stack.append((instruction.out, 0))
             case .assertion:
-                if unsafe around(text, position).holds(instruction.low) { stack.append((instruction.out, 0)) }
+                if unsafe Simulation.around(text, position).holds(instruction.low) {
+                    stack.append((instruction.out, 0))
+                }
             case .range, .set, .match:
                 list.counters.append(entry)
                 list.slots.append(contentsOf: slots)

@@ -1,10 +1,11 @@
 /// Node to program, back to front: each node is compiled for the instruction that follows it.
 struct Compiler {
-    static let maximumInstructions = 1 << 16
+    static let maximumInstructions = 1 << 18
 
     private var instructions: [Program.Instruction] = []
     private var sets: [ByteSet] = []
     private var setIndex: [ByteSet: Int32] = [:]
+    private var sequencesOf: [ScalarSet: [UTF8Ranges.Sequence]] = [:]
     private var hasLineAssertions = false
     private var hasWordAssertions = false
     private var hasAssertions = false
@@ -15,15 +16,20 @@ struct Compiler {
     /// nil where the program would be too large.
     static func compile(_ node: Node, captureCount: Int) -> Program? {
         var compiler = Compiler()
+        var size = ProgramSize()
+        guard size.estimate(node) <= maximumInstructions else { return nil }
         do throws(TooLarge) {
             let match = try compiler.emit(.init(operation: .match))
+            // An empty match has its place between scalars: bytes that are not UTF-8 count as one each.
+            compiler.matchesReplacement = node.canBeEmpty
             let start = try compiler.compile(.capture(0, node), match)
+            let firstBytes = compiler.firstBytes(start)
             return Program(
                 instructions: compiler.instructions, sets: compiler.sets, start: start, slotCount: captureCount * 2,
                 hasLineAssertions: compiler.hasLineAssertions, hasWordAssertions: compiler.hasWordAssertions,
                 hasAssertions: compiler.hasAssertions, isAnchoredAtStart: isAnchored(node),
                 matchesReplacement: compiler.matchesReplacement, prefix: Literals.prefix(node),
-                firstBytes: compiler.firstBytes(start))
+                firstBytes: firstBytes, fewFirstBytes: firstBytes?.few)
         } catch {
             return nil
         }
@@ -89,7 +95,11 @@ struct Compiler {
             hasAssertions = true
             switch assertion {
             case .beginLine, .endLine: hasLineAssertions = true
-            case .wordBoundary, .notWordBoundary: hasWordAssertions = true
+            case .wordBoundary: hasWordAssertions = true
+            case .notWordBoundary:
+                hasWordAssertions = true
+                // It holds between bytes that are not UTF-8, each of which counts as a scalar.
+                matchesReplacement = true
             case .beginText, .endText: break
             }
             return try emit(.init(operation: .assertion, low: assertion.rawValue, out: next))
@@ -102,14 +112,63 @@ struct Compiler {
             for part in parts.reversed() { follower = try compile(part, follower) }
             return follower
         case .alternation(let branches):
-            var starts: [Int32] = []
-            for branch in branches { starts.append(try compile(branch, next)) }
-            var result = starts.removeLast()
-            for start in starts.reversed() { result = try split(start, result, isGreedy: true) }
-            return result
+            return try compile(alternation: branches, next)
         case .repetition(let inner, let least, let most, let isGreedy):
             return try compile(repeating: inner, least, most, isGreedy, next)
         }
+    }
+
+    private mutating func compile(alternation branches: [Node], _ next: Int32) throws(TooLarge) -> Int32 {
+        var starts: [Int32] = []
+        var index = 0
+        while index < branches.count {
+            var trie = LiteralTrie()
+            var end = index
+            while end < branches.count, case .literal(let scalars) = branches[end] {
+                if scalars.contains(0xfffd) { matchesReplacement = true }
+                trie.insert(scalars.flatMap(UTF8Ranges.encode))
+                guard trie.nodes.count <= Compiler.maximumInstructions else { throw TooLarge() }
+                end += 1
+            }
+            if end - index > 1 {
+                starts.append(try compile(trie, next))
+                index = end
+            } else {
+                starts.append(try compile(branches[index], next))
+                index += 1
+            }
+        }
+        return try choice(starts)
+    }
+
+    /// The first that leads to a match, in this order.
+    private mutating func choice(_ starts: [Int32]) throws(TooLarge) -> Int32 {
+        guard var result = starts.last else { return try emit(.init(operation: .fail)) }
+        for start in starts.dropLast().reversed() { result = try split(start, result, isGreedy: true) }
+        return result
+    }
+
+    private mutating func compile(_ trie: LiteralTrie, _ next: Int32) throws(TooLarge) -> Int32 {
+        var starts = [Int32](repeating: next, count: trie.nodes.count)
+        for node in trie.nodes.indices.reversed() {
+            var ways: [Int32] = []
+            for entry in trie.nodes[node] {
+                switch entry {
+                case .end: ways.append(next)
+                case .child(let byte, let child):
+                    ways.append(try emit(.init(operation: .range, low: byte, high: byte, out: starts[child])))
+                }
+            }
+            starts[node] = try choice(ways)
+        }
+        return starts[0]
+    }
+
+    /// Whether nothing but the end of captures is between here and a match.
+    private func leadsToMatch(_ start: Int32) -> Bool {
+        var counter = start
+        while instructions[Int(counter)].operation == .capture { counter = instructions[Int(counter)].out }
+        return instructions[Int(counter)].operation == .match
     }
 
     private mutating func compile(
@@ -117,6 +176,8 @@ struct Compiler {
     ) throws(TooLarge) -> Int32 {
         var follower = next
         var copies = least
+        var isUniversal = false
+        if case .scalars(.all) = inner, most == nil { isUniversal = leadsToMatch(next) }
         if let most {
             // x{0,3} is (x(x(x)?)?)?
             for _ in 0..<max(0, most - least) {
@@ -127,12 +188,14 @@ struct Compiler {
             let loop = try emit(.init(operation: .split))
             let body = try compile(inner, loop)
             setSplit(loop, body, next, isGreedy)
+            if isUniversal { instructions[Int(loop)].low = Program.universal }
             return loop
         } else {
             // x* of an x that may be empty is (x+)?, so that the empty way through x is tried (as in Go since 1.17).
             let loop = try emit(.init(operation: .split))
             let body = try compile(inner, loop)
             setSplit(loop, body, next, isGreedy)
+            if isUniversal { instructions[Int(loop)].low = Program.universal }
             follower = least == 0 ? try split(body, next, isGreedy: isGreedy) : body
             copies -= 1
         }
@@ -156,7 +219,9 @@ struct Compiler {
         var tails: [Tail: Int32] = [:]
         var heads: [(out: Int32, bytes: ByteSet)] = []
         var headOf: [Int32: Int] = [:]
-        for sequence in UTF8Ranges.sequences(set) {
+        let sequences = sequencesOf[set] ?? UTF8Ranges.sequences(set)
+        if set.ranges.count > 8 { sequencesOf[set] = sequences }
+        for sequence in sequences {
             var follower = next
             for range in sequence.dropFirst().reversed() {
                 let tail = Tail(low: range.lowerBound, high: range.upperBound, out: follower)

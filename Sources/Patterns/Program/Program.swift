@@ -23,6 +23,9 @@ struct Program: Sendable {
         var index: Int32 = 0
     }
 
+    /// `low` of a split that begins a closing `(?s).*`: from there every rest of a text matches.
+    static let universal: UInt8 = 1
+
     var instructions: [Instruction]
     var sets: [ByteSet]
     var start: Int32
@@ -39,6 +42,11 @@ struct Program: Sendable {
     var prefix: [UInt8]
     /// The bytes that a match can begin with; nil where a match may be empty.
     var firstBytes: ByteSet?
+    /// The same where they are at most four, the last repeated.
+    var fewFirstBytes: SIMD4<UInt8>?
+
+    /// Whether a search can pass over what no match begins with.
+    var hasCandidates: Bool { prefix.count > 1 || fewFirstBytes != nil }
 
     /// The first place at `position` or later where a match can begin.
     @unsafe
@@ -48,6 +56,10 @@ struct Program: Sendable {
             return unsafe ByteSearch.find(prefix, in: rest).map { $0 + position }
         }
         guard let firstBytes else { return position }
+        if let few = fewFirstBytes {
+            let rest = unsafe UnsafeBufferPointer(rebasing: text[position...])
+            return unsafe ByteSearch.firstIndex(ofAny: few, in: rest).map { $0 + position }
+        }
         var candidate = position
         while candidate < text.count {
             if unsafe firstBytes.contains(text[candidate]) { return candidate }
@@ -70,6 +82,15 @@ struct ByteSet: Hashable, Sendable {
 
     mutating func insert(_ range: ClosedRange<UInt8>) {
         for byte in range { words[Int(byte >> 6)] |= 1 &<< UInt64(byte & 63) }
+    }
+
+    /// The bytes of the set where they are at most four, the last repeated.
+    var few: SIMD4<UInt8>? {
+        let bytes = (UInt8.min...UInt8.max).filter(contains)
+        guard let last = bytes.last, bytes.count <= 4 else { return nil }
+        var result = SIMD4(repeating: last)
+        for (lane, byte) in bytes.enumerated() { result[lane] = byte }
+        return result
     }
 
     /// The range that the set is, if it is one.

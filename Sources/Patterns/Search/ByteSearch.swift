@@ -63,6 +63,29 @@ package enum ByteSearch {
         return nil
     }
 
+    /// The first place of any of four bytes.
+    @unsafe
+    static func firstIndex(ofAny bytes: SIMD4<UInt8>, in text: UnsafeBufferPointer<UInt8>) -> Int? {
+        let raw = UnsafeRawBufferPointer(text)
+        let (a, b) = (SIMD16(repeating: bytes[0]), SIMD16(repeating: bytes[1]))
+        let (c, d) = (SIMD16(repeating: bytes[2]), SIMD16(repeating: bytes[3]))
+        var position = 0
+        while position + 16 <= text.count {
+            let block = unsafe raw.loadUnaligned(fromByteOffset: position, as: SIMD16<UInt8>.self)
+            let hits = (block .== a) .| (block .== b) .| (block .== c) .| (block .== d)
+            if any(hits) {
+                for lane in 0..<16 where hits[lane] { return position + lane }
+            }
+            position += 16
+        }
+        while position < text.count {
+            let byte = unsafe text[position]
+            if byte == bytes[0] || byte == bytes[1] || byte == bytes[2] || byte == bytes[3] { return position }
+            position += 1
+        }
+        return nil
+    }
+
     @unsafe
     static func hasBytes(_ needle: [UInt8], at position: Int, in text: UnsafeBufferPointer<UInt8>) -> Bool {
         guard text.count - position >= needle.count else { return false }
@@ -80,7 +103,7 @@ package enum ByteSearch {
     }
 
     @unsafe
-    private static func findIgnoringCase(_ needle: [UInt8], in text: UnsafeBufferPointer<UInt8>) -> Int? {
+    static func findIgnoringCase(_ needle: [UInt8], in text: UnsafeBufferPointer<UInt8>) -> Int? {
         guard let first = needle.first, let last = needle.last else { return 0 }
         guard needle.count <= text.count else { return nil }
         let bytes = UnsafeRawBufferPointer(text)
@@ -112,7 +135,7 @@ package enum ByteSearch {
     }
 
     @unsafe
-    private static func isEqualIgnoringCase(
+    static func isEqualIgnoringCase(
         _ needle: [UInt8], at position: Int, in text: UnsafeBufferPointer<UInt8>
     ) -> Bool {
         for offset in needle.indices

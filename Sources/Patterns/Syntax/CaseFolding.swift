@@ -8,7 +8,8 @@ enum CaseFolding {
             guard let scalar = Unicode.Scalar(value) else { continue }
             let properties = scalar.properties
             guard
-                properties.changesWhenCaseFolded || properties.changesWhenUppercased || properties.changesWhenLowercased
+                value == 0x390 || value == 0x3b0 || value == 0xfb05 || properties.changesWhenCaseFolded
+                    || properties.changesWhenUppercased || properties.changesWhenLowercased
             else { continue }
             groups[representative(scalar), default: []].append(value)
         }
@@ -21,8 +22,16 @@ enum CaseFolding {
 
     /// Lower case of the upper case brings both sigmas, both `s` and the micro sign together.
     private static func representative(_ scalar: Unicode.Scalar) -> UInt32 {
-        // ẞ has no single upper case to meet ß at.
-        if scalar.value == 0x1e9e { return 0xdf }
+        switch scalar.value {
+        // ẞ has no single upper case to meet ß at, nor have Greek letters with two accents and the ligatures of st.
+        case 0x1e9e: return 0xdf
+        case 0x1fd3: return 0x390
+        case 0x1fe3: return 0x3b0
+        case 0xfb06: return 0xfb05
+        // Turkish i without a dot has an upper case, and yet folds to nothing.
+        case 0x131: return 0x131
+        default: break
+        }
         let upper = single(scalar.properties.uppercaseMapping) ?? scalar
         return (single(upper.properties.lowercaseMapping) ?? upper).value
     }

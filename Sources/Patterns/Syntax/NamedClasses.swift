@@ -36,15 +36,36 @@ enum NamedClasses {
         }
     }
 
-    /// `L`, `Lu`, `Greek`, `Any`.
+    /// `L`, `Lu`, `Uppercase_Letter`, `Greek`, `Any`.
     static func unicode(_ name: String) -> ScalarSet? {
-        if name == "Any" { return .all }
-        if let script = Scripts.ranges[name] { return ScalarSet(script) }
-        guard (1...2).contains(name.utf8.count) else { return nil }
-        let matching = categories.filter { $0.key.hasPrefix(name) }
-        guard !matching.isEmpty else { return nil }
-        return ScalarSet(matching.values.flatMap { $0 })
+        let canonical = UnicodeNames.canonical(name)
+        switch canonical {
+        case "Any": return .all
+        case "Ascii": return ScalarSet([0...0x7f])
+        case "Assigned": return category("Cn")?.inverted
+        default: break
+        }
+        if let set = category(UnicodeNames.categories[canonical] ?? canonical) { return set }
+        return scripts[canonical].map { ScalarSet($0) }
     }
+
+    private static let scripts = Dictionary(
+        Scripts.ranges.map { (UnicodeNames.canonical($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+
+    private static func category(_ name: String) -> ScalarSet? { categorySets[name] }
+
+    /// Kept ready: an expression may name a class thousands of times.
+    private static let categorySets: [String: ScalarSet] = {
+        var result: [String: ScalarSet] = [:]
+        for (name, ranges) in categories { result[name] = ScalarSet(ranges) }
+        // Unassigned scalars are in no class but their own.
+        for major in ["C", "L", "M", "N", "P", "S", "Z"] {
+            let minors = categories.filter { $0.key.hasPrefix(major) && $0.key != "Cn" }
+            result[major] = ScalarSet(minors.values.flatMap { $0 })
+        }
+        result["LC"] = ScalarSet(["Lu", "Ll", "Lt"].flatMap { categories[$0] ?? [] })
+        return result
+    }()
 
     /// Made on first use from the standard library's own tables, so no copy of them is kept here.
     private static let categories: [String: [ClosedRange<UInt32>]] = {
@@ -59,8 +80,6 @@ enum NamedClasses {
             start = value
         }
         result[current, default: []].append(start...ScalarSet.maximum)
-        // Unassigned scalars belong to no class in RE2.
-        result["Cn"] = nil
         return result
     }()
 

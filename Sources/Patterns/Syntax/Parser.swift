@@ -1,10 +1,10 @@
 /// RE2 syntax (github.com/google/re2/wiki/Syntax) with Perl classes, as Go's `regexp` accepts it.
 struct Parser {
     /// RE2 allows 1000; this keeps recursion within a small thread's stack.
-    static let maximumDepth = 200
+    static let maximumDepth = 999
     static let maximumRepeat = 1000
-    /// In scalars. What is longer would not fit a program in any case.
-    static let maximumLength = 1 << 16
+    /// In scalars: room for an alternation of tens of thousands of values.
+    static let maximumLength = 1 << 20
 
     struct Flags {
         var ignoresCase = false
@@ -17,6 +17,7 @@ struct Parser {
     var position = 0
     var flags: Flags
     var captureNames: [String?] = [nil]
+    var foldedSets: [ScalarSet: ScalarSet] = [:]
 
     init(_ expression: String, options: Pattern.Options) {
         scalars = expression.unicodeScalars.map(\.value)
@@ -76,14 +77,12 @@ struct Parser {
         var parts: [Node] = []
         // Where the last repetition operator began, if nothing came after it: `a**` is an error.
         var lastRepeat: Int?
-        // False where an operator would have nothing to repeat.
-        var hasOperand = false
         while let next = peek(), next != 0x7c, next != 0x29 {
             if let (least, most, start) = try parseRepeatOperator() {
-                guard hasOperand, let operand = parts.popLast() else {
+                let isLazy = accept("?")
+                guard let operand = parts.popLast() else {
                     throw failure(.missingRepeatArgument, start..<position)
                 }
-                let isLazy = accept("?")
                 if let lastRepeat { throw failure(.invalidRepeatOperator, lastRepeat..<position) }
                 let node = Node.repetition(operand, least: least, most: most, isGreedy: isLazy == flags.isUngreedy)
                 guard Parser.repeatProduct(node, limit: Parser.maximumRepeat) else {
@@ -94,14 +93,8 @@ struct Parser {
                 continue
             }
             lastRepeat = nil
-            let atoms = try parseAtom(depth: depth)
-            if let atoms {
-                parts.append(contentsOf: atoms)
-                hasOperand = !parts.isEmpty
-            } else {
-                // A flag group is not an operand.
-                hasOperand = false
-            }
+            // A flag group is no operand: an operator behind it repeats what stands before it.
+            if let atoms = try parseAtom(depth: depth) { parts.append(contentsOf: atoms) }
         }
         return Parser.concatenation(parts)
     }
@@ -264,7 +257,7 @@ struct Parser {
         let before = flags
         var capture: Int?
         if accept("?") {
-            if isNext("P<") || (isNext("<") && peek(1) != 0x3d && peek(1) != 0x21) {
+            if (isNext("P<") && peek(2) != nil) || (isNext("<") && peek(1) != nil) {
                 captureNames.append(try parseName(start: start))
                 capture = captureNames.count - 1
             } else if !(try parseFlags(start: start)) {
@@ -318,6 +311,6 @@ struct Parser {
             }
             hasFlag = true
         }
-        throw failure(.missingParenthesis, 0..<scalars.count)
+        throw failure(.invalidPerlOperator, start..<position)
     }
 }

@@ -92,8 +92,16 @@ extension Parser {
         guard let set = NamedClasses.unicode(text(name)) else {
             throw failure(.invalidCharacterRange, start..<position)
         }
-        let folded = flags.ignoresCase ? set.caseFolded : set
+        let folded = flags.ignoresCase ? caseFolded(set) : set
         return isNegated ? folded.inverted : folded
+    }
+
+    /// Remembers what it has folded: a large class may stand in an expression hundreds of times.
+    private mutating func caseFolded(_ set: ScalarSet) -> ScalarSet {
+        if let known = foldedSets[set] { return known }
+        let folded = set.caseFolded
+        foldedSets[set] = folded
+        return folded
     }
 
     /// An escape that stands for one scalar.
@@ -150,7 +158,10 @@ extension Parser {
             guard value <= ScalarSet.maximum else { throw failure(.invalidEscape, start..<position) }
         }
         let isComplete = isBraced ? digits > 0 && accept("}") : digits == 2
-        guard isComplete else { throw failure(.invalidEscape, start..<min(position + 1, scalars.count)) }
+        guard isComplete else {
+            let end = isBraced ? position + 1 : start + 4
+            throw failure(.invalidEscape, start..<min(end, scalars.count))
+        }
         return value
     }
 }

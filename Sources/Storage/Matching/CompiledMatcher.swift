@@ -78,6 +78,7 @@ package struct CompiledMatcher: Sendable {
         case .equal(let wanted): wanted.elementsEqual(value) != isNegated
         case .everything: !isNegated
         case .notEmpty: !value.isEmpty != isNegated
+        case .pattern(let pattern): pattern.matchesWhole(value) != isNegated
         default: matches(value: String(decoding: value, as: UTF8.self))
         }
     }
