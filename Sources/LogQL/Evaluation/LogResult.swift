@@ -13,7 +13,8 @@ package struct LogEntry: Hashable, Sendable {
 
     /// Everything that a query sees as labels.
     package var labels: LabelSet {
-        structuredMetadata.isEmpty && parsed.isEmpty ? stream : stream.merging(structuredMetadata).merging(parsed)
+        if structuredMetadata.isEmpty, parsed.isEmpty { return stream }
+        return LabelSet(keepingEmpty: stream.labels + structuredMetadata.labels + parsed.labels)
     }
 }
 
@@ -66,11 +67,11 @@ extension Record {
                     String(decoding: names.value(field.name), as: UTF8.self),
                     String(decoding: value(of: field), as: UTF8.self)))
         }
-        if withError, !error.isEmpty {
-            labels.append(Label("__error__", error))
-            labels.append(Label("__error_details__", errorDetails))
+        if withError {
+            if !error.isEmpty { labels.append(Label("__error__", error)) }
+            if !errorDetails.isEmpty { labels.append(Label("__error_details__", errorDetails)) }
         }
-        return LabelSet(labels)
+        return LabelSet(keepingEmpty: labels)
     }
 
     /// `stream` is what the labels of the stream were before the pipeline.

@@ -12,19 +12,20 @@ struct RangeEvaluation {
     private var pipeline: LogPipeline
     private var unwrapFilters: [LabelTest] = []
     private var unwrapName = 0
-    private let preserveName: Int
     private let wanted: NameSet?
     private var keys: SeriesKeys
     private let store: Store
 
     /// How samples of a series are kept until the windows are known.
-    private enum Store { case counts, summaries, values }
+    private enum Store { case counts, summaries, values, distinct }
 
     /// By series: counts (and bytes) for each segment.
     private var counts: [[Double]] = []
     private var sizes: [[Double]] = []
     private var summaries: [SlidingSummaries] = []
     private var values: [[(segment: Int32, value: Double)]] = []
+    /// Texts that are counted once each; `values` has their numbers.
+    private var texts = ByteTable()
 
     /// - Parameters:
     ///   - start: nanoseconds of the first evaluation.
@@ -37,12 +38,15 @@ struct RangeEvaluation {
             start: start, step: step, count: grid.count, range: request.range.range, offset: request.range.offset)
         if let needed = request.neededLabels { wanted = NameSet(needed, &record.names) } else { wanted = nil }
         pipeline = try LogPipeline(request.stages, names: &record.names, wanted: request.neededLabels)
-        keys = SeriesKeys(request.grouping, removed: request.removed, names: &record.names)
-        preserveName = record.names.id("__preserve_error__")
+        keys = SeriesKeys(request, record: &record)
+        record.preservesErrors = request.preservesErrors
         if let unwrap = request.range.unwrap {
             unwrapName = record.names.id(unwrap.label)
             for filter in unwrap.filters { unwrapFilters.append(try LabelTest(filter, names: &record.names)) }
             store = request.operation == .quantile ? .values : request.operation == .absent ? .counts : .summaries
+        } else if let counted = request.range.counted {
+            unwrapName = record.names.id(counted)
+            store = .distinct
         } else {
             store = .counts
         }
@@ -85,24 +89,29 @@ struct RangeEvaluation {
             added += 1
         }
         try context.charge(samples: added)
-        if store == .values { try context.charge(memory: added * 16) }
+        if store == .values || store == .distinct { try context.charge(memory: added * 16) }
     }
 
     /// The sample of the record; nil where it has none.
     private mutating func sample() throws -> Double? {
         var value = 0.0
+        if store == .distinct {
+            guard let text = record.value(unwrapName), !text.isEmpty else { return nil }
+            let (id, isNew) = texts.insert(text)
+            if isNew { try context.charge(memory: text.count + 48) }
+            value = Double(id)
+        }
         if let unwrap = request.range.unwrap {
             guard let text = record.value(unwrapName), !text.isEmpty else { return nil }
             if let converted = RangeEvaluation.convert(text, unwrap.conversion) {
                 value = converted
             } else {
-                record.fail(
-                    "SampleExtractionErr", "cannot convert \(QuotedText.quote(String(decoding: text, as: UTF8.self)))")
+                record.fail("SampleExtractionErr", RangeEvaluation.failure(text, unwrap.conversion))
             }
             for i in unwrapFilters.indices where !unwrapFilters[i].keeps(&record) { return nil }
         }
         if !record.error.isEmpty {
-            let preserved = record.value(preserveName).map { $0.elementsEqual("true".utf8) } ?? false
+            let preserved = record.value(record.preserveName).map { $0.elementsEqual("true".utf8) } ?? false
             if !preserved {
                 throw LogQLError.pipeline(
                     error: record.error, details: record.errorDetails,
@@ -114,9 +123,17 @@ struct RangeEvaluation {
 
     private static func convert(_ text: ArraySlice<UInt8>, _ conversion: Unwrap.Conversion) -> Double? {
         switch conversion {
-        case .number: Double(String(decoding: text, as: UTF8.self))
+        case .number: GoConversion.number(text)
         case .bytes: ByteCountText.parse(text).map { Double($0) }
-        case .duration, .durationSeconds: DurationText.parse(text).map { Double($0) / 1e9 }
+        case .duration, .durationSeconds: GoConversion.duration(text).map { Double($0) / 1e9 }
+        }
+    }
+
+    private static func failure(_ text: ArraySlice<UInt8>, _ conversion: Unwrap.Conversion) -> String {
+        switch conversion {
+        case .number: GoConversion.numberFailure(text)
+        case .bytes: GoConversion.bytesFailure(text)
+        case .duration, .durationSeconds: GoConversion.durationFailure(text)
         }
     }
 
@@ -137,7 +154,7 @@ struct RangeEvaluation {
                 summaries.append(SlidingSummaries())
             }
             summaries[series].add(value, at: time, segment: segment)
-        case .values:
+        case .values, .distinct:
             if series == values.count {
                 try context.charge(memory: 256)
                 values.append([])
@@ -159,6 +176,7 @@ struct RangeEvaluation {
             case .counts: fill(&one, counts[series], sizes[series])
             case .summaries: fill(&one, summaries[series])
             case .values: fill(&one, values[series])
+            case .distinct: fillDistinct(&one, values[series])
             }
             matrix.series.append(one)
         }
@@ -203,6 +221,26 @@ struct RangeEvaluation {
             guard head < tail else { continue }
             var inside = sorted[head..<tail].map(\.value)
             one.set(quantile(request.parameter ?? .nan, &inside), at: window)
+        }
+    }
+
+    private func fillDistinct(_ one: inout StepSeries, _ values: [(segment: Int32, value: Double)]) {
+        let sorted = values.sorted { $0.segment < $1.segment }
+        var times: [Double: Int] = [:]
+        var head = 0
+        var tail = 0
+        for window in 0..<grid.count {
+            while tail < sorted.count, Int(sorted[tail].segment) < windows.upper[window] {
+                times[sorted[tail].value, default: 0] += 1
+                tail += 1
+            }
+            while head < tail, Int(sorted[head].segment) < windows.lower[window] {
+                let value = sorted[head].value
+                let left = (times[value] ?? 1) - 1
+                times[value] = left == 0 ? nil : left
+                head += 1
+            }
+            if head < tail { one.set(Double(times.count), at: window) }
         }
     }
 

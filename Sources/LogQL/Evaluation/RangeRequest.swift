@@ -11,6 +11,8 @@ struct RangeRequest {
     let grouping: Grouping?
     /// A label that series never have: the unwrapped one.
     let removed: String?
+    /// Whether series of samples with errors say so. Not where an aggregation over this one would drop those labels.
+    let reportsErrors: Bool
 
     init(_ operation: RangeOperator, parameter: Double?, _ range: LogRange, grouping: Grouping?) {
         self.operation = operation
@@ -18,6 +20,15 @@ struct RangeRequest {
         self.range = range
         self.grouping = operation == .absent ? .by([]) : grouping
         removed = grouping == nil ? range.unwrap?.label : nil
+        reportsErrors = true
+    }
+
+    /// Whether the query asks for errors by name: then they are no reason to fail.
+    var preservesErrors: Bool {
+        var names = range.unwrap?.filters.flatMap(\.names) ?? []
+        for case .labelFilter(let filter) in range.logs.stages { names += filter.names }
+        if case .by(let wanted)? = grouping { names += wanted }
+        return names.contains("__error__")
     }
 
     /// An aggregation over this one that can be done while samples are added up; nil where it cannot.
@@ -39,6 +50,7 @@ struct RangeRequest {
         parameter = nil
         grouping = outer ?? .by([])
         removed = range.unwrap?.label
+        if case .without? = grouping { reportsErrors = true } else { reportsErrors = false }
     }
 
     /// Only what the answer needs of the pipeline's labels; nil if it can be any.
@@ -49,6 +61,7 @@ struct RangeRequest {
             guard let used = stage.labelsUsed else { return nil }
             needed.formUnion(used)
         }
+        if let counted = range.counted { needed.insert(counted) }
         if let unwrap = range.unwrap {
             needed.insert(unwrap.label)
             for filter in unwrap.filters { needed.formUnion(filter.names) }
@@ -62,6 +75,7 @@ struct RangeRequest {
     /// The stages without parsers at whose labels nobody looks. Like Loki, this also spares their errors.
     var stages: [Stage] {
         guard case .by(var needed)? = grouping else { return range.logs.stages }
+        if let counted = range.counted { needed.append(counted) }
         if let unwrap = range.unwrap { needed += [unwrap.label] + unwrap.filters.flatMap(\.names) }
         var kept: [Stage] = []
         var anyNeeded = !needed.isEmpty

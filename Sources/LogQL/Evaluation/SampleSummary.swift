@@ -66,7 +66,7 @@ struct SampleSummary {
         case .deviation: (squares / count).squareRoot()
         case .rateCounter: extrapolatedRate(end: end, range: range)
         case .absent: 1
-        case .quantile: .nan
+        case .quantile, .approximateCountDistinct, .countDistinct: .nan
         }
     }
 
@@ -78,9 +78,10 @@ struct SampleSummary {
         var toEnd = Double(end &- lastTime) / 1e9
         let sampled = Double(lastTime &- firstTime) / 1e9
         let average = sampled / (count - 1)
-        if increase > 0, firstValue >= 0 { toStart = Swift.min(toStart, sampled * firstValue / increase) }
         if toStart >= average * 1.1 { toStart = average / 2 }
         if toEnd >= average * 1.1 { toEnd = average / 2 }
+        // A counter is never below zero: what was clamped already can only become shorter.
+        if increase > 0, firstValue >= 0 { toStart = Swift.min(toStart, sampled * firstValue / increase) }
         return increase * (sampled + toStart + toEnd) / sampled / (Double(range) / 1e9)
     }
 }

@@ -116,12 +116,13 @@ struct LogPipeline {
     /// The rest of the pipeline. False where the line is dropped.
     mutating func run(_ record: inout Record) -> Bool {
         for i in prefilters..<steps.count {
+            record.beginParser()
             switch steps[i] {
             case .line(let test): if !lineTests[test].keeps(record.line) { return false }
             case .label(let test): if !labelTests[test].keeps(&record) { return false }
             case .json:
-                if !flattener.parse(record.line, wanted: wanted, into: &record) {
-                    record.fail("JSONParserErr", "the line is not a valid JSON object")
+                if let failure = flattener.parse(record.line, wanted: wanted, into: &record) {
+                    record.fail("JSONParserErr", failure.rawValue)
                 }
             case .jsonFields(let fields): extract(fields, &record)
             case .logfmt(let strict, let keepEmpty, let fields): logfmt(strict, keepEmpty, fields, &record)
@@ -146,9 +147,10 @@ struct LogPipeline {
         let line = record.line
         var scanner = JSONScanner(line)
         scanner.skipSpace()
+        if line.isEmpty { return }
         let first = scanner.current
         guard first == UInt8(ascii: "{") || first == UInt8(ascii: "["), scanner.value() != nil else {
-            return record.fail("JSONParserErr", "the line is not valid JSON")
+            return record.fail("JSONParserErr", "")
         }
         for field in fields {
             scratch.removeAll(keepingCapacity: true)
@@ -199,8 +201,10 @@ struct LogPipeline {
         let line = record.line
         var scanner = JSONScanner(line)
         scanner.skipSpace()
+        if line.isEmpty { return }
         var entry: [UInt8]?
         var text: [UInt8] = []
+        var fields: [(name: Int, text: [UInt8])] = []
         let complete = scanner.object(depth: 0) { key, place in
             guard line[place.lowerBound] == UInt8(ascii: "\"") else { return true }
             text.removeAll(keepingCapacity: true)
@@ -211,11 +215,16 @@ struct LogPipeline {
             }
             var name: [UInt8] = []
             LabelName.append(line[key.inner], to: &name, isStart: true)
-            if !name.isEmpty { record.addParsed(record.names.id(name[...]), text) }
+            if !name.isEmpty { fields.append((record.names.id(name[...]), text)) }
             return true
         }
-        guard complete else { return record.fail("JSONParserErr", "the line is not a valid JSON object") }
-        if let entry { record.line = entry[...] }
+        guard complete else {
+            return record.fail("JSONParserErr", "expecting json object(6), but it is not")
+        }
+        // Only what a shipper has packed is unpacked.
+        guard let entry else { return }
+        for field in fields { record.addParsed(field.name, field.text) }
+        record.line = entry[...]
     }
 
     // MARK: Formatting
@@ -300,6 +309,8 @@ struct LogPipeline {
         for i in record.fields.indices.reversed() {
             let field = record.fields[i]
             var kept = false
+            // Labels that tell of errors stay whatever is kept.
+            if field.name == record.preserveName { continue }
             for label in labels where label.name == field.name {
                 kept = label.test.map { textTests[$0].holds(record.value(of: field)) } ?? true
                 if kept { break }

@@ -19,11 +19,17 @@ struct Record {
     /// `__error__`; empty where nothing went wrong.
     private(set) var error = ""
     private(set) var errorDetails = ""
+    /// Whether the query asks for errors (a filter on `__error__` in a metric query): then a sample with one counts,
+    /// and says so with `__preserve_error__`.
+    var preservesErrors = false
+    /// Fields from here on are those of the parser that runs: of a key that comes twice, the first stays.
+    private var firstOfParser = 0
     /// Whether the labels of the stream are as they came.
     private(set) var streamIsUntouched = true
 
     let errorName: Int
     let detailsName: Int
+    let preserveName: Int
     private let extractedSuffix = Array("_extracted".utf8)
     private var scratch: [UInt8] = []
 
@@ -31,6 +37,7 @@ struct Record {
         names = ByteTable()
         errorName = names.id("__error__")
         detailsName = names.id("__error_details__")
+        preserveName = names.id("__preserve_error__")
     }
 
     mutating func begin(timestamp: Int64, line: ArraySlice<UInt8>) {
@@ -41,6 +48,7 @@ struct Record {
         error = ""
         errorDetails = ""
         streamIsUntouched = true
+        firstOfParser = 0
     }
 
     /// Adds many fields at once; their ranges are into `bytes`.
@@ -75,12 +83,15 @@ struct Record {
     mutating func fail(_ error: String, _ details: String) {
         self.error = error
         errorDetails = details
+        if preservesErrors {
+            assign(preserveName, "true".utf8)
+        } else if let i = index(of: preserveName) {
+            // Only the query may ask for it, no line and no metadata.
+            remove(at: i)
+        }
     }
 
-    mutating func clearError() {
-        error = ""
-        errorDetails = ""
-    }
+    mutating func clearError() { error = "" }
 
     mutating func clearErrorDetails() { errorDetails = "" }
 
@@ -99,18 +110,30 @@ struct Record {
     mutating func addParsed(_ name: Int, _ value: some Collection<UInt8>) {
         var target = name
         if let i = index(of: name) {
-            if fields[i].category == .parsed { return set(i, value) }
+            if fields[i].category == .parsed { return replace(i, value) }
             target = extracted(name)
-            if let j = index(of: target) {
-                fields[j].category = .parsed
-                return set(j, value)
-            }
+            if let j = index(of: target) { return replace(j, value) }
         }
         append(target, .parsed, value)
     }
 
+    mutating func beginParser() { firstOfParser = fields.count }
+
+    /// What an earlier parser or the stream's store called so gives way to what is found now.
+    private mutating func replace(_ index: Int, _ value: some Collection<UInt8>) {
+        guard index < firstOfParser else { return }
+        if fields[index].category == .stream { streamIsUntouched = false }
+        let name = fields.remove(at: index).name
+        firstOfParser -= 1
+        append(name, .parsed, value)
+    }
+
     /// A label that the query itself makes: it replaces whatever has the name.
     mutating func assign(_ name: Int, _ value: some Collection<UInt8>) {
+        if name == detailsName {
+            errorDetails = String(decoding: value, as: UTF8.self)
+            return
+        }
         guard let i = index(of: name) else { return append(name, .parsed, value) }
         if fields[i].category == .stream { streamIsUntouched = false }
         fields[i].category = .parsed

@@ -126,6 +126,8 @@ package struct LogRange: Hashable, Sendable {
     /// Nanoseconds, positive.
     package var range: Int64
     package var offset: Int64
+    /// Of `approx_count_distinct` and `count_distinct`.
+    package var counted: String? = nil
 }
 
 package enum RangeOperator: String, Hashable, Sendable, CaseIterable {
@@ -144,6 +146,10 @@ package enum RangeOperator: String, Hashable, Sendable, CaseIterable {
     case deviation = "stddev_over_time"
     case variance = "stdvar_over_time"
     case quantile = "quantile_over_time"
+    /// Loki's estimates with HyperLogLog; here the answer is exact.
+    case approximateCountDistinct = "approx_count_distinct"
+    /// The same by the name that says so: an extension.
+    case countDistinct = "count_distinct"
 }
 
 package enum VectorOperator: String, Hashable, Sendable, CaseIterable {

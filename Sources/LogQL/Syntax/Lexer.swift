@@ -65,13 +65,11 @@ struct Lexer {
         case UInt8(ascii: "\""), UInt8(ascii: "`"):
             return Token(kind: .string(try string(quote: byte)), position: start)
         case UInt8(ascii: "["):
-            return Token(kind: .range(try range()), position: start)
-        case 48...57:
-            return Token(kind: try number(), position: start)
-        case UInt8(ascii: ".") where peek(1).map { $0 >= 48 && $0 <= 57 } ?? false:
-            return Token(kind: try number(), position: start)
+            return Token(kind: .range(try range()), position: start.withoutLine)
+        case 48...57: return try numberToken(at: start)
+        case UInt8(ascii: ".") where peek(1).map { $0 >= 48 && $0 <= 57 } ?? false: return try numberToken(at: start)
         case UInt8(ascii: "-") where peek(1) == UInt8(ascii: "-") && (peek(2).map(Lexer.isLetter) ?? false):
-            return Token(kind: .flag(flag()), position: start)
+            return Token(kind: .flag(flag()), position: start.withoutLine)
         default: break
         }
         if Lexer.isLetter(byte) { return Token(kind: .identifier(identifier()), position: start) }
@@ -79,7 +77,7 @@ struct Lexer {
             let utf8 = Array(symbol.utf8)
             if utf8[0] == byte, utf8[1] == peek(1) {
                 advance(2)
-                return Token(kind: .symbol(symbol), position: start)
+                return Token(kind: .symbol(symbol), position: start.withoutLine)
             }
         }
         guard "{}()],|=<>+-*/%^".utf8.contains(byte) else {
@@ -87,6 +85,12 @@ struct Lexer {
         }
         advance()
         return Token(kind: .symbol(String(decoding: [byte], as: UTF8.self)), position: start)
+    }
+
+    private mutating func numberToken(at start: SourcePosition) throws(LogQLError) -> Token {
+        let kind = try number()
+        if case .number = kind { return Token(kind: kind, position: start) }
+        return Token(kind: kind, position: start.withoutLine)
     }
 
     private func quotedCharacter() -> String {
@@ -119,7 +123,7 @@ struct Lexer {
 
     /// `[` to `]`: spaces are allowed inside.
     private mutating func range() throws(LogQLError) -> Int64 {
-        let start = position
+        let start = position.withoutLine
         let opening = cursor
         guard let closing = bytes[opening...].firstIndex(of: UInt8(ascii: "]")) else {
             throw start.error("missing closing ']' in duration")
@@ -127,7 +131,7 @@ struct Lexer {
         let inner = bytes[(opening + 1)..<closing].filter { $0 != 32 && $0 != 9 && $0 != 10 && $0 != 13 }
         guard let duration = DurationText.parse(inner), duration > 0 else {
             let text = String(decoding: bytes[(opening + 1)..<closing], as: UTF8.self)
-            throw start.error("not a valid duration string: \(QuotedText.quote(text)); write a positive one, as [5m]")
+            throw start.error("not a valid duration string: \(QuotedText.quote(text))")
         }
         advance(closing + 1 - opening)
         return duration
@@ -156,6 +160,11 @@ struct Lexer {
         }
         if let duration = DurationText.parse(text) { return .duration(duration) }
         if let bytes = ByteCountText.parse(text, unitNeeded: true) { return .bytes(bytes) }
+        if text.first == 48, let second = text.dropFirst().first, "xXoObB".utf8.contains(second) {
+            let quoted = QuotedText.quote(String(decoding: text, as: UTF8.self))
+            throw .meaningless(
+                "unable to parse literal as a float: strconv.ParseFloat: parsing \(quoted): invalid syntax")
+        }
         throw start.error("syntax error: \(String(decoding: text, as: UTF8.self)) is no number, duration or size")
     }
 

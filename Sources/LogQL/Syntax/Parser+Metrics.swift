@@ -11,40 +11,40 @@ extension Parser {
     }
 
     mutating func metric() throws(LogQLError) -> MetricExpression {
-        let position = current.position
-        guard case .metric(let inner) = try nestedExpression() else {
-            throw position.error("syntax error: unexpected log query; wrap it in a range aggregation such as rate()")
-        }
+        guard case .metric(let inner) = try nestedExpression() else { throw unexpected() }
         return inner
     }
 
     mutating func vectorAggregation(_ operation: VectorOperator) throws(LogQLError) -> MetricExpression {
-        let start = token(ahead: -1).position
         var group = try grouping()
         try expect("(")
         var parameter: Int?
         if operation.takesParameter {
-            guard case .number(let value) = current.kind, token(ahead: 1).kind == .symbol(",") else {
-                throw current.position.error("parameter required for operation \(operation.rawValue)")
+            if case .number(let value) = current.kind, token(ahead: 1).kind == .symbol(",") {
+                guard let count = Int(exactly: value) else {
+                    throw .meaningless("invalid parameter \(operation.rawValue)(\(formatPlain(value)),")
+                }
+                guard count > 0 else {
+                    throw .meaningless("invalid parameter (must be greater than 0) \(operation.rawValue)(\(count)")
+                }
+                parameter = count
+                advance()
+                advance()
             }
-            guard let count = Int(exactly: value), count >= 1 else {
-                throw current.position.error(
-                    "invalid parameter (must be greater than 0) \(operation.rawValue)(\(formatPlain(value)), ...)")
-            }
-            parameter = count
-            advance()
-            advance()
-        } else if case .number = current.kind, token(ahead: 1).kind == .symbol(",") {
-            throw current.position.error("unsupported parameter for operation \(operation.rawValue)")
+        } else if case .number(let value) = current.kind, token(ahead: 1).kind == .symbol(",") {
+            throw .meaningless("unsupported parameter for operation \(operation.rawValue)(\(formatPlain(value)),")
         }
         let inner = try metric()
         try expect(")")
         if let after = try grouping() {
-            guard group == nil else { throw start.error("syntax error: grouping written twice") }
+            guard group == nil else { throw .meaningless("syntax error: grouping written twice") }
             group = after
         }
+        if operation.takesParameter, parameter == nil {
+            throw .meaningless("parameter required for operation \(operation.rawValue)")
+        }
         if group != nil, operation == .sort || operation == .sortDescending || operation == .approximateTopk {
-            throw start.error("grouping not allowed for \(operation.rawValue) aggregation")
+            throw .meaningless("grouping not allowed for \(operation.rawValue) aggregation")
         }
         return .aggregate(operation, parameter: parameter, inner, grouping: group)
     }
@@ -59,56 +59,80 @@ extension Parser {
         try expect(",")
         let source = try string()
         try expect(",")
-        let position = current.position
         let pattern = try string()
-        _ = try regularExpression(pattern, at: position)
+        do { _ = try RegularExpression(pattern) } catch {
+            throw .meaningless("invalid regex in label_replace: \(error)")
+        }
         try expect(")")
         return .labelReplace(
             inner, destination: destination, replacement: replacement, source: source, pattern: pattern)
     }
 
     mutating func rangeAggregation(_ operation: RangeOperator) throws(LogQLError) -> MetricExpression {
-        let start = token(ahead: -1).position
-        var group = try grouping()
+        var group: Grouping?
         try expect("(")
         var parameter: Double?
-        if operation == .quantile {
-            guard token(ahead: isSymbol("-") || isSymbol("+") ? 2 : 1).kind == .symbol(",") else {
-                throw current.position.error("parameter required for operation quantile_over_time")
-            }
-            parameter = try scalar()
+        if operation == .approximateCountDistinct || operation == .countDistinct {
+            return try distinctCount(operation)
+        }
+        if case .number(let value) = current.kind {
+            advance()
             try expect(",")
-        } else if case .number = current.kind {
-            throw current.position.error("parameter \(current.name) not supported for operation \(operation.rawValue)")
+            parameter = value
+        } else if !isSymbol("{"), !isSymbol("(") {
+            throw unexpected("NUMBER", "{", "(")
         }
         var draft = RangeDraft()
         try logRange(into: &draft)
         try expect(")")
-        if let after = try grouping() {
-            guard group == nil else { throw start.error("syntax error: grouping written twice") }
-            group = after
-        }
-        guard let matchers = draft.matchers, let range = draft.range else { throw unexpected("RANGE") }
-        let logs = LogExpression(matchers: matchers, stages: draft.stages)
-        let whole = LogRange(logs: logs, unwrap: draft.unwrap, range: range, offset: draft.offset)
-        try check(operation, whole, group, at: start)
+        group = try grouping()
+        let whole = draft.whole
+        try check(operation, parameter, whole, group)
         return .range(operation, parameter: parameter, whole, grouping: group)
     }
 
+    /// `approx_count_distinct(field, {…} | logfmt [5m]) by (…)`.
+    private mutating func distinctCount(_ operation: RangeOperator) throws(LogQLError) -> MetricExpression {
+        let field = try identifier()
+        try expect(",")
+        var draft = RangeDraft()
+        try logRange(into: &draft)
+        try expect(")")
+        let group = try grouping()
+        let name = operation.rawValue
+        if draft.unwrap != nil { throw .meaningless("unwrap is not supported for \(name)()") }
+        switch group {
+        case .without: throw .meaningless("without is not supported for \(name)()")
+        case .by(let names) where names.contains(field):
+            throw .meaningless("cannot group by the counted field \(QuotedText.quote(field))")
+        default: break
+        }
+        var whole = draft.whole
+        whole.counted = field
+        return .range(operation, parameter: nil, whole, grouping: group)
+    }
+
     private func check(
-        _ operation: RangeOperator, _ range: LogRange, _ group: Grouping?, at position: SourcePosition
+        _ operation: RangeOperator, _ parameter: Double?, _ range: LogRange, _ group: Grouping?
     ) throws(LogQLError) {
+        if let parameter, operation != .quantile {
+            throw .meaningless(
+                "parameter \(formatPlain(parameter)) not supported for operation \(operation.rawValue)")
+        }
+        if parameter == nil, operation == .quantile {
+            throw .meaningless("parameter required for operation quantile_over_time")
+        }
         switch operation {
         case .count, .bytes, .bytesRate:
-            if range.unwrap != nil { throw position.error("invalid aggregation \(operation.rawValue) with unwrap") }
+            if range.unwrap != nil { throw .meaningless("invalid aggregation \(operation.rawValue) with unwrap") }
         case .rate, .absent: break
         default:
-            if range.unwrap == nil { throw position.error("invalid aggregation \(operation.rawValue) without unwrap") }
+            if range.unwrap == nil { throw .meaningless("invalid aggregation \(operation.rawValue) without unwrap") }
         }
         guard group != nil else { return }
         switch operation {
         case .average, .minimum, .maximum, .first, .last, .deviation, .variance, .quantile: break
-        default: throw position.error("grouping not allowed for \(operation.rawValue) aggregation")
+        default: throw .meaningless("grouping not allowed for \(operation.rawValue) aggregation")
         }
     }
 
@@ -118,15 +142,26 @@ extension Parser {
         var unwrap: Unwrap?
         var range: Int64?
         var offset: Int64 = 0
+
+        var whole: LogRange {
+            LogRange(
+                logs: LogExpression(matchers: matchers ?? [], stages: stages), unwrap: unwrap, range: range ?? 0,
+                offset: offset)
+        }
+    }
+
+    private mutating func logRange(into draft: inout RangeDraft) throws(LogQLError) {
+        try beginning(of: &draft)
+        guard draft.range != nil else { throw unexpected() }
     }
 
     /// Selector, pipeline, range and offset: the range may stand before or behind the pipeline, and parentheses may
     /// hold any beginning of it.
-    private mutating func logRange(into draft: inout RangeDraft) throws(LogQLError) {
+    private mutating func beginning(of draft: inout RangeDraft) throws(LogQLError) {
         try enter()
         defer { leave() }
         if take("(") {
-            try logRange(into: &draft)
+            try beginning(of: &draft)
             try expect(")")
         } else {
             draft.matchers = try selector()

@@ -38,9 +38,8 @@ extension Parser {
             return [try regexp()]
         case "pattern":
             advance()
-            let position = current.position
             let text = try string()
-            do { _ = try PatternExpression(text, purpose: .parsing) } catch { throw position.error("\(error)") }
+            do { _ = try PatternExpression(text, purpose: .parsing) } catch { throw .meaningless("\(error)") }
             return [.pattern(text)]
         case "unpack":
             advance()
@@ -78,19 +77,18 @@ extension Parser {
     }
 
     private mutating func lineFilterOperand(_ operation: LineFilter.Operator) throws(LogQLError) -> LineFilter.Operand {
-        let position = current.position
         if isWord("ip"), token(ahead: 1).kind == .symbol("(") {
             guard operation == .contains || operation == .lacks else {
-                throw position.error("unsupported filter operation \(operation.rawValue) for ip(): use |= or !=")
+                throw .meaningless("unsupported filter operation \(operation.rawValue) for ip(): use |= or !=")
             }
             return .ip(try ipCall())
         }
         guard case .string(let text) = current.kind else { throw unexpected("STRING", "ip") }
         advance()
         switch operation {
-        case .matches, .fails: _ = try regularExpression(text, at: position)
+        case .matches, .fails: _ = try regularExpression(text)
         case .fitsPattern, .misfitsPattern:
-            do { _ = try PatternExpression(text, purpose: .filtering) } catch { throw position.error("\(error)") }
+            do { _ = try PatternExpression(text, purpose: .filtering) } catch { throw .meaningless("\(error)") }
         case .contains, .lacks: break
         }
         return .text(text)
@@ -99,11 +97,9 @@ extension Parser {
     private mutating func ipCall() throws(LogQLError) -> String {
         advance()
         try expect("(")
-        let position = current.position
         let text = try string()
         guard IPPattern(text) != nil else {
-            throw position.error(
-                "invalid pattern: \(QuotedText.quote(text)) is no IP address, CIDR block or range of addresses")
+            throw .meaningless("ip: invalid pattern: \(QuotedText.quote(text)) is no address, CIDR block or range")
         }
         try expect(")")
         return text
@@ -117,11 +113,10 @@ extension Parser {
         var out: [FieldExtraction] = []
         guard case .identifier = current.kind else { return out }
         repeat {
-            let position = current.position
             let name = try identifier()
             let expression = take("=") ? try string() : name
             do { try check(expression) } catch {
-                throw position.error("cannot parse expression [\(expression)]: \(error)")
+                throw .meaningless("cannot parse expression [\(expression)]: \(error)")
             }
             out.append(FieldExtraction(name: name, expression: expression))
         } while take(",")
@@ -145,19 +140,22 @@ extension Parser {
     }
 
     private mutating func regexp() throws(LogQLError) -> Stage {
-        let position = current.position
         let text = try string()
-        let names = try regularExpression(text, at: position).captureNames.compactMap { $0 }
-        guard !names.isEmpty else { throw position.error("at least one named capture must be supplied") }
-        guard Set(names).count == names.count else { throw position.error("duplicate extracted label name in regexp") }
+        var seen: Set<String> = []
+        for name in try regularExpression(text).captureNames.compactMap({ $0 }) {
+            guard let first = name.utf8.first, Lexer.isLetter(first) else {
+                throw .meaningless("invalid extracted label name '\(name)'")
+            }
+            guard seen.insert(name).inserted else { throw .meaningless("duplicate extracted label name '\(name)'") }
+        }
+        guard !seen.isEmpty else { throw .meaningless("at least one named capture must be supplied") }
         return .regexp(text)
     }
 
     private mutating func template() throws(LogQLError) -> String {
-        let position = current.position
         let text = try string()
         do { _ = try Template(text, functions: LineFunction.table) } catch {
-            throw position.error("invalid template: \(error)")
+            throw .meaningless("invalid line template: \(error)")
         }
         return text
     }
@@ -165,11 +163,10 @@ extension Parser {
     private mutating func labelFormats() throws(LogQLError) -> [LabelFormat] {
         var out: [LabelFormat] = []
         repeat {
-            let position = current.position
             let name = try identifier()
-            guard name != "__error__" else { throw position.error("\(name) cannot be formatted") }
+            guard name != "__error__" else { throw .meaningless("\(name) cannot be formatted") }
             guard !out.contains(where: { $0.name == name }) else {
-                throw position.error("multiple label name '\(name)' not allowed in a single format operation")
+                throw .meaningless("multiple label name '\(name)' not allowed in a single format operation")
             }
             try expect("=")
             if case .identifier(let source) = current.kind {
@@ -197,32 +194,34 @@ extension Parser {
 
     // MARK: Label filters
 
-    private mutating func labelFilter() throws(LogQLError) -> LabelFilter {
-        try enter()
-        defer { leave() }
-        var left = try labelConjunction()
-        while takeWord("or") { left = .or(left, try labelConjunction()) }
-        return left
-    }
-
-    private mutating func labelConjunction() throws(LogQLError) -> LabelFilter {
+    /// The precedence of Loki's generated grammar: `and` binds closer than `or`, and a comma or nothing between two
+    /// conditions takes all the rest for its right side (`a, b or c` is `a and (b or c)`).
+    private mutating func labelFilter(minimum: Int = 0) throws(LogQLError) -> LabelFilter {
         var left = try labelCondition()
         while true {
-            if takeWord("and") || take(",") {
-                left = .and(left, try labelCondition())
-            } else if isSymbol("(") {
-                left = .and(left, try labelCondition())
-            } else if case .identifier = current.kind, token(ahead: 1).isComparison {
-                left = .and(left, try labelCondition())
+            if take(",") || isConditionStart {
+                left = .and(left, try labelFilter())
+            } else if minimum <= 2, takeWord("and") {
+                left = .and(left, try labelFilter(minimum: 3))
+            } else if minimum <= 1, takeWord("or") {
+                left = .or(left, try labelFilter(minimum: 2))
             } else {
                 return left
             }
         }
     }
 
+    private var isConditionStart: Bool {
+        if isSymbol("(") { return true }
+        if case .identifier = current.kind { return token(ahead: 1).isComparison }
+        return false
+    }
+
     private mutating func labelCondition() throws(LogQLError) -> LabelFilter {
         try countOperator()
         if take("(") {
+            try enter()
+            defer { leave() }
             let inner = try labelFilter()
             try expect(")")
             return inner
@@ -246,10 +245,12 @@ extension Parser {
             return .ip(name: name, equal: symbol == "=", try ipCall())
         }
         guard let comparison = Comparison(rawValue: symbol == "=" ? "==" : symbol) else { throw unexpected("STRING") }
-        return try comparisonFilter(name, comparison)
+        return try comparisonFilter(name, comparison, mayBeText: symbol == "=" || symbol == "!=")
     }
 
-    private mutating func comparisonFilter(_ name: String, _ comparison: Comparison) throws(LogQLError) -> LabelFilter {
+    private mutating func comparisonFilter(
+        _ name: String, _ comparison: Comparison, mayBeText: Bool
+    ) throws(LogQLError) -> LabelFilter {
         let negative = isSymbol("-")
         let signed = negative || isSymbol("+")
         switch token(ahead: signed ? 1 : 0).kind {
@@ -261,7 +262,7 @@ extension Parser {
             advance()
             return .bytes(name: name, comparison, bytes)
         case .number: return .number(name: name, comparison, try scalar())
-        default: throw unexpected("BYTES", "DURATION", "NUMBER", "STRING")
+        default: throw mayBeText ? unexpected() : unexpected("BYTES", "NUMBER", "DURATION")
         }
     }
 }

@@ -100,7 +100,6 @@ struct Parser {
     // MARK: Selector
 
     mutating func selector(needsMatcher: Bool = true) throws(LogQLError) -> [Matcher] {
-        let start = current.position
         guard isSymbol("{") else { throw unexpected("{") }
         advance()
         var matchers: [Matcher] = []
@@ -112,7 +111,7 @@ struct Parser {
             matchers.append(try matcher())
         }
         advance()
-        if needsMatcher { try checkSelective(matchers, at: start) }
+        if needsMatcher { try checkSelective(matchers) }
         return matchers
     }
 
@@ -120,28 +119,24 @@ struct Parser {
         guard take(",") else { throw unexpected("}", ",") }
     }
 
-    private func checkSelective(_ matchers: [Matcher], at start: SourcePosition) throws(LogQLError) {
+    private func checkSelective(_ matchers: [Matcher]) throws(LogQLError) {
         for matcher in matchers {
             switch matcher.operation {
             case .equal where !matcher.value.isEmpty: return
             case .notEqual where matcher.value.isEmpty: return
             case .regex, .notRegex:
-                let matchesEmpty = try regularExpression(matcher.value, at: start).matchesWhole([])
+                let matchesEmpty = try regularExpression(matcher.value).matchesWhole([])
                 if matchesEmpty != (matcher.operation == .regex) { return }
             default: break
             }
         }
-        throw start.error(
+        throw .meaningless(
             "queries require at least one regexp or equality matcher that does not have an empty-compatible value. "
                 + "For instance, app=~\".*\" does not meet this requirement, but app=~\".+\" will")
     }
 
-    func regularExpression(_ text: String, at position: SourcePosition) throws(LogQLError) -> RegularExpression {
-        do {
-            return try RegularExpression(text)
-        } catch {
-            throw position.error("\(error)")
-        }
+    func regularExpression(_ text: String) throws(LogQLError) -> RegularExpression {
+        do { return try RegularExpression(text) } catch { throw .meaningless("\(error)") }
     }
 
     mutating func matcher() throws(LogQLError) -> Matcher {
@@ -150,9 +145,8 @@ struct Parser {
             throw unexpected("=", "!=", "=~", "!~")
         }
         advance()
-        let position = current.position
         let value = try string()
-        if operation == .regex || operation == .notRegex { _ = try regularExpression(value, at: position) }
+        if operation == .regex || operation == .notRegex { _ = try regularExpression(value) }
         return Matcher(name, operation, value)
     }
 
@@ -179,21 +173,28 @@ struct Parser {
         defer { leave() }
         var left = try primary()
         while let (level, operation) = binaryOperator, level >= max(minimumPrecedence, 1) {
-            let position = current.position
-            guard case .metric(let a) = left else { throw unexpected() }
             try countOperator()
             advance()
             let (matching, returnsBool) = try modifiers(of: operation)
             let right = try expression(minimumPrecedence: operation == .power ? level : level + 1)
-            guard case .metric(let b) = right else {
-                throw position.error(
-                    "unexpected type for right leg of binary operation (\(operation.rawValue)): "
-                        + "a log query has no numbers; "
-                        + "wrap it in a range aggregation such as rate()")
-            }
-            left = .metric(try binary(operation, a, b, matching, returnsBool, at: position))
+            let a = try leg("left", of: operation, left)
+            let b = try leg("right", of: operation, right)
+            left = .metric(try binary(operation, a, b, matching, returnsBool))
         }
         return left
+    }
+
+    /// A log query has no numbers: it belongs into a range aggregation such as `rate`.
+    private func leg(
+        _ side: String, of operation: BinaryOperator, _ expression: Expression
+    ) throws(LogQLError) -> MetricExpression {
+        switch expression {
+        case .metric(let metric): return metric
+        case .log(let logs):
+            throw .meaningless(
+                "unexpected type for \(side) leg of binary operation (\(operation.rawValue)): "
+                    + (logs.stages.isEmpty ? "*syntax.MatchersExpr" : "*syntax.PipelineExpr"))
+        }
     }
 
     private mutating func modifiers(of operation: BinaryOperator) throws(LogQLError) -> (VectorMatching, Bool) {
@@ -219,16 +220,20 @@ struct Parser {
 
     private func binary(
         _ operation: BinaryOperator, _ a: MetricExpression, _ b: MetricExpression, _ matching: VectorMatching,
-        _ returnsBool: Bool, at position: SourcePosition
+        _ returnsBool: Bool
     ) throws(LogQLError) -> MetricExpression {
         if operation.isSetOperator {
             for (side, leg) in [("left", a), ("right", b)] {
                 if case .literal(let value) = leg {
-                    throw position.error(
+                    throw .meaningless(
                         "unexpected literal for \(side) leg of logical/set binary operation (\(operation.rawValue)): "
-                            + formatPlain(value))
+                            + formatFixed(value))
                 }
             }
+        }
+        if case .literal(let left) = a, case .literal(let right) = b {
+            // Reduced when read, as in Loki: `1 > 1 > bool 1` needs no more, and `sum(…) + 1 or 1` is refused.
+            return .literal(Vectors.binary(operation, scalars: [left], [right]).first ?? .nan)
         }
         return .binary(operation, a, b, matching, returnsBool: returnsBool)
     }
@@ -311,4 +316,13 @@ struct Parser {
         default: throw unexpected()
         }
     }
+}
+
+/// `%f`: six decimals.
+private func formatFixed(_ value: Double) -> String {
+    guard value.isFinite, value.magnitude < 1e15 else { return formatPlain(value) }
+    let millionths = (value.magnitude * 1e6).rounded(.toNearestOrEven)
+    let digits = String(UInt64(millionths))
+    let padded = String(repeating: "0", count: max(0, 7 - digits.utf8.count)) + digits
+    return (value < 0 ? "-" : "") + padded.dropLast(6) + "." + padded.suffix(6)
 }

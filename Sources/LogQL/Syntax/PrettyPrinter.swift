@@ -27,7 +27,7 @@ extension LogRange {
         if description.utf8.count <= maximumLine { return indent(level) + description }
         var text = logs.pretty(level)
         if let unwrap { text += "\n" + indent(level + 1) + unwrap.description }
-        return text + suffix
+        return text + " " + suffix
     }
 }
 
@@ -37,7 +37,8 @@ extension MetricExpression {
         switch self {
         case .literal, .vector: return indent(level) + description
         case .range(let operation, let parameter, let range, let grouping):
-            let head = parameter.map { indent(level + 1) + formatPlain($0) + ",\n" } ?? ""
+            let argument = range.counted ?? parameter.map { formatPlain($0) }
+            let head = argument.map { indent(level + 1) + $0 + ",\n" } ?? ""
             return indent(level) + operation.rawValue + "(\n" + head + range.pretty(level + 1) + "\n" + indent(level)
                 + ")"
                 + MetricExpression.text(of: grouping)

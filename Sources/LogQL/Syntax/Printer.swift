@@ -74,8 +74,8 @@ extension LineFilter: CustomStringConvertible {
 extension LabelFilter: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .and(let a, let b): "(\(a) and \(b))"
-        case .or(let a, let b): "(\(a) or \(b))"
+        case .and(let a, let b): "( \(a) , \(b) )"
+        case .or(let a, let b): "( \(a) or \(b) )"
         case .text(let matcher): "\(matcher.name)\(matcher.operation.rawValue)\(QuotedText.quote(matcher.value))"
         case .number(let name, let comparison, let value): "\(name)\(comparison.rawValue)\(formatPlain(value))"
         case .duration(let name, let comparison, let value):
@@ -101,7 +101,7 @@ extension LogRange: CustomStringConvertible {
     }
 
     var suffix: String {
-        " [\(DurationText.format(range))]" + (offset == 0 ? "" : " offset \(DurationText.format(offset))")
+        "[\(DurationText.format(range))]" + (offset == 0 ? "" : " offset \(DurationText.format(offset))")
     }
 }
 
@@ -111,7 +111,8 @@ extension MetricExpression: CustomStringConvertible {
         case .literal(let value): formatPlain(value)
         case .vector(let value): "vector(\(formatPlain(value)))"
         case .range(let operation, let parameter, let range, let grouping):
-            operation.rawValue + "(" + (parameter.map { formatPlain($0) + "," } ?? "") + range.description + ")"
+            operation.rawValue + "(" + ((range.counted ?? parameter.map { formatPlain($0) }).map { $0 + "," } ?? "")
+                + range.description + ")"
                 + MetricExpression.text(of: grouping)
         case .aggregate(let operation, let parameter, let inner, let grouping):
             operation.rawValue + MetricExpression.text(of: grouping) + "(" + (parameter.map { "\($0)," } ?? "")

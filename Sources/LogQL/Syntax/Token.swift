@@ -42,6 +42,7 @@ enum Keywords {
         "sum", "avg", "min", "max", "count", "stddev", "stdvar", "topk", "bottomk", "sort", "sort_desc", "approx_topk",
         "label_replace", "vector", "rate", "rate_counter", "count_over_time", "bytes_rate", "bytes_over_time",
         "absent_over_time", "sum_over_time", "avg_over_time", "min_over_time", "max_over_time", "first_over_time",
-        "last_over_time", "stddev_over_time", "stdvar_over_time", "quantile_over_time", "duration", "duration_seconds",
+        "last_over_time", "stddev_over_time", "stdvar_over_time", "quantile_over_time", "approx_count_distinct",
+        "count_distinct", "duration", "duration_seconds",
     ]
 }

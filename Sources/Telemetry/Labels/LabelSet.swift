@@ -28,7 +28,13 @@ package struct LabelSet: Hashable, Sendable {
     package init(canonical bytes: [UInt8]) { self.bytes = bytes }
 
     /// Labels in any order. An empty value means "no such label"; of two labels with one name the last wins.
-    package init(_ labels: some Sequence<Label>) {
+    package init(_ labels: some Sequence<Label>) { self.init(labels, keepsEmpty: false) }
+
+    /// For answers of queries only: a label that a query made may have no text (`| logfmt --keep-empty`), and a client
+    /// sees it. Such a set is the identity of nothing stored.
+    package init(keepingEmpty labels: some Sequence<Label>) { self.init(labels, keepsEmpty: true) }
+
+    private init(_ labels: some Sequence<Label>, keepsEmpty: Bool) {
         var sorted = Array(labels)
         var inOrder = true
         if sorted.count > 1 {
@@ -52,7 +58,7 @@ package struct LabelSet: Hashable, Sendable {
         }
         var out: [UInt8] = []
         out.reserveCapacity(sorted.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count + 4 })
-        for label in sorted where !label.value.isEmpty {
+        for label in sorted where keepsEmpty || !label.value.isEmpty {
             LabelSet.append(label.name, to: &out)
             LabelSet.append(label.value, to: &out)
         }

@@ -71,22 +71,22 @@ struct LabelTest {
         case .text(let name, let test): return texts[test].holds(record.value(name) ?? [])
         case .number(let name, let comparison, let wanted):
             return compare(name, &record) { value in
-                guard let number = Double(String(decoding: value, as: UTF8.self)) else {
-                    return .failure("strconv.ParseFloat: parsing \(LabelTest.quote(value)): invalid syntax")
+                guard let number = GoConversion.number(value) else {
+                    return .failure(GoConversion.numberFailure(value))
                 }
                 return .success(comparison.holds(number, wanted))
             }
         case .duration(let name, let comparison, let wanted):
             return compare(name, &record) { value in
-                guard let duration = DurationText.parse(value) else {
-                    return .failure("time: invalid duration \(LabelTest.quote(value))")
+                guard let duration = GoConversion.duration(value) else {
+                    return .failure(GoConversion.durationFailure(value))
                 }
                 return .success(comparison.holds(duration, wanted))
             }
         case .bytes(let name, let comparison, let wanted):
             return compare(name, &record) { value in
                 guard let bytes = ByteCountText.parse(value) else {
-                    return .failure("unhandled size name: \(String(decoding: value, as: UTF8.self))")
+                    return .failure(GoConversion.bytesFailure(value))
                 }
                 return .success(comparison.holds(bytes, wanted))
             }
@@ -100,10 +100,6 @@ struct LabelTest {
     private enum Outcome {
         case success(Bool)
         case failure(String)
-    }
-
-    private static func quote(_ value: ArraySlice<UInt8>) -> String {
-        QuotedText.quote(String(decoding: value, as: UTF8.self))
     }
 
     /// Only text conditions drop a line that already has an error, so that the reader sees it.

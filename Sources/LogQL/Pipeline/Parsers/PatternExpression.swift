@@ -59,6 +59,7 @@ struct PatternExpression: Sendable, Hashable {
 
     /// Calls `body` with the number of each named capture and its place, as far as the line fits.
     func extract(_ line: ArraySlice<UInt8>, _ body: (Int, Range<Int>) -> Void) {
+        if line.isEmpty { return }
         var position = line.startIndex
         var index = 0
         for (i, part) in parts.enumerated() {
@@ -71,15 +72,20 @@ struct PatternExpression: Sendable, Hashable {
             case .capture(let name):
                 var end = line.endIndex
                 var next = line.endIndex
-                if i + 1 < parts.count, case .literal(let literal) = parts[i + 1] {
-                    guard let found = ByteSearch.find(literal, in: line[position...]) else { return }
+                // Where the literal behind it is missing, the capture takes the rest, and the others get nothing.
+                var isLast = true
+                if i + 1 < parts.count, case .literal(let literal) = parts[i + 1],
+                    let found = ByteSearch.find(literal, in: line[position...])
+                {
                     end = found
                     next = found + literal.count
+                    isLast = false
                 }
                 if !name.isEmpty {
                     body(index, position..<end)
                     index += 1
                 }
+                if isLast { return }
                 position = next
             }
         }
