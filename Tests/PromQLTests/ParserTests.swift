@@ -41,6 +41,30 @@ import Testing
         }
     }
 
+    @Test func longExpressionsAreBrokenIntoLines() throws {
+        let long = "quantile_of_what_is_asked_by_many_people_of_the_house{job=\"a\"}"
+        let written = "sum by(job)(rate(\(long)[5m])) / ignoring(x) -\(long) > bool 1"
+        let text = try PromQLEngine.parse(written).formatted
+        #expect(
+            text == """
+                    sum by (job) (rate(\(long)[5m]))
+                  / ignoring (x)
+                    -\(long)
+                > bool
+                  1
+                """)
+        #expect(try PromQLEngine.parse(text).formatted == text)
+        #expect(try PromQLEngine.parse("a+b").formatted == "a + b")
+    }
+
+    @Test func featuresAreReadFromTheCommandLine() throws {
+        let features = try QueryFeature.read(["promql-delayed-name-removal,use-start-timestamps", "promql-duration-expr"])
+        let options = PromQLEngine.Options(features: features)
+        #expect(options.names == .delayed && options.startTimestamps && !options.typeLabels)
+        #expect(PromQLEngine.Options(features: []).names == .eager)
+        #expect(throws: PromQLError.self) { try QueryFeature.read(["no-such-thing"]) }
+    }
+
     static let errors: [(String, String)] = [
         ("", "unknown position: parse error: no expression found in input"),
         ("1 +", "1:4: parse error: unexpected end of input"),

@@ -6,6 +6,7 @@ enum Scripts {
         ("operators", operators),
         ("aggregations", aggregations), ("names", names), ("labels", labels), ("dates", dates), ("elements", elements),
         ("histograms", histograms), ("extended", extended), ("fill", fill), ("modifiers", modifiers),
+        ("startTimestamps", startTimestamps), ("sentences", sentences),
     ]
 
     /// The format ends a block at a blank line; the scripts here leave them out.
@@ -418,6 +419,85 @@ enum Scripts {
           {} {{schema:0 sum:180 count:180 buckets:[180] counter_reset_hint:gauge}}
         eval instant at 3m30s rate(h[2m] smoothed)
           {} {{schema:0 sum:1 count:1 buckets:[1] counter_reset_hint:gauge}}
+        # On the line between 60 and 120.
+        eval instant at 90s histogram_count(h smoothed)
+          {} 90
+        clear
+        load 1m
+          r_total 100 40
+          b {{schema:0 sum:8 count:8 buckets:[8]}} {{schema:0 sum:4 count:4 buckets:[4] counter_reset_hint:reset}}
+          mix 1 {{schema:0 sum:1 count:1 buckets:[1]}} 3
+        # Both ends on the line from 0 to 40 behind the reset: 30 - 10.
+        eval instant at 45s increase(r_total[30s] smoothed)
+          {} 20
+        eval instant at 45s increase(b[30s] smoothed)
+          {} {{schema:0 sum:2 count:2 buckets:[2] counter_reset_hint:gauge}}
+        # The anchor is the histogram at 1 min, and then a float comes.
+        eval instant at 2m changes(mix[1m] anchored)
+          {} 1
+        eval instant at 30s mix smoothed
+          expect warn msg: PromQL warning: encountered a mix of histograms and floats for metric name "mix" (1:1)
+        """
+
+    static let startTimestamps = """
+        load 1m
+          a_total@st 10s 10s+0sx1 -30s
+          a_total 10 20 30 40
+          d_total@st _ -1mx2
+          d_total 5 5 5 5
+          plain 1 2 3 4
+        # Between two and three minutes it began anew.
+        eval instant at 3m resets(a_total[3m])
+          {} 1
+        # 20, 30, 40 with a start at 150 s: 20 + 30 over 120 s. The first sample's start lies behind the sample and says
+        # nothing; by its value it was zero 120 x 20/50 = 48 s before: 50 x 168/120.
+        eval instant at 3m increase(a_total[3m])
+          {} 70
+        eval instant at 3m irate(a_total[3m])
+          {} 0.6666666666666666
+        eval instant at 3m start_timestamp(a_total)
+          {} 150
+        eval instant at 3m start_timestamp(plain)
+          {} 0
+        eval instant at 3m start_timestamp(plain + 0)
+        # Deltas: each begins where the one before it was taken.
+        eval instant at 3m irate(d_total[3m])
+          {} 0.08333333333333333
+        # One sample whose counter began inside the window is a rate.
+        eval instant at 3m increase(a_total[59s])
+          {} 40
+        """
+
+    /// What is said beside an answer, and where.
+    static let sentences = """
+        load 1m
+          m 1 2 3
+          h {{schema:0 sum:1 count:1 buckets:[1]}} {{schema:0 sum:2 count:2 buckets:[2]}} {{schema:0 sum:3 count:3 buckets:[3]}}
+        eval range from 1m to 2m step 1m sum(sort_desc(m))
+          expect warn msg: PromQL warning: sort is ineffective for range queries since results are always ordered by labels (1:5)
+          {} 2 3
+        # One sample gives no rate, and so nothing to complain of.
+        eval instant at 0 rate(m[2m])
+          expect no_info
+        eval instant at 2m quantile_over_time(2, none[2m])
+          expect no_warn
+        eval instant at 2m quantile_over_time(2, m[2m])
+          expect warn msg: PromQL warning: quantile value should be between 0 and 1, got 2 (1:20)
+          {} +Inf
+        eval instant at 2m quantile(-1, m)
+          expect warn msg: PromQL warning: quantile value should be between 0 and 1, got -1 (1:10)
+          {} -Inf
+        eval instant at 2m delta(h[3m])
+          expect warn msg: PromQL warning: this native histogram metric is not a gauge: "h" (1:7)
+          {} {{schema:0 sum:3 count:3 buckets:[3] counter_reset_hint:gauge}}
+        eval instant at 2m count_values("a\\xc5z", m)
+          expect fail msg: invalid label name "a\\xc5z"
+        eval instant at 2m label_join(m, "\\xff", "-", "a")
+          expect fail regex: invalid destination label name in label_join\\(\\): .*
+        eval instant at 2m clamp_min(m / 0, NaN)
+          {} +Inf
+        eval instant at 2m clamp_min(m, NaN)
+          {} NaN
         """
 
     static let fill = """
@@ -436,6 +516,10 @@ enum Scripts {
         eval instant at 0 l - fill_right(1) r
           {i="0"} 0
           {i="1"} -8
+        # With group_right the left value is for the side of the many, as in Prometheus.
+        eval instant at 0 l * on(i) group_right fill_left(3) r
+          {i="0"} 3
+          {i="1"} 20
         """
 
     static let modifiers = """

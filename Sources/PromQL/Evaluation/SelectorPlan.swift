@@ -58,6 +58,12 @@ struct SelectorPlan {
             try add(binary.left, start, end)
             try add(binary.right, start, end)
         case .call(let call):
+            if call.function.name == "timestamp", let argument = call.arguments.first,
+                case .vector(let selector) = argument.unwrapped.node
+            {
+                try add(selector.forTimestamp, start, end, window: setting.lookback)
+                return
+            }
             for (at, argument) in call.arguments.enumerated() where call.function.name != "info" || at == 0 {
                 try add(argument, start, end)
             }

@@ -27,7 +27,7 @@ extension Evaluator {
             let a = try scalar(arguments[0], grid)
             let b = try scalar(arguments[1], grid)
             let least = name == "min_of"
-            return .scalar(zip(a, b).map { $0.isNaN || $1.isNaN ? .nan : (least ? min($0, $1) : max($0, $1)) })
+            return .scalar(zip(a, b).map { least ? Elementary.smaller($0, $1) : Elementary.larger($0, $1) })
         case "scalar": return .scalar(try toScalar(arguments[0], grid))
         case "vector":
             let numbers = try scalar(arguments[0], grid)
@@ -146,9 +146,9 @@ extension Evaluator {
                 case "clamp":
                     let (low, high) = (numbers[0][i], numbers[1][i])
                     if low > high { matrix.series[at].remove(at: i) }
-                    matrix.series[at].values[i] = clampMax(clampMin(value, low), high)
-                case "clamp_min": matrix.series[at].values[i] = clampMin(value, numbers[0][i])
-                case "clamp_max": matrix.series[at].values[i] = clampMax(value, numbers[0][i])
+                    matrix.series[at].values[i] = Elementary.larger(low, Elementary.smaller(high, value))
+                case "clamp_min": matrix.series[at].values[i] = Elementary.larger(numbers[0][i], value)
+                case "clamp_max": matrix.series[at].values[i] = Elementary.smaller(numbers[0][i], value)
                 default:
                     // Through the inverse, which is exact for 0.1, 0.01 and their like where the step is not.
                     let inverse = 1 / (numbers.first.map { $0[i] } ?? 1)
@@ -158,14 +158,6 @@ extension Evaluator {
             matrix.series[at].dropName(setting.names)
         }
         return try settled(matrix)
-    }
-
-    private func clampMin(_ value: Double, _ low: Double) -> Double {
-        value.isNaN || low.isNaN ? .nan : max(value, low)
-    }
-
-    private func clampMax(_ value: Double, _ high: Double) -> Double {
-        value.isNaN || high.isNaN ? .nan : min(value, high)
     }
 
     private mutating func toScalar(_ argument: Expression, _ grid: StepGrid) throws -> [Double] {
@@ -215,7 +207,8 @@ extension Evaluator {
 
     private mutating func timestamp(_ argument: Expression, _ grid: StepGrid) throws -> StepMatrix {
         var matrix: StepMatrix
-        if case .vector(let selector) = argument.unwrapped.node {
+        if case .vector(let written) = argument.unwrapped.node {
+            let selector = written.forTimestamp
             let selection = try select(selector, grid, wantsTimes: true)
             matrix = selection.matrix
             for at in matrix.series.indices {

@@ -83,6 +83,14 @@ package struct VectorSelector: Sendable {
     /// Of the second argument of `info`, which may match anything.
     var mayMatchEverything = false
 
+    /// As `timestamp` takes it: Prometheus passes over an offset beside `@` there.
+    var forTimestamp: VectorSelector {
+        guard at != nil else { return self }
+        var out = self
+        out.offset = nil
+        return out
+    }
+
     /// With the outer name among them.
     package var allMatchers: [Matcher] {
         guard let name else { return matchers }

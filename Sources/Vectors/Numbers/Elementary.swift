@@ -8,6 +8,17 @@
 
 /// The C library's elementary functions, in the one place that imports it.
 package enum Elementary {
+    /// The larger of two as Go's `math.Max` has it: an infinity that decides wins over NaN, NaN over all else.
+    package static func larger(_ a: Double, _ b: Double) -> Double {
+        if a == .infinity || b == .infinity { return .infinity }
+        return a.isNaN || b.isNaN ? .nan : Swift.max(a, b)
+    }
+
+    package static func smaller(_ a: Double, _ b: Double) -> Double {
+        if a == -.infinity || b == -.infinity { return -.infinity }
+        return a.isNaN || b.isNaN ? .nan : Swift.min(a, b)
+    }
+
     package static func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
     package static func atan2(_ y: Double, _ x: Double) -> Double { cAtan2(y, x) }
     package static func exp(_ x: Double) -> Double { cExp(x) }
