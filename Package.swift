@@ -175,11 +175,19 @@ let package = Package(
             name: "kernels", dependencies: ["Codecs", "Patterns", "Wire", "Telemetry", "OTLPMessages", protobuf],
             path: "Benchmarks/Kernels", swiftSettings: houseSettings),
         .executableTarget(
-            name: "metrics", dependencies: ["Codecs", "Wire", "Telemetry", argumentParser],
+            name: "metrics", dependencies: ["BenchmarkSupport", "Codecs", "Wire", "Telemetry", argumentParser],
             path: "Benchmarks/Metrics", swiftSettings: houseSettings),
+        .target(name: "BenchmarkSupport", path: "Benchmarks/Support", swiftSettings: houseSettings),
         .target(name: "ShopLogs", path: "Benchmarks/Logs/Data", swiftSettings: houseSettings),
+        .target(
+            name: "LogBaseline", dependencies: ["ShopLogs", "Codecs"], path: "Benchmarks/Logs/Baseline",
+            swiftSettings: houseSettings),
         .executableTarget(
-            name: "logengine", dependencies: ["ShopLogs", "Codecs", "Telemetry", "Storage", "EventStore"],
+            name: "logs",
+            dependencies: ["BenchmarkSupport", "ShopLogs", "LogBaseline", "Codecs", "Wire", argumentParser],
+            path: "Benchmarks/Logs/Comparison", swiftSettings: houseSettings),
+        .executableTarget(
+            name: "logengine", dependencies: ["ShopLogs", "LogBaseline", "Codecs", "Telemetry", "Storage", "EventStore"],
             path: "Benchmarks/Logs/Engine", swiftSettings: houseSettings),
         // Tests
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: houseSettings),

@@ -13,7 +13,7 @@ struct SeededRandom {
     }
 
     /// 0 ..< limit, a little skewed for huge limits, which nobody here has.
-    mutating func below(_ limit: Int) -> Int { Int((next() >> 32) &* UInt64(limit) >> 32) }
+    mutating func below(_ limit: Int) -> Int { Int(((next() >> 32) &* UInt64(limit)) >> 32) }
 
     /// Small numbers are much likelier than large ones, as with customers and products.
     mutating func skewed(below limit: Int) -> Int { below(below(limit) + 1) }

@@ -1,5 +1,6 @@
 import EventStore
 import Foundation
+import LogBaseline
 import ShopLogs
 import Storage
 import Telemetry

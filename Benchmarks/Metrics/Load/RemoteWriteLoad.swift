@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 import Synchronization
 import Telemetry
@@ -100,15 +101,5 @@ final class RemoteWriteLoad: Sendable {
             results.withLock { $0[slot] = bytes }
         }
         return results.withLock { $0 }
-    }
-}
-
-func writeFully(_ file: Int32, _ bytes: UnsafeRawBufferPointer) throws {
-    var sent = 0
-    while sent < bytes.count {
-        let count = write(file, bytes.baseAddress! + sent, bytes.count - sent)
-        if count < 0, errno == EINTR { continue }
-        guard count > 0 else { throw BenchmarkError("cannot write: \(String(cString: strerror(errno)))") }
-        sent += count
     }
 }

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Codecs
 import Telemetry
 import Wire

@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Foundation
 
 /// A server that was started with a fresh folder.

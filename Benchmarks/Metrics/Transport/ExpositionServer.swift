@@ -1,3 +1,4 @@
+import BenchmarkSupport
 import Codecs
 import Foundation
 import Synchronization

@@ -3,11 +3,11 @@ import Foundation
 import ShopLogs
 
 /// The same lines as frames of zstd level 3, each of 4 MiB: what a person without a log store would do.
-struct Baseline {
-    var raw = 0
-    var packed = 0
+package struct Baseline {
+    package var raw = 0
+    package var packed = 0
 
-    static func write(_ options: ShopLogs.Options, to path: String) throws -> Baseline {
+    package static func write(_ options: ShopLogs.Options, to path: String) throws -> Baseline {
         var out = Baseline()
         try Data().write(to: URL(fileURLWithPath: path))
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
@@ -38,7 +38,7 @@ struct Baseline {
     }
 
     /// Median wall seconds of `zstdcat FILE | grep -F TEXT` over a few needles.
-    static func search(_ path: String, _ texts: [String]) throws -> Double {
+    package static func search(_ path: String, _ texts: [String]) throws -> Double {
         var times: [Double] = []
         for text in texts {
             let start = ContinuousClock.now
@@ -47,7 +47,7 @@ struct Baseline {
             process.arguments = ["-c", "zstdcat '\(path)' | LC_ALL=C grep -aF '\(text)' > /dev/null"]
             try process.run()
             process.waitUntilExit()
-            times.append(Machine.seconds(ContinuousClock.now - start))
+            times.append((ContinuousClock.now - start) / .seconds(1))
         }
         return times.sorted()[times.count / 2]
     }

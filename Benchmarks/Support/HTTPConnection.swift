@@ -1,11 +1,11 @@
 import Foundation
 
 /// HTTP/1.1 over one kept-alive socket, and nothing else: what the client costs would be taken from the server's cores.
-final class HTTPConnection {
-    struct Answer {
-        var status: Int
-        var body: [UInt8]
-        var text: String { String(decoding: body, as: UTF8.self) }
+package final class HTTPConnection {
+    package struct Answer {
+        package var status: Int
+        package var body: [UInt8]
+        package var text: String { String(decoding: body, as: UTF8.self) }
     }
 
     private let port: Int
@@ -13,11 +13,11 @@ final class HTTPConnection {
     private var buffer = [UInt8](repeating: 0, count: 1 << 16)
     private var pending: [UInt8] = []
 
-    init(port: Int) { self.port = port }
+    package init(port: Int) { self.port = port }
 
     deinit { disconnect() }
 
-    func disconnect() {
+    package func disconnect() {
         if socketFile >= 0 { close(socketFile) }
         socketFile = -1
         pending = []
@@ -39,16 +39,16 @@ final class HTTPConnection {
         socketFile = file
     }
 
-    func get(_ path: String) throws -> Answer {
+    package func get(_ path: String) throws -> Answer {
         try send("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", UnsafeRawBufferPointer(start: nil, count: 0))
     }
 
-    func post(_ path: String, headers: String = "", _ body: UnsafeRawBufferPointer) throws -> Answer {
+    package func post(_ path: String, headers: String = "", _ body: UnsafeRawBufferPointer) throws -> Answer {
         try send(
             "POST \(path) HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: \(body.count)\r\n\(headers)\r\n", body)
     }
 
-    func post(_ path: String, form: String = "") throws -> Answer {
+    package func post(_ path: String, form: String = "") throws -> Answer {
         try Array(form.utf8).withUnsafeBytes {
             try post(path, headers: "Content-Type: application/x-www-form-urlencoded\r\n", $0)
         }
@@ -159,34 +159,5 @@ final class HTTPConnection {
             next = data + size + 2
             if size == 0 { return body }
         }
-    }
-}
-
-enum SocketAddress {
-    static func loopback(port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        return address
-    }
-
-    static func with<Result>(
-        _ address: inout sockaddr_in, _ body: (UnsafeMutablePointer<sockaddr>, socklen_t) -> Result
-    ) -> Result {
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-        }
-    }
-
-    /// A port that nobody listens on now.
-    static func freePort() throws -> Int {
-        let file = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(file) }
-        var address = loopback(port: 0)
-        guard with(&address, { bind(file, $0, $1) }) == 0 else { throw BenchmarkError("no free port") }
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        _ = with(&address) { pointer, _ in getsockname(file, pointer, &length) }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }

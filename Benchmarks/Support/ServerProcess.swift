@@ -1,11 +1,10 @@
 import Foundation
-import Synchronization
 
 /// A child process and what the kernel says about it.
-final class ServerProcess {
-    let identifier: pid_t
+package final class ServerProcess {
+    package let identifier: pid_t
 
-    init(program: String, arguments: [String], log: String) throws {
+    package init(program: String, arguments: [String], log: String) throws {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -24,7 +23,7 @@ final class ServerProcess {
 
     /// CPU time of all its threads, user and system, in seconds, with the clock's full precision: the ticks of
     /// /proc/PID/stat are 10 ms.
-    var cpuSeconds: Double {
+    package var cpuSeconds: Double {
         var clock = clockid_t()
         var time = timespec()
         guard clock_getcpuclockid(identifier, &clock) == 0, clock_gettime(clock, &time) == 0 else { return .nan }
@@ -32,7 +31,7 @@ final class ServerProcess {
     }
 
     /// Bytes of a line of /proc/PID/status, such as VmRSS or RssAnon.
-    func memory(_ name: String) -> Int {
+    package func memory(_ name: String) -> Int {
         guard let text = try? String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8) else { return 0 }
         for line in text.split(separator: "\n") where line.hasPrefix(name + ":") {
             return line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) }.map {
@@ -42,11 +41,11 @@ final class ServerProcess {
         return 0
     }
 
-    var isRunning: Bool { waitpid(identifier, nil, WNOHANG) == 0 }
+    package var isRunning: Bool { waitpid(identifier, nil, WNOHANG) == 0 }
 
-    func kill() { end(SIGKILL) }
+    package func kill() { end(SIGKILL) }
 
-    func end(_ signal: Int32) {
+    package func end(_ signal: Int32) {
         guard Glibc.kill(identifier, signal) == 0 else { return }
         let deadline = ContinuousClock.now + .seconds(60)
         while waitpid(identifier, nil, WNOHANG) == 0 {
@@ -54,30 +53,5 @@ final class ServerProcess {
             usleep(1000)
         }
         Children.remove(identifier)
-    }
-}
-
-/// Nothing that was started may outlive the benchmark, not even after control-C.
-enum Children {
-    private static let running = Mutex<Set<pid_t>>([])
-
-    static func add(_ child: pid_t) { _ = running.withLock { $0.insert(child) } }
-    static func remove(_ child: pid_t) { _ = running.withLock { $0.remove(child) } }
-
-    static func endAll() { for child in running.withLock({ $0 }) { kill(child, SIGKILL) } }
-
-    /// `clean` removes what is left on the disk. Holds as long as the result lives.
-    static func endOnSignals(clean: @escaping @Sendable () -> Void) -> [any DispatchSourceSignal] {
-        [SIGINT, SIGTERM, SIGHUP].map { number in
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler {
-                endAll()
-                clean()
-                exit(130)
-            }
-            source.resume()
-            return source
-        }
     }
 }
