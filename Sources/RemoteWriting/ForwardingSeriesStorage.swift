@@ -28,6 +28,10 @@ package struct ForwardingSeriesStorage: SeriesStorage {
         try await base.scan(plan, context: context, body)
     }
 
+    package func select(_ plan: SeriesScanPlan, context: QueryContext) async throws -> any SeriesSelection {
+        try await base.select(plan, context: context)
+    }
+
     package func labelNames(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String] {
         try await base.labelNames(query, context: context)
     }

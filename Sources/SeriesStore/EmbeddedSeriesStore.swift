@@ -58,6 +58,8 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     let parts = Mutex<[SeriesPart]>([])
     let flushOrder = Mutex(FlushOrder())
     let problems = Mutex(ProblemLog())
+    /// What queries remember of the parts.
+    let queryIndex = QueryIndex()
     let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
 

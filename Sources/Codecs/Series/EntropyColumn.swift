@@ -22,6 +22,29 @@ package enum EntropyColumn {
     package static func decode(_ reader: inout ByteReader, count: Int) throws(CodecError) -> [Int64] {
         guard count >= 0, count <= maximumDecodedCount else { throw reader.failure("\(count) integers") }
         guard count > 0 else { return [] }
+        var failure: CodecError?
+        var copy = reader
+        let values = unsafe [Int64](unsafeUninitializedCapacity: count) { target, initialized in
+            do throws(CodecError) {
+                unsafe try decode(&copy, into: UnsafeMutableBufferPointer(rebasing: target[..<count]))
+                initialized = count
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        reader = copy
+        return values
+    }
+
+    /// Fills `target`, which holds as many integers as the column has; in it is nothing of use where this throws.
+    @unsafe
+    package static func decode(
+        _ reader: inout ByteReader, into target: UnsafeMutableBufferPointer<Int64>
+    ) throws(CodecError) {
+        let count = target.count
+        guard count > 0 else { return }
+        guard count <= maximumDecodedCount else { throw reader.failure("\(count) integers") }
         let start = reader
         let head = try reader.readByte()
         let order = Int(head >> 4 & 3)
@@ -30,76 +53,74 @@ package enum EntropyColumn {
         }
         let first = mode == .constant || mode == .linear || order > 0 ? try reader.readZigzag() : 0
         switch mode {
-        case .constant: return [Int64](repeating: first, count: count)
+        case .constant:
+            unsafe target.update(repeating: first)
+            return
         case .linear:
             let difference = try reader.readZigzag()
-            return unsafe [Int64](unsafeUninitializedCapacity: count) { target, initialized in
-                var value = first
-                for index in 0..<count {
-                    unsafe target[index] = value
-                    value &+= difference
-                }
-                initialized = count
+            var value = first
+            for index in 0..<count {
+                unsafe target[index] = value
+                value &+= difference
             }
+            return
         case .packed, .entropy: break
         }
         let difference = order > 1 ? try reader.readZigzag() : 0
         // All residuals are multiples of this power of two: memory is counted in pages.
         let unit = head & 64 != 0 ? Int64(try reader.readByte() & 63) : 0
         let base = try reader.readZigzag()
-        var residuals: [Int64]
         if mode == .packed {
-            residuals = try unpack(&reader, count: count, order: order, base: base)
+            unsafe try unpack(&reader, order: order, base: base, into: target)
         } else {
-            residuals = try EntropyResiduals.decode(&reader, count: count, order: order, base: base)
+            unsafe try EntropyResiduals.decode(&reader, order: order, base: base, into: target)
         }
-        if unit > 0 { for index in residuals.indices { residuals[index] &<<= unit } }
-        integrate(&residuals, order: order, first: first, difference: difference)
-        return residuals
+        if unit > 0 { for index in 0..<count { unsafe target[index] &<<= unit } }
+        unsafe integrate(target, order: order, first: first, difference: difference)
     }
 
     /// Leaves `order` places free in front.
+    @unsafe
     private static func unpack(
-        _ reader: inout ByteReader, count: Int, order: Int, base: Int64
-    ) throws(CodecError) -> [Int64] {
+        _ reader: inout ByteReader, order: Int, base: Int64, into target: UnsafeMutableBufferPointer<Int64>
+    ) throws(CodecError) {
         let start = reader
+        let count = target.count
         let width = Int(try reader.readByte())
         guard width <= 64 else { throw start.failure("bit width \(width)") }
         let packed = try reader.readBytes(BitPacking.byteCount(count - order, width: width))
-        return unsafe [Int64](unsafeUninitializedCapacity: count) { target, initialized in
-            for index in 0..<order { unsafe target[index] = 0 }
-            unsafe packed.withUnsafeBytes { source in
-                unsafe target.withMemoryRebound(to: UInt64.self) { target in
-                    unsafe BitPacking.unpack(
-                        source, count: count - order, width: width,
-                        into: UnsafeMutableBufferPointer(rebasing: target[order...]))
-                }
+        for index in 0..<order { unsafe target[index] = 0 }
+        unsafe packed.withUnsafeBytes { source in
+            unsafe target.withMemoryRebound(to: UInt64.self) { target in
+                unsafe BitPacking.unpack(
+                    source, count: count - order, width: width,
+                    into: UnsafeMutableBufferPointer(rebasing: target[order...]))
             }
-            for index in order..<count { unsafe target[index] &+= base }
-            initialized = count
         }
+        for index in order..<count { unsafe target[index] &+= base }
     }
 
-    private static func integrate(_ values: inout [Int64], order: Int, first: Int64, difference: Int64) {
-        unsafe values.withUnsafeMutableBufferPointer { values in
-            let count = values.count
-            if order == 1 {
-                var value = first
-                unsafe values[0] = first
-                for index in 1..<count {
-                    value &+= unsafe values[index]
-                    unsafe values[index] = value
-                }
-            } else if order == 2 {
-                var step = difference
-                var value = first &+ difference
-                unsafe values[0] = first
-                unsafe values[1] = value
-                for index in 2..<max(count, 2) {
-                    step &+= unsafe values[index]
-                    value &+= step
-                    unsafe values[index] = value
-                }
+    @unsafe
+    private static func integrate(
+        _ values: UnsafeMutableBufferPointer<Int64>, order: Int, first: Int64, difference: Int64
+    ) {
+        let count = values.count
+        if order == 1 {
+            var value = first
+            unsafe values[0] = first
+            for index in 1..<count {
+                value &+= unsafe values[index]
+                unsafe values[index] = value
+            }
+        } else if order == 2 {
+            var step = difference
+            var value = first &+ difference
+            unsafe values[0] = first
+            unsafe values[1] = value
+            for index in 2..<max(count, 2) {
+                step &+= unsafe values[index]
+                value &+= step
+                unsafe values[index] = value
             }
         }
     }
@@ -108,24 +129,19 @@ package enum EntropyColumn {
 /// The entropy-coded part of an ``EntropyColumn``.
 enum EntropyResiduals {
     /// Leaves `order` places free in front.
+    @unsafe
     static func decode(
-        _ reader: inout ByteReader, count: Int, order: Int, base: Int64
-    ) throws(CodecError) -> [Int64] {
+        _ reader: inout ByteReader, order: Int, base: Int64, into target: UnsafeMutableBufferPointer<Int64>
+    ) throws(CodecError) {
         let start = reader
+        let count = target.count
         let flags = try reader.readByte()
         let shift = Int(flags & 63)
         let tokens = Int(try reader.readByte())
         guard shift <= EntropyColumn.maximumShift, tokens > 0, tokens <= EntropyTable.maximumTokens, flags & 64 == 0
         else { throw start.failure("\(tokens) tokens of shift \(shift)") }
-        var classes: [UInt8] = []
-        classes.reserveCapacity(tokens + 1)
-        for byte in try reader.readBytes((tokens + 1) / 2) {
-            classes.append(byte & 15)
-            classes.append(byte >> 4)
-        }
-        if classes.count > tokens { classes.removeLast() }
+        let classes = try reader.readBytes((tokens + 1) / 2)
         let log = EntropyTable.log(count: count - order, tokens: tokens)
-        guard let shares = EntropyTable.shares(classes, log: log) else { throw start.failure("no tokens") }
         var escapes: [Int64] = []
         if flags & 128 != 0 {
             let number = try reader.readCount(limit: min(count, reader.remaining))
@@ -134,26 +150,21 @@ enum EntropyResiduals {
         }
         let bits = reader.rest
         var used = 0
-        var isGood = false
-        let values = unsafe [Int64](unsafeUninitializedCapacity: count) { target, initialized in
-            for index in 0..<order { unsafe target[index] = 0 }
-            unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 1 << EntropyTable.maximumLog) { table in
-                unsafe EntropyTable.fillDecoder(table.baseAddress.unsafelyUnwrapped, shares, log: log)
-                unsafe bits.withUnsafeBytes { source in
-                    unsafe used = expand(
-                        source, table.baseAddress.unsafelyUnwrapped,
-                        Coding(
-                            log: log, shift: shift, base: base, escape: flags & 128 != 0 ? tokens - 1 : Int.max),
-                        escapes,
-                        into: UnsafeMutableBufferPointer(rebasing: target[order..<count]))
-                }
+        for index in 0..<order { unsafe target[index] = 0 }
+        unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 1 << EntropyTable.maximumLog) { table in
+            guard unsafe EntropyTable.fillDecoder(
+                table.baseAddress.unsafelyUnwrapped, classes, tokens: tokens, log: log)
+            else { return used = -2 }
+            unsafe bits.withUnsafeBytes { source in
+                unsafe used = expand(
+                    source, table.baseAddress.unsafelyUnwrapped,
+                    Coding(log: log, shift: shift, base: base, escape: flags & 128 != 0 ? tokens - 1 : Int.max),
+                    escapes, into: UnsafeMutableBufferPointer(rebasing: target[order..<count]))
             }
-            isGood = used >= 0
-            initialized = isGood ? count : 0
         }
-        guard isGood else { throw reader.failure("\(count) integers are cut off") }
+        guard used != -2 else { throw start.failure("no tokens") }
+        guard used >= 0 else { throw reader.failure("\(count) integers are cut off") }
         try reader.skip(used)
-        return values
     }
 
     /// Where the decoder stands.

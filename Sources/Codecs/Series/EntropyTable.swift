@@ -66,13 +66,21 @@ enum EntropyTable {
     /// For each state: its symbol in the low 8 bits, how many bits follow in the next 8, and the state that these are
     /// added to.
     @unsafe
-    static func fillDecoder(_ table: UnsafeMutablePointer<UInt32>, _ shares: [Int], log: Int) {
+    private static func fillDecoder(
+        _ table: UnsafeMutablePointer<UInt32>, _ shares: UnsafeBufferPointer<Int>, log: Int
+    ) {
         let size = 1 << log
-        spread(shares, log: log) { state, token in
-            unsafe table[state] = UInt32(truncatingIfNeeded: token)
+        let mask = size &- 1
+        let step = size >> 1 + size >> 3 + 3
+        var state = 0
+        for token in 0..<shares.count {
+            for _ in 0..<(unsafe shares[token]) {
+                unsafe table[state] = UInt32(truncatingIfNeeded: token)
+                state = (state &+ step) & mask
+            }
         }
         unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: maximumTokens) { next in
-            for token in shares.indices { unsafe next[token] = UInt32(truncatingIfNeeded: shares[token]) }
+            for token in 0..<shares.count { unsafe next[token] = UInt32(truncatingIfNeeded: shares[token]) }
             for state in 0..<size {
                 let token = unsafe Int(table[state])
                 let number = unsafe next[token]
@@ -81,6 +89,44 @@ enum EntropyTable {
                 let base = (number &<< bits) &- UInt32(truncatingIfNeeded: size)
                 unsafe table[state] = base &<< 16 | bits &<< 8 | UInt32(truncatingIfNeeded: token)
             }
+        }
+    }
+
+    /// The decoder's table from the classes as they travel, two in a byte; false where there is no symbol at all.
+    /// Shares are those of ``shares(_:log:)``, without memory of their own: columns are short and many.
+    @unsafe
+    static func fillDecoder(
+        _ table: UnsafeMutablePointer<UInt32>, _ classes: ArraySlice<UInt8>, tokens: Int, log: Int
+    ) -> Bool {
+        unsafe withUnsafeTemporaryAllocation(of: Int.self, capacity: maximumTokens + 1) { shares in
+            var total = 0
+            var place = classes.startIndex
+            for token in 0..<tokens {
+                let one = Int(token & 1 == 0 ? classes[place] & 15 : classes[place] >> 4)
+                if token & 1 == 1 { place += 1 }
+                let weight = weights[one]
+                unsafe shares[token] = weight
+                total += weight
+            }
+            guard total > 0, tokens <= maximumTokens else { return false }
+            let size = 1 << log
+            var sum = 0
+            var largest = 0
+            for token in 0..<tokens where unsafe shares[token] > 0 {
+                let share = unsafe max(1, shares[token] * size / total)
+                unsafe shares[token] = share
+                sum += share
+                if unsafe share > shares[largest] { largest = token }
+            }
+            if sum < size { unsafe shares[largest] += size - sum }
+            while sum > size {
+                for token in 0..<tokens where unsafe shares[token] > 1 && sum > size {
+                    unsafe shares[token] -= 1
+                    sum -= 1
+                }
+            }
+            unsafe fillDecoder(table, UnsafeBufferPointer(rebasing: shares[..<tokens]), log: log)
+            return true
         }
     }
 

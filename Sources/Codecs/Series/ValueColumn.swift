@@ -44,6 +44,32 @@ package enum ValueColumn {
         bytes.first == Kind.difference.rawValue
     }
 
+    /// Whether a value of these bits may be in the column, without decoding it: what is no integer stands in the bytes as
+    /// it is. Never false where there is one; the bits must be those of no integer.
+    package static func mayHold(bits: UInt64, in bytes: ArraySlice<UInt8>) -> Bool {
+        guard let kind = bytes.first, kind != Kind.xor.rawValue else { return true }
+        return unsafe bytes.withUnsafeBytes { source in
+            let wanted = SIMD16<UInt8>(repeating: UInt8(truncatingIfNeeded: bits &>> 56))
+            var place = 7
+            while place + 16 <= source.count {
+                let some = unsafe source.loadUnaligned(fromByteOffset: place, as: SIMD16<UInt8>.self)
+                if any(some .== wanted) {
+                    for at in place..<place + 16
+                    where unsafe UInt64(littleEndian: source.loadUnaligned(fromByteOffset: at - 7, as: UInt64.self)) == bits {
+                        return true
+                    }
+                }
+                place += 16
+            }
+            while place < source.count {
+                let word = unsafe source.loadUnaligned(fromByteOffset: place - 7, as: UInt64.self)
+                if UInt64(littleEndian: word) == bits { return true }
+                place += 1
+            }
+            return false
+        }
+    }
+
     /// The values and, where they are such, their integers for columns that refer to this one. `reference` is only
     /// used where ``needsReference(_:)`` says so.
     package static func decode(
@@ -51,31 +77,83 @@ package enum ValueColumn {
     ) throws(CodecError) -> (values: [Double], integers: Integers?) {
         guard count >= 0, count <= maximumDecodedCount else { throw reader.failure("\(count) doubles") }
         guard count > 0 else { return ([], nil) }
+        var values = [Double](repeating: 0, count: count)
+        var integers = [Int64](repeating: 0, count: count)
+        var outcome = Outcome()
+        var failure: CodecError?
+        var copy = reader
+        unsafe values.withUnsafeMutableBufferPointer { values in
+            unsafe integers.withUnsafeMutableBufferPointer { integers in
+                let (values, integers) = unsafe (values, integers)
+                unsafe (reference?.values ?? []).withUnsafeBufferPointer { integersBefore in
+                    do throws(CodecError) {
+                        unsafe outcome = try ValueColumn.decode(
+                            &copy, into: values, integers: integers,
+                            reference: reference == nil ? nil : integersBefore,
+                            referenceScale: reference?.scale ?? 0)
+                    } catch {
+                        failure = error
+                    }
+                }
+            }
+        }
+        if let failure { throw failure }
+        reader = copy
+        return (values, outcome.hasIntegers ? Integers(scale: outcome.scale, values: integers) : nil)
+    }
+
+    /// What a column turned out to be.
+    package struct Outcome: Sendable {
+        /// The integers are there, for columns that refer to this one.
+        package var hasIntegers = false
+        package var scale: UInt8 = 0
+        /// Some value may be no number: only a column of integers without exceptions says that none is.
+        package var mayHoldNaN = true
+        package init() {}
+    }
+
+    /// Fills `values` and, where the column is one of integers, `integers`, which has as many places; without memory of
+    /// its own. In both is nothing of use where this throws.
+    @unsafe
+    package static func decode(
+        _ reader: inout ByteReader, into values: UnsafeMutableBufferPointer<Double>,
+        integers: UnsafeMutableBufferPointer<Int64>, reference: UnsafeBufferPointer<Int64>?, referenceScale: UInt8
+    ) throws(CodecError) -> Outcome {
+        var outcome = Outcome()
+        let count = values.count
+        guard count > 0 else { return outcome }
+        guard integers.count == count, count <= maximumDecodedCount else { throw reader.failure("\(count) doubles") }
         let start = reader
         let name = try reader.readByte()
         guard let kind = Kind(rawValue: name) else { throw start.failure("unknown value encoding \(name)") }
         switch kind {
-        case .constant: return ([Double](repeating: try reader.readDouble(), count: count), nil)
-        case .xor: return (try DoubleColumn.decodeXOR(&reader, count: count), nil)
-        case .raw: return (try DoubleColumn.decodeRaw(&reader, count: count), nil)
+        case .constant:
+            let value = try reader.readDouble()
+            unsafe values.update(repeating: value)
+            outcome.mayHoldNaN = value.isNaN
+            return outcome
+        case .xor:
+            let decoded = try DoubleColumn.decodeXOR(&reader, count: count)
+            for index in 0..<count { unsafe values[index] = decoded[index] }
+            return outcome
+        case .raw:
+            for index in 0..<count { unsafe values[index] = try reader.readDouble() }
+            return outcome
         case .scaled, .difference: break
         }
         let scale = try reader.readByte()
         guard let divisor = divisor(scale) else { throw start.failure("scale \(scale)") }
-        var integers = try EntropyColumn.decode(&reader, count: count)
+        unsafe try EntropyColumn.decode(&reader, into: integers)
         if kind == .difference {
-            guard let reference, reference.scale == scale, reference.values.count == count else {
+            guard let reference = unsafe reference, referenceScale == scale, reference.count == count else {
                 throw start.failure("the column that this one is the difference to is of another kind")
             }
-            for index in integers.indices { integers[index] &+= reference.values[index] }
+            for index in 0..<count { unsafe integers[index] &+= reference[index] }
         }
-        var values = unsafe [Double](unsafeUninitializedCapacity: count) { target, initialized in
-            if divisor == 1 {
-                for index in 0..<count { unsafe target[index] = Double(integers[index]) }
-            } else {
-                for index in 0..<count { unsafe target[index] = Double(integers[index]) / divisor }
-            }
-            initialized = count
+        if divisor == 1 {
+            for index in 0..<count { unsafe values[index] = Double(integers[index]) }
+        } else {
+            for index in 0..<count { unsafe values[index] = Double(integers[index]) / divisor }
         }
         let exceptions = try reader.readCount(limit: count)
         var position = 0
@@ -83,9 +161,12 @@ package enum ValueColumn {
             position &+= try reader.readCount(limit: count)
             let value = try reader.readDouble()
             guard position < count else { throw reader.failure("exception at \(position) of \(count) doubles") }
-            values[position] = value
+            unsafe values[position] = value
         }
-        return (values, Integers(scale: scale, values: integers))
+        outcome.hasIntegers = true
+        outcome.scale = scale
+        outcome.mayHoldNaN = exceptions > 0
+        return outcome
     }
 
     package static func decode(

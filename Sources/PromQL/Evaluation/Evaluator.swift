@@ -8,6 +8,26 @@ enum Value {
     case scalar([Double])
     case string(String)
     case vector(StepMatrix)
+
+    var byteCount: Int {
+        switch self {
+        case .scalar(let numbers): numbers.count * 8
+        case .string(let text): text.utf8.count
+        case .vector(let matrix): matrix.byteCount
+        }
+    }
+}
+
+extension StepMatrix {
+    /// Bytes held, about.
+    var byteCount: Int {
+        var bytes = series.count * 120
+        for one in series {
+            bytes += one.count * 9
+            if let histograms = one.histograms { bytes += histograms.count * 200 }
+        }
+        return bytes
+    }
 }
 
 /// Walks the tree once. Every node is evaluated for all points of the grid; samples are walked series by series.
@@ -15,15 +35,28 @@ struct Evaluator {
     let setting: QuerySetting
     let columns: [Int: [SeriesColumns]]
     let context: QueryContext
+    /// Leaves, by the places that they stand at.
+    let leaves: [Leaf.Place: LeafOutcome]
     var annotations = Annotations()
+    /// Bytes charged for what the nodes have given so far and their parents hold.
+    private var held = 0
     /// Inside `histogram_count` and its like, where only counts and sums are asked for, selectors look for counter
     /// resets between neighbouring samples themselves, as Prometheus' reader of such statistics does.
     var detectsResets = false
 
-    init(setting: QuerySetting, columns: [Int: [SeriesColumns]], context: QueryContext) {
+    init(
+        setting: QuerySetting, columns: [Int: [SeriesColumns]], leaves: [Leaf.Place: LeafOutcome], context: QueryContext
+    ) {
         self.setting = setting
         self.columns = columns
+        self.leaves = leaves
         self.context = context
+    }
+
+    /// What the answer itself takes is the caller's from now on.
+    mutating func releaseAll() {
+        context.release(memory: held)
+        held = 0
     }
 
     mutating func result(of expression: Expression, over grid: StepGrid) throws -> PromQLResult {
@@ -91,11 +124,24 @@ struct Evaluator {
 
     // MARK: Nodes
 
+    /// What the operands hold is given back when the node has its value, which is charged in their place.
     mutating func evaluate(_ expression: Expression, _ grid: StepGrid) throws -> Value {
+        let before = held
+        let value = try value(of: expression, grid)
+        let bytes = value.byteCount
+        try context.charge(memory: bytes)
+        context.release(memory: held - before)
+        held = before + bytes
+        return value
+    }
+
+    private mutating func value(of expression: Expression, _ grid: StepGrid) throws -> Value {
         switch expression.node {
         case .number(let literal): return .scalar([Double](repeating: literal.value, count: grid.count))
         case .string(let text): return .string(text)
-        case .vector(let selector): return .vector(try select(selector, grid).matrix)
+        case .vector(let selector):
+            if let leaf = leaf(.selector, selector.range, grid, noteAt: selector.range) { return .vector(leaf) }
+            return .vector(try select(selector, grid).matrix)
         case .parenthesized(let inner), .plus(let inner): return try evaluate(inner, grid)
         case .negated(let inner): return try negate(inner, grid)
         case .binary(let binary): return try evaluate(binary, expression, grid)
@@ -104,6 +150,15 @@ struct Evaluator {
         case .matrix, .subquery:
             throw PromQLError.evaluation("a range vector is no value by itself: \(expression)")
         }
+    }
+
+    /// What was worked out before the walk began.
+    mutating func leaf(
+        _ form: Leaf.Place.Form, _ range: SourceRange, _ grid: StepGrid, noteAt place: SourceRange
+    ) -> StepMatrix? {
+        guard let found = leaves[Leaf.Place(form: form, range: range, grid: grid)] else { return nil }
+        note(found.annotations, at: place)
+        return found.matrix
     }
 
     mutating func vector(_ expression: Expression, _ grid: StepGrid) throws -> StepMatrix {
@@ -175,7 +230,7 @@ struct Evaluator {
         _ aggregation: Aggregation, _ expression: Expression, _ grid: StepGrid
     ) throws -> StepMatrix {
         var parameter = AggregationParameter.none
-        var place = expression.range
+        var parameterRange = expression.range
         if let written = aggregation.parameter {
             if aggregation.operation == .countValues {
                 let label = try string(written)
@@ -191,9 +246,13 @@ struct Evaluator {
                     if aggregation.operation != .quantile { throw VectorError.parameterNotANumber }
                 }
                 parameter = .scalars(numbers)
-                place = written.range
+                parameterRange = written.range
             }
         }
+        let inner = aggregation.inner.unwrapped
+        var place = aggregation.inner.range
+        if case .call(let call) = inner.node, let argument = call.arguments.first { place = argument.range }
+        if let leaf = leaf(.aggregation, expression.range, grid, noteAt: place) { return leaf }
         let input = try vector(aggregation.inner, grid)
         var found = Annotations()
         let output = try aggregate(
@@ -209,7 +268,7 @@ struct Evaluator {
             }
         }
         for sentence in found.infos { aboutElements.inform(sentence) }
-        note(aboutParameter, at: place)
+        note(aboutParameter, at: parameterRange)
         note(aboutElements, at: aggregation.inner.range)
         return output
     }

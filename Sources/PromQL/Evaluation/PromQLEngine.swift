@@ -87,9 +87,14 @@ package struct PromQLEngine: Sendable {
         try context.charge(memory: column)
         do {
             let plan = try SelectorPlan(expression, grid, setting)
-            let loaded = try await plan.load(from: reader, context: context)
-            var evaluator = Evaluator(setting: setting, columns: loaded, context: context)
-            return try evaluator.result(of: expression, over: grid)
+            return try await withTaskExecutorPreference(QueryExecutor.shared) {
+                let loaded = try await LoadedSamples(plan, setting, reader: reader, context: context)
+                defer { context.release(memory: loaded.held) }
+                var evaluator = Evaluator(
+                    setting: setting, columns: loaded.columns, leaves: loaded.leaves, context: context)
+                defer { evaluator.releaseAll() }
+                return try evaluator.result(of: expression, over: grid)
+            }
         } catch let problem as VectorError {
             throw PromQLError.evaluation(problem.description)
         }

@@ -15,7 +15,6 @@ extension Evaluator {
         output.series.reserveCapacity(source.count)
         for (number, stored) in source.enumerated() {
             if number & 0xff == 0 { try context.check() }
-            try context.charge(memory: grid.count * 9)
             let series = detectsResets ? withResets(stored) : stored
             var out = StepSeries(labels: series.labels, count: grid.count)
             var taken = wantsTimes ? [Int64](repeating: 0, count: grid.count) : []

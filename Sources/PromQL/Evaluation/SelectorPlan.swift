@@ -2,22 +2,26 @@ internal import Storage
 internal import Telemetry
 internal import Vectors
 
-/// What a query needs of the store: each selector once, over the whole span of time that any of its points looks at.
+/// What a query needs of the store: leaves, and for what is no leaf the samples of each selector, over the whole span of
+/// time that any of its points looks at.
 struct SelectorPlan {
-    struct Fetch {
+    struct Fetch: Sendable {
         var key: Int
-        var matchers: [Matcher]
-        /// Milliseconds, both inclusive.
-        var first: Int64
-        var last: Int64
+        var selection: Leaf.Selection
     }
 
     private(set) var fetches: [Fetch] = []
+    private(set) var leaves: [Leaf] = []
+    /// Numbers of ``leaves``.
+    private(set) var places: [Leaf.Place: Int] = [:]
+    /// What to fetch for a leaf that turns out to be none.
+    private(set) var alternatives: [[Fetch]] = []
+    private var numbers: [Leaf: Int] = [:]
     private let setting: QuerySetting
 
     init(_ expression: Expression, _ grid: StepGrid, _ setting: QuerySetting) throws(PromQLError) {
         self.setting = setting
-        try add(expression, grid.start, grid.end)
+        try add(expression, grid)
     }
 
     /// A selector is known by its place in the query.
@@ -44,74 +48,146 @@ struct SelectorPlan {
         }
     }
 
-    private mutating func add(_ expression: Expression, _ start: Int64, _ end: Int64) throws(PromQLError) {
+    private mutating func add(_ expression: Expression, _ grid: StepGrid) throws(PromQLError) {
         switch expression.node {
         case .number, .string: break
-        case .vector(let selector): try add(selector, start, end, window: setting.lookback)
+        case .vector(let selector):
+            if let leaf = try leaf(selector, grid) {
+                try register(leaf, Leaf.Place(form: .selector, range: selector.range, grid: grid), selector)
+            } else {
+                fetches.append(try fetch(selector, grid, window: setting.lookback))
+            }
         case .matrix(let selector, let range):
-            try add(selector, start, end, window: try range.positiveMilliseconds(in: setting.durations))
-        case .subquery(let subquery):
-            let grid = try SubqueryGrid(subquery, setting, start, end)
-            try add(subquery.inner, grid.grid.start, grid.grid.end)
-        case .parenthesized(let inner), .negated(let inner), .plus(let inner): try add(inner, start, end)
+            fetches.append(
+                try fetch(selector, grid, window: try range.positiveMilliseconds(in: setting.durations)))
+        case .subquery(let subquery): try add(subquery.inner, try SubqueryGrid(subquery, setting, grid.start, grid.end).grid)
+        case .parenthesized(let inner), .negated(let inner), .plus(let inner): try add(inner, grid)
         case .binary(let binary):
-            try add(binary.left, start, end)
-            try add(binary.right, start, end)
-        case .call(let call):
-            if call.function.name == "timestamp", let argument = call.arguments.first,
-                case .vector(let selector) = argument.unwrapped.node
-            {
-                try add(selector.forTimestamp, start, end, window: setting.lookback)
-                return
-            }
-            for (at, argument) in call.arguments.enumerated() where call.function.name != "info" || at == 0 {
-                try add(argument, start, end)
-            }
-            if call.function.name == "info" {
-                fetches.append(
-                    Fetch(
-                        key: SelectorPlan.key(infoAt: expression.range), matchers: InfoFunction.nameMatchers(call),
-                        first: try InfoFunction.time(of: call.arguments[0], at: start, setting) &- setting.lookback
-                            &+ 1,
-                        last: try InfoFunction.time(of: call.arguments[0], at: end, setting)))
-            }
+            try add(binary.left, grid)
+            try add(binary.right, grid)
+        case .call(let call): try add(call, expression, grid)
         case .aggregate(let aggregation):
-            if let parameter = aggregation.parameter { try add(parameter, start, end) }
-            try add(aggregation.inner, start, end)
+            if let parameter = aggregation.parameter { try add(parameter, grid) }
+            try add(aggregation, expression, grid)
         }
+    }
+
+    private mutating func add(_ call: FunctionCall, _ expression: Expression, _ grid: StepGrid) throws(PromQLError) {
+        let name = call.function.name
+        if let (leaf, argument, selector) = try leaf(call, grid), case .window(let function) = leaf.kernel {
+            for other in call.arguments where other.type != .matrix { try add(other, grid) }
+            return try register(
+                leaf, Leaf.Place(form: .function(function), range: argument.range, grid: grid), selector)
+        }
+        if name == "timestamp", let argument = call.arguments.first?.unwrapped, case .vector(let selector) = argument.node {
+            // The times of the samples themselves.
+            fetches.append(try fetch(selector, grid, window: setting.lookback))
+            return
+        }
+        for (at, argument) in call.arguments.enumerated() where name != "info" || at == 0 { try add(argument, grid) }
+        guard name == "info" else { return }
+        fetches.append(
+            Fetch(
+                key: SelectorPlan.key(infoAt: expression.range),
+                selection: Leaf.Selection(
+                    matchers: InfoFunction.nameMatchers(call),
+                    first: try InfoFunction.time(of: call.arguments[0], at: grid.start, setting) &- setting.lookback &+ 1,
+                    last: try InfoFunction.time(of: call.arguments[0], at: grid.end, setting))))
     }
 
     private mutating func add(
-        _ selector: VectorSelector, _ start: Int64, _ end: Int64, window: Int64
+        _ aggregation: Aggregation, _ expression: Expression, _ grid: StepGrid
     ) throws(PromQLError) {
-        let offset = try setting.offset(selector.offset)
-        var first = setting.reference(selector.at, start) &- offset &- window &+ 1
-        var last = setting.reference(selector.at, end) &- offset
-        if selector.rangeExtension != nil { first = first &- setting.lookback }
-        if selector.rangeExtension == .smoothed { last = last &+ setting.lookback }
-        fetches.append(
-            Fetch(key: SelectorPlan.key(selector), matchers: selector.allMatchers, first: first, last: last))
+        guard Leaf.fuses(aggregation.operation), let (leaf, selector) = try fusable(aggregation.inner, grid) else {
+            return try add(aggregation.inner, grid)
+        }
+        var whole = leaf
+        whole.fused = Leaf.Fused(operation: aggregation.operation, grouping: aggregation.grouping)
+        try register(whole, Leaf.Place(form: .aggregation, range: expression.range, grid: grid), selector)
     }
 
-    func load(from reader: any SeriesReader, context: QueryContext) async throws -> [Int: [SeriesColumns]] {
-        var loaded: [Int: [SeriesColumns]] = [:]
-        for fetch in fetches where loaded[fetch.key] == nil && fetch.last >= fetch.first {
-            try context.check()
-            var series: [SeriesColumns] = []
-            let range = TimeRange(start: fetch.first, end: fetch.last == .max ? .max : fetch.last + 1)
-            let trailer = try await reader.scan(
-                SeriesScanPlan(range: range, matchers: fetch.matchers), context: context
-            ) { batch in
-                var bytes = 0
-                for columns in batch { bytes += columns.timestamps.count * 16 + columns.histograms.count * 256 + 128 }
-                try context.charge(memory: bytes)
-                series.append(contentsOf: batch)
-            }
-            for sentence in trailer.warnings { context.warn(sentence) }
-            series.sort { $0.labels < $1.labels }
-            loaded[fetch.key] = series
+    // MARK: Leaves
+
+    /// What an aggregation can swallow: nil where names that the function takes away could decide about groups, or could
+    /// have kept apart what must not meet.
+    private func fusable(_ expression: Expression, _ grid: StepGrid) throws(PromQLError) -> (Leaf, VectorSelector)? {
+        let inner = expression.unwrapped
+        switch inner.node {
+        case .vector(let selector): return try leaf(selector, grid).map { ($0, selector) }
+        case .call(let call):
+            guard let (leaf, _, selector) = try leaf(call, grid), leaf.parameters.isEmpty, call.arguments.count == 1,
+                call.function.name != "absent_over_time", leaf.selection.hasOneName
+            else { return nil }
+            return (leaf, selector)
+        default: return nil
         }
-        return loaded
+    }
+
+    private func leaf(_ selector: VectorSelector, _ grid: StepGrid) throws(PromQLError) -> Leaf? {
+        guard selector.rangeExtension == nil else { return nil }
+        return Leaf(
+            selection: try fetch(selector, grid, window: setting.lookback).selection, kernel: .newest, grid: grid,
+            window: setting.lookback, offset: try setting.offset(selector.offset), at: selector.at)
+    }
+
+    private func leaf(
+        _ call: FunctionCall, _ grid: StepGrid
+    ) throws(PromQLError) -> (Leaf, Expression, VectorSelector)? {
+        let name = call.function.name
+        guard let function = name == "absent_over_time" ? .presentOverTime : RangeFunction(rawValue: name),
+            let argument = call.arguments.first(where: { $0.type == .matrix }),
+            case .matrix(let selector, let range) = argument.unwrapped.node, selector.rangeExtension == nil
+        else { return nil }
+        var parameters: [Double] = []
+        for other in call.arguments where other.type != .matrix {
+            guard let number = other.constant else { return nil }
+            parameters.append(number)
+        }
+        let window = try range.positiveMilliseconds(in: setting.durations)
+        let leaf = Leaf(
+            selection: try fetch(selector, grid, window: window).selection, kernel: .window(function), grid: grid,
+            window: window, offset: try setting.offset(selector.offset), at: selector.at, parameters: parameters)
+        return (leaf, argument, selector)
+    }
+
+    private mutating func register(
+        _ leaf: Leaf, _ place: Leaf.Place, _ selector: VectorSelector
+    ) throws(PromQLError) {
+        let alternative = Fetch(key: SelectorPlan.key(selector), selection: leaf.selection)
+        if let known = numbers[leaf] {
+            places[place] = known
+            alternatives[known].append(alternative)
+            return
+        }
+        numbers[leaf] = leaves.count
+        places[place] = leaves.count
+        leaves.append(leaf)
+        alternatives.append([alternative])
+    }
+
+    private func fetch(
+        _ selector: VectorSelector, _ grid: StepGrid, window: Int64
+    ) throws(PromQLError) -> Fetch {
+        let offset = try setting.offset(selector.offset)
+        var first = setting.reference(selector.at, grid.start) &- offset &- window &+ 1
+        var last = setting.reference(selector.at, grid.end) &- offset
+        if selector.rangeExtension != nil { first = first &- setting.lookback }
+        if selector.rangeExtension == .smoothed { last = last &+ setting.lookback }
+        return Fetch(
+            key: SelectorPlan.key(selector),
+            selection: Leaf.Selection(matchers: selector.allMatchers, first: first, last: last))
+    }
+}
+
+extension Expression {
+    /// A number that is written in the query.
+    var constant: Double? {
+        switch node {
+        case .number(let literal): literal.value
+        case .parenthesized(let inner), .plus(let inner): inner.constant
+        case .negated(let inner): inner.constant.map { -$0 }
+        default: nil
+        }
     }
 }
 

@@ -52,6 +52,7 @@ extension Evaluator {
     mutating func evaluate(
         _ function: RangeFunction, _ argument: Expression, _ parameters: [[Double]], _ grid: StepGrid
     ) throws -> StepMatrix {
+        if let leaf = leaf(.function(function), argument.range, grid, noteAt: argument.range) { return leaf }
         let source = try rangeSource(argument, grid)
         var output = StepMatrix(grid: grid)
         output.series.reserveCapacity(source.series.count)
@@ -59,7 +60,6 @@ extension Evaluator {
         let kernel = RangeKernel(function: function, source: source)
         for (number, series) in source.series.enumerated() {
             if number & 0xff == 0 { try context.check() }
-            try context.charge(memory: grid.count * 9)
             var out = StepSeries(labels: series.labels, count: grid.count, dropsName: series.dropsName)
             var cursor = WindowCursor()
             var sawFloats = false
@@ -76,7 +76,7 @@ extension Evaluator {
                 case .histogram(let histogram): out.set(histogram, at: i)
                 }
             }
-            if function.isCounterFunction, sawFloats { complainOfNonCounter(series.labels, &found) }
+            if function.isCounterFunction, sawFloats { setting.complainOfNonCounter(series.labels, &found) }
             guard !out.isEmpty else { continue }
             if !function.keepsName { out.dropName(setting.names) }
             output.series.append(out)
@@ -84,25 +84,6 @@ extension Evaluator {
         note(found, at: argument.range)
         if setting.names == .eager { try output.mergeEqualLabels() }
         return output
-    }
-
-    private func complainOfNonCounter(_ labels: LabelSet, _ found: inout Annotations) {
-        guard let name = labels.metricName else { return }
-        if setting.typeLabels {
-            let type = labels["__type__"] ?? ""
-            if type != "counter", type != "histogram" {
-                found.inform(
-                    "PromQL info: metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\""
-                        + ", got \(quoteGo(type)): \(quoteGo(name))")
-            }
-            return
-        }
-        if name.hasSuffix("_total") || name.hasSuffix("_sum") || name.hasSuffix("_count") || name.hasSuffix("_bucket") {
-            return
-        }
-        found.inform(
-            "PromQL info: metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \(quoteGo(name))"
-        )
     }
 }
 

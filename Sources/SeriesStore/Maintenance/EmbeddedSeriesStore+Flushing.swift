@@ -361,6 +361,7 @@ extension EmbeddedSeriesStore {
             parts += fresh
             parts.sort { $0.age < $1.age }
         }
+        queryIndex.forget(old)
         for part in old {
             do {
                 try folder.fileSystem.remove(part.path)

@@ -3,33 +3,24 @@ internal import Storage
 internal import Telemetry
 
 extension SeriesPart {
-    /// One value of a posting page; its series are decoded when they are wanted.
-    private struct Posting {
-        var value: String
-        var count: Int
-        var packed: ArraySlice<UInt8>
-
-        func decode(into series: inout [UInt32]) throws(CodecError) {
-            var reader = ByteReader(packed)
-            series.reserveCapacity(series.count + count)
-            var last: UInt32 = 0
-            for _ in 0..<count {
-                last = last &+ UInt32(truncatingIfNeeded: try reader.readVarint())
-                series.append(last)
-            }
-        }
+    private func page(_ page: PartDirectory.Page, _ cache: QueryIndex?) throws -> PostingPage {
+        guard let cache else { return try read(page) }
+        return try cache.page(page.offset, of: self) { try read(page) }
     }
 
-    private func postings(_ page: PartDirectory.Page, _ body: (Posting) throws -> Void) throws {
+    private func read(_ page: PartDirectory.Page) throws -> PostingPage {
         let bytes = try sealed(page.offset, page.length, "label index")
         do {
             var reader = ByteReader(bytes)
+            var entries: [PostingPage.Entry] = []
             for _ in 0..<(try reader.readCount(limit: PartFormat.pageSize)) {
-                let value = try reader.readString()
+                let value = try reader.readLengthPrefixed().indices
                 let count = try reader.readCount(limit: reader.remaining)
-                try body(Posting(value: value, count: count, packed: try reader.readLengthPrefixed()))
+                entries.append(
+                    PostingPage.Entry(value: value, count: count, packed: try reader.readLengthPrefixed().indices))
             }
-        } catch let error as CodecError {
+            return PostingPage(bytes, entries)
+        } catch {
             throw StorageError.corrupt(path: path, offset: page.offset, reason: "label index: \(error.reason)")
         }
     }
@@ -40,19 +31,44 @@ extension SeriesPart {
         return directory.names[place].pages
     }
 
-    func values(of name: String) throws -> [String] {
+    func values(of name: String, _ cache: QueryIndex? = nil) throws -> [String] {
         var values: [String] = []
-        for page in pages(of: name) ?? [] { try postings(page) { values.append($0.value) } }
+        for place in pages(of: name) ?? [] {
+            let page = try page(place, cache)
+            for entry in page.entries { values.append(String(decoding: page.bytes[entry.value], as: UTF8.self)) }
+        }
         return values
     }
 
+    /// Of several values of one name.
+    private struct Postings {
+        var found: [(page: PostingPage, entry: Int)] = []
+        var count: Int { found.reduce(0) { $0 + $1.page.entries[$1.entry].count } }
+
+        /// Series numbers, ascending.
+        func decode() throws(CodecError) -> [UInt32] {
+            var series: [UInt32] = []
+            series.reserveCapacity(count)
+            for (page, place) in found {
+                let entry = page.entries[place]
+                var reader = ByteReader(page.bytes[entry.packed])
+                var last: UInt32 = 0
+                for _ in 0..<entry.count {
+                    last = last &+ UInt32(truncatingIfNeeded: try reader.readVarint())
+                    series.append(last)
+                }
+            }
+            return found.count > 1 ? series.sorted() : series
+        }
+    }
+
     /// Series numbers in ascending order, a superset of those that match; nil where the index does not narrow it.
-    func candidates(_ matchers: [CompiledMatcher]) throws -> [UInt32]? {
-        var lists: [(count: Int, postings: [Posting])] = []
+    func candidates(_ matchers: [CompiledMatcher], _ cache: QueryIndex? = nil) throws -> [UInt32]? {
+        var lists: [(count: Int, postings: Postings)] = []
         for matcher in matchers where !matcher.matchesEmpty {
             guard let literals = matcher.literals else { continue }
-            guard let found = try postings(of: matcher.name, literals) else { return [] }
-            lists.append((found.reduce(0) { $0 + $1.count }, found))
+            guard let found = try postings(of: matcher.name, literals, cache) else { return [] }
+            lists.append((found.count, found))
         }
         lists.sort { $0.count < $1.count }
         if let first = lists.first {
@@ -66,26 +82,38 @@ extension SeriesPart {
         }
         for matcher in matchers where !matcher.matchesEmpty {
             guard let pages = pages(of: matcher.name) else { return [] }
-            var found: [Posting] = []
-            for page in pages { try postings(page) { if matcher.matches(value: $0.value) { found.append($0) } } }
+            var found = Postings()
+            for place in pages {
+                let page = try page(place, cache)
+                for entry in page.entries.indices
+                where matcher.matches(value: page.bytes[page.entries[entry].value]) {
+                    found.found.append((page, entry))
+                }
+            }
             return try decode(found)
         }
         return nil
     }
 
     /// Of the values that are there; nil where none is.
-    private func postings(of name: String, _ literals: [String]) throws -> [Posting]? {
+    private func postings(of name: String, _ literals: [String], _ cache: QueryIndex?) throws -> Postings? {
         guard let pages = pages(of: name) else { return nil }
-        var wanted: [Int: Set<String>] = [:]
+        var found = Postings()
+        var lastPlace = -1
+        var last: PostingPage?
         for literal in literals {
-            let place = pages.partitioningIndex { literal.utf8.lexicographicallyPrecedes($0.firstValue.utf8) }
-            if place > 0 { wanted[place - 1, default: []].insert(literal) }
+            let place = pages.partitioningIndex { literal.utf8.lexicographicallyPrecedes($0.firstValue.utf8) } - 1
+            guard place >= 0 else { continue }
+            let page: PostingPage
+            if place == lastPlace, let last {
+                page = last
+            } else {
+                page = try self.page(pages[place], cache)
+                (lastPlace, last) = (place, page)
+            }
+            if let entry = page.find(Array(literal.utf8)) { found.found.append((page, entry)) }
         }
-        var found: [Posting] = []
-        for (place, values) in wanted {
-            try postings(pages[place]) { if values.contains($0.value) { found.append($0) } }
-        }
-        return found.isEmpty ? nil : found
+        return found.found.isEmpty ? nil : found
     }
 
     private static func intersection(_ a: [UInt32], _ b: [UInt32]) -> [UInt32] {
@@ -98,14 +126,11 @@ extension SeriesPart {
         return both
     }
 
-    private func decode(_ postings: [Posting]) throws -> [UInt32] {
-        var series: [UInt32] = []
+    private func decode(_ postings: Postings) throws -> [UInt32] {
         do {
-            for posting in postings { try posting.decode(into: &series) }
+            return try postings.decode()
         } catch {
             throw StorageError.corrupt(path: path, offset: 0, reason: "label index: \(error)")
         }
-        return postings.count > 1 ? series.sorted() : series
     }
-
 }

@@ -108,6 +108,8 @@ package protocol SeriesReader: Sendable {
     func scan(
         _ plan: SeriesScanPlan, context: QueryContext, _ body: ([SeriesColumns]) throws -> Void
     ) async throws -> ScanTrailer
+    /// Finds the matching series; their samples are read afterwards, by several tasks if need be.
+    func select(_ plan: SeriesScanPlan, context: QueryContext) async throws -> any SeriesSelection
     /// Sorted lists; they may hold what has no sample in the range but lives in the same partition.
     func labelNames(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String]
     func labelValues(_ name: String, _ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String]
