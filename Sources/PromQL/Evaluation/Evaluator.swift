@@ -18,6 +18,18 @@ enum Value {
     }
 }
 
+extension Expression {
+    /// Whether the order of its elements means something.
+    fileprivate var ranksElements: Bool {
+        switch node {
+        case .vector, .matrix, .subquery: false
+        case .aggregate(let aggregation): aggregation.operation == .topk || aggregation.operation == .bottomk
+        case .call(let call): RangeFunction(rawValue: call.function.name) == nil
+        default: true
+        }
+    }
+}
+
 extension StepMatrix {
     /// Bytes held, about.
     var byteCount: Int {
@@ -73,6 +85,7 @@ struct Evaluator {
             case .string(let text): value = .string(text)
             case .vector(var matrix):
                 try finish(&matrix)
+                if !setting.isRange, !expression.unwrapped.ranksElements { matrix.sortByLabels() }
                 value = setting.isRange ? .matrix(matrix) : .vector(matrix)
             }
         }

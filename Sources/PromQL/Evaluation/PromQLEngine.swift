@@ -11,6 +11,8 @@ package struct PromQLEngine: Sendable {
         package var subqueryStep: Int64 = 60_000
         package var names = NameRemoval.eager
         package var parser = ParserOptions.everything
+        /// Without, everything is evaluated from whole columns, one node after the other: a model to compare with.
+        package var evaluatesLeaves = true
         /// `rate` goes by the `__type__` label, not by the end of the name, where it complains of what is no counter.
         package var typeLabels = false
         /// `rate` and its like also see a reset where a sample's counting began anew, and a zero at that time
@@ -86,18 +88,39 @@ package struct PromQLEngine: Sendable {
         guard !overflow else { throw StorageError.memoryBudgetExceeded(limit: context.limits.memory) }
         try context.charge(memory: column)
         do {
-            let plan = try SelectorPlan(expression, grid, setting)
-            return try await withTaskExecutorPreference(QueryExecutor.shared) {
-                let loaded = try await LoadedSamples(plan, setting, reader: reader, context: context)
-                defer { context.release(memory: loaded.held) }
-                var evaluator = Evaluator(
-                    setting: setting, columns: loaded.columns, leaves: loaded.leaves, context: context)
-                defer { evaluator.releaseAll() }
-                return try evaluator.result(of: expression, over: grid)
+            let plan = try SelectorPlan(expression, grid, setting, takesLeaves: options.evaluatesLeaves)
+            let found = try await FoundSeries(plan, reader: reader, context: context)
+            // What is done before another thread would have woken is done here.
+            let isSmall = plan.fetches.isEmpty && found.count <= LeafRunner.smallest && grid.count <= 1000
+            let runner = LeafRunner(setting: setting, reader: reader, context: context, isInline: isSmall)
+            if isSmall { return try await evaluate(expression, grid, plan, found, runner) }
+            return try await withTaskExecutorPreference(QueryLane(context)) {
+                try await evaluate(expression, grid, plan, found, runner)
             }
         } catch let problem as VectorError {
             throw PromQLError.evaluation(problem.description)
         }
+    }
+}
+
+extension PromQLEngine {
+    private func evaluate(
+        _ expression: Expression, _ grid: StepGrid, _ plan: SelectorPlan, _ found: FoundSeries, _ runner: LeafRunner
+    ) async throws -> PromQLResult {
+        let context = runner.context
+        let loaded = try await LoadedSamples(plan, found, runner, reader: reader, context: context)
+        defer { context.release(memory: loaded.held) }
+        let before = ProcessorTime.ofThisThread
+        defer {
+            if runner.isInline {
+                let spent = ProcessorTime.ofThisThread - before
+                context.count { $0.processorTime += spent }
+            }
+        }
+        var evaluator = Evaluator(
+            setting: runner.setting, columns: loaded.columns, leaves: loaded.leaves, context: context)
+        defer { evaluator.releaseAll() }
+        return try context.measure(.evaluate) { try evaluator.result(of: expression, over: grid) }
     }
 }
 

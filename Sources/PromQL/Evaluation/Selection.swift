@@ -12,9 +12,14 @@ extension Evaluator {
         var output = StepMatrix(grid: grid)
         var times: [[Int64]] = []
         let source = columns[SelectorPlan.key(selector)] ?? []
+        // The node's value is charged as a whole when it is there.
+        var charged = 0
+        defer { context.release(memory: charged) }
         output.series.reserveCapacity(source.count)
         for (number, stored) in source.enumerated() {
             if number & 0xff == 0 { try context.check() }
+            charged += grid.count * 9
+            try context.charge(memory: grid.count * 9)
             let series = detectsResets ? withResets(stored) : stored
             var out = StepSeries(labels: series.labels, count: grid.count)
             var taken = wantsTimes ? [Int64](repeating: 0, count: grid.count) : []

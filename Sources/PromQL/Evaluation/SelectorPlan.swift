@@ -18,9 +18,13 @@ struct SelectorPlan {
     private(set) var alternatives: [[Fetch]] = []
     private var numbers: [Leaf: Int] = [:]
     private let setting: QuerySetting
+    private let takesLeaves: Bool
 
-    init(_ expression: Expression, _ grid: StepGrid, _ setting: QuerySetting) throws(PromQLError) {
+    init(
+        _ expression: Expression, _ grid: StepGrid, _ setting: QuerySetting, takesLeaves: Bool = true
+    ) throws(PromQLError) {
         self.setting = setting
+        self.takesLeaves = takesLeaves
         try add(expression, grid)
     }
 
@@ -79,9 +83,12 @@ struct SelectorPlan {
             return try register(
                 leaf, Leaf.Place(form: .function(function), range: argument.range, grid: grid), selector)
         }
-        if name == "timestamp", let argument = call.arguments.first?.unwrapped, case .vector(let selector) = argument.node {
+        if name == "timestamp" || name == "start_timestamp", let argument = call.arguments.first,
+            case .vector(let selector) = argument.unwrapped.node
+        {
             // The times of the samples themselves.
-            fetches.append(try fetch(selector, grid, window: setting.lookback))
+            let taken = name == "timestamp" ? selector.forTimestamp : selector
+            fetches.append(try fetch(taken, grid, window: setting.lookback))
             return
         }
         for (at, argument) in call.arguments.enumerated() where name != "info" || at == 0 { try add(argument, grid) }
@@ -116,7 +123,7 @@ struct SelectorPlan {
         case .vector(let selector): return try leaf(selector, grid).map { ($0, selector) }
         case .call(let call):
             guard let (leaf, _, selector) = try leaf(call, grid), leaf.parameters.isEmpty, call.arguments.count == 1,
-                call.function.name != "absent_over_time", leaf.selection.hasOneName
+                call.function.name != "absent_over_time", leaf.selection.oneName != nil
             else { return nil }
             return (leaf, selector)
         default: return nil
@@ -124,7 +131,7 @@ struct SelectorPlan {
     }
 
     private func leaf(_ selector: VectorSelector, _ grid: StepGrid) throws(PromQLError) -> Leaf? {
-        guard selector.rangeExtension == nil else { return nil }
+        guard takesLeaves, selector.rangeExtension == nil else { return nil }
         return Leaf(
             selection: try fetch(selector, grid, window: setting.lookback).selection, kernel: .newest, grid: grid,
             window: setting.lookback, offset: try setting.offset(selector.offset), at: selector.at)
@@ -134,6 +141,8 @@ struct SelectorPlan {
         _ call: FunctionCall, _ grid: StepGrid
     ) throws(PromQLError) -> (Leaf, Expression, VectorSelector)? {
         let name = call.function.name
+        // When counting began is told of whole columns only.
+        guard takesLeaves, !setting.startTimestamps else { return nil }
         guard let function = name == "absent_over_time" ? .presentOverTime : RangeFunction(rawValue: name),
             let argument = call.arguments.first(where: { $0.type == .matrix }),
             case .matrix(let selector, let range) = argument.unwrapped.node, selector.rangeExtension == nil

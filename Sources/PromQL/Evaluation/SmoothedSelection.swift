@@ -12,9 +12,12 @@ extension Evaluator {
         var output = StepMatrix(grid: grid)
         var times: [[Int64]] = []
         var found = Annotations()
+        var charged = 0
+        defer { context.release(memory: charged) }
         let source = columns[SelectorPlan.key(selector)] ?? []
         for (number, stored) in source.enumerated() {
             if number & 0xff == 0 { try context.check() }
+            charged += grid.count * 9
             try context.charge(memory: grid.count * 9)
             let series = SmoothedSeries(detectsResets ? withResets(stored) : stored)
             var out = StepSeries(labels: series.labels, count: grid.count)

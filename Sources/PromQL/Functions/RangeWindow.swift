@@ -57,9 +57,13 @@ extension Evaluator {
         var output = StepMatrix(grid: grid)
         output.series.reserveCapacity(source.series.count)
         var found = Annotations()
+        var charged = 0
+        defer { context.release(memory: charged) }
         let kernel = RangeKernel(function: function, source: source)
         for (number, series) in source.series.enumerated() {
             if number & 0xff == 0 { try context.check() }
+            charged += grid.count * 9
+            try context.charge(memory: grid.count * 9)
             var out = StepSeries(labels: series.labels, count: grid.count, dropsName: series.dropsName)
             var cursor = WindowCursor()
             var sawFloats = false

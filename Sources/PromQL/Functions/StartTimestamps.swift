@@ -58,7 +58,10 @@ extension Evaluator {
             return output
         }
         let offset = try setting.offset(selector.offset)
+        var charged = 0
+        defer { context.release(memory: charged) }
         for series in columns[SelectorPlan.key(selector)] ?? [] {
+            charged += grid.count * 9
             try context.charge(memory: grid.count * 9)
             var out = StepSeries(labels: series.labels, count: grid.count)
             var next = 0

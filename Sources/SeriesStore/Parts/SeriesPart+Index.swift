@@ -75,7 +75,7 @@ extension SeriesPart {
             var best = try decode(first.postings)
             for list in lists.dropFirst() {
                 // A list that is much longer takes longer to read than the few series that it would leave out.
-                guard best.count > 4, list.count < best.count * 64 else { break }
+                guard best.count > 4, list.count < best.count * 16 else { break }
                 best = SeriesPart.intersection(best, try decode(list.postings))
             }
             return best

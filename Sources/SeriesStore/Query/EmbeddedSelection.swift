@@ -79,6 +79,7 @@ struct SeriesSearch {
     var holdsHistograms = false
     var warnings: [String] = []
     var held = 0
+    var statistics = QueryStatistics()
 
     private let plan: SeriesScanPlan
     private let matchers: [CompiledMatcher]
@@ -120,6 +121,11 @@ struct SeriesSearch {
             guard case .corrupt = error else { throw error }
             note(error.description, report)
         }
+        if candidates?.isEmpty == true {
+            statistics.partsSkipped.byLabels += 1
+            return
+        }
+        statistics.partsRead += 1
         var next = 0
         for group in part.directory.groups.indices {
             let first = group * PartFormat.groupSize
@@ -129,7 +135,8 @@ struct SeriesSearch {
                 let start = next
                 while next < candidates.count, candidates[next] < end { next += 1 }
                 if start == next {
-                    context.count { $0.blocksSkipped += 1 }
+                    statistics.blocksSkipped += 1
+                    statistics.blocksSkippedBy.byLabels += 1
                     continue
                 }
                 wanted = candidates[start..<next]
@@ -175,7 +182,12 @@ struct SeriesSearch {
         for place in places {
             let known = placeOf[Int(group.series[place])]
             guard known >= 0 else { continue }
-            for at in group.blocks(of: place) where inRange[Int(group.blocks[at].column)] {
+            for at in group.blocks(of: place) {
+                guard inRange[Int(group.blocks[at].column)] else {
+                    statistics.blocksSkipped += 1
+                    statistics.blocksSkippedBy.byTime += 1
+                    continue
+                }
                 if group.blocks[at].isHistogram { holdsHistograms = true }
                 self.places.append(
                     (

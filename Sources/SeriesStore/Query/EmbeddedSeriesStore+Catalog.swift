@@ -27,7 +27,7 @@ extension EmbeddedSeriesStore {
             for part in parts.withLock({ $0 }) where part.overlaps(query.range) {
                 try context.check()
                 do {
-                    values.formUnion(try part.values(of: name))
+                    values.formUnion(try part.values(of: name, queryIndex))
                 } catch let error as StorageError {
                     guard case .corrupt = error else { throw error }
                     report(error.description)
@@ -35,7 +35,13 @@ extension EmbeddedSeriesStore {
                 }
             }
         } else {
-            try forEachSeries(query, context) { labels in if let value = labels[name] { values.insert(value) } }
+            // By numbers: each value is spelled once, however many series have it.
+            for set in query.matcherSets {
+                let selection = try await select(SeriesScanPlan(range: query.range, matchers: set), context: context)
+                for labels in selection.groups(.keeping([name])).labels {
+                    if let value = labels[name] { values.insert(value) }
+                }
+            }
         }
         return limited(values, query.limit)
     }

@@ -5,6 +5,7 @@ internal import Telemetry
 extension EmbeddedSeriesStore {
     package func select(_ plan: SeriesScanPlan, context: QueryContext) async throws -> any SeriesSelection {
         let matchers = try plan.matchers.map { try CompiledMatcher($0) }
+        let before = ProcessorTime.ofThisThread
         let dictionary = queryIndex.dictionary()
         // The head before the parts: what is sealed in between is seen twice, never not at all.
         let (snapshot, numbers) =
@@ -16,6 +17,7 @@ extension EmbeddedSeriesStore {
         if overlapping.contains(where: \.hasTombstones) {
             return try await MaterialisedSelection(plan, of: self, context: context)
         }
+        context.count { $0.partsSkipped.byTime += parts.count - overlapping.count }
         var search = SeriesSearch(plan, matchers, dictionary, overlapping, context)
         do {
             for number in overlapping.indices { try search.add(number, queryIndex) { self.report($0) } }
@@ -23,6 +25,13 @@ extension EmbeddedSeriesStore {
         } catch {
             context.release(memory: search.held)
             throw error
+        }
+        let found = search.series.count
+        context.add(search.statistics)
+        let spent = ProcessorTime.ofThisThread - before
+        context.count {
+            $0.seriesSelected += found
+            $0.processorTime += spent
         }
         return EmbeddedSelection(search, context) { sentence in
             self.report(sentence)

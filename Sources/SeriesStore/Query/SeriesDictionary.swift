@@ -139,6 +139,11 @@ final class SeriesDictionary: Sendable {
             var isKept = [Bool](repeating: !keeps, count: state.names.count)
             for name in names { if let number = state.names[Array(name.utf8)] { isKept[Int(number)] = keeps } }
             var groups = SeriesGroups(numbers: [UInt32](repeating: 0, count: series.count))
+            if series.isEmpty { return groups }
+            if !isKept.contains(true) {
+                groups.labels = [.empty]
+                return groups
+            }
             var table = SeriesTable()
             var hashes: [UInt64] = []
             var members: [UInt32] = []

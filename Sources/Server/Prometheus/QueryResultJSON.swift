@@ -55,23 +55,23 @@ extension JSONWriter {
     }
 
     mutating func matrix(_ matrix: StepMatrix) {
+        // Every series has the same times: they are spelled once.
+        let times = GridText(matrix.grid)
+        var text: [UInt8] = []
         beginArray()
         for series in matrix.series where !series.isEmpty {
             beginObject()
             key("metric")
             labels(series.labels)
-            let indexes = series.present.indices.filter { series.present[$0] }
-            let floats = indexes.filter { series.histogram(at: $0) == nil }
-            if !floats.isEmpty {
+            text.removeAll(keepingCapacity: true)
+            if times.append(floatsOf: series, to: &text) {
                 key("values")
-                beginArray()
-                for i in floats { point(matrix.grid.timestamp(at: i), series.values[i]) }
-                endArray()
+                raw(text)
             }
-            if floats.count < indexes.count {
+            if series.histograms != nil {
                 key("histograms")
                 beginArray()
-                for i in indexes {
+                for i in series.present.indices where series.present[i] {
                     if let histogram = series.histogram(at: i) { point(matrix.grid.timestamp(at: i), histogram) }
                 }
                 endArray()
@@ -133,5 +133,39 @@ extension JSONWriter {
         }
         endObject()
         endArray()
+    }
+}
+
+/// `[1700000000,"` for each point of a grid.
+private struct GridText {
+    private var bytes: [UInt8] = []
+    private var ends: [Int] = []
+
+    init(_ grid: StepGrid) {
+        bytes.reserveCapacity(grid.count * 16)
+        ends.reserveCapacity(grid.count)
+        for i in 0..<grid.count {
+            var writer = JSONWriter()
+            writer.seconds(grid.timestamp(at: i))
+            bytes.append(UInt8(ascii: "["))
+            bytes += writer.takeBytes()
+            bytes.append(UInt8(ascii: ","))
+            bytes.append(UInt8(ascii: "\""))
+            ends.append(bytes.count)
+        }
+    }
+
+    /// The list of the series' floats; false, and nothing, where it has none.
+    func append(floatsOf series: StepSeries, to text: inout [UInt8]) -> Bool {
+        for i in series.present.indices where series.present[i] && series.histogram(at: i) == nil {
+            text.append(text.isEmpty ? UInt8(ascii: "[") : UInt8(ascii: ","))
+            text.append(contentsOf: bytes[(i > 0 ? ends[i - 1] : 0)..<ends[i]])
+            appendValue(series.values[i], to: &text)
+            text.append(UInt8(ascii: "\""))
+            text.append(UInt8(ascii: "]"))
+        }
+        guard !text.isEmpty else { return false }
+        text.append(UInt8(ascii: "]"))
+        return true
     }
 }

@@ -5,6 +5,28 @@ package func formatValue(_ value: Double) -> String {
     return formatNumber(value, exponent: magnitude != 0 && (magnitude < 1e-6 || magnitude >= 1e21))
 }
 
+/// Appends what ``formatValue(_:)`` spells, in most cases without a text of its own.
+package func appendValue(_ value: Double, to bytes: inout [UInt8]) {
+    let magnitude = value.magnitude
+    guard magnitude >= 1e-4, magnitude < 1e15 else {
+        return value.bitPattern == 0 ? bytes.append(UInt8(ascii: "0")) : bytes.append(contentsOf: formatValue(value).utf8)
+    }
+    if value.sign == .minus { bytes.append(UInt8(ascii: "-")) }
+    var rest = UInt64(magnitude)
+    guard Double(rest) == magnitude else {
+        // In this range the standard library writes no exponent either.
+        var text = magnitude.description
+        text.withUTF8 { unsafe bytes.append(contentsOf: $0) }
+        return
+    }
+    let start = bytes.count
+    repeat {
+        bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10))
+        rest /= 10
+    } while rest > 0
+    bytes[start...].reverse()
+}
+
 /// The shortest decimal that reads back, never with an exponent: Go's `'f', -1`.
 package func formatPlain(_ value: Double) -> String { formatNumber(value, exponent: false) }
 

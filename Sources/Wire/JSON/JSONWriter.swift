@@ -96,6 +96,11 @@ package struct JSONWriter: Sendable {
         bytes.append(contentsOf: json)
     }
 
+    package mutating func raw(_ json: [UInt8]) {
+        separate()
+        bytes.append(contentsOf: json)
+    }
+
     package mutating func field(_ name: String, _ value: String) {
         key(name)
         string(value)

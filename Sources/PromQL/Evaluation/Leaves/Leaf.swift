@@ -40,8 +40,8 @@ struct Leaf: Hashable, Sendable {
             SeriesScanPlan(range: TimeRange(start: first, end: last == .max ? .max : last + 1), matchers: matchers)
         }
 
-        /// Whether all series have the same metric name.
-        var hasOneName: Bool { matchers.contains { $0.name == "__name__" && $0.operation == .equal } }
+        /// The metric name that all series have.
+        var oneName: String? { matchers.first { $0.name == "__name__" && $0.operation == .equal }?.value }
     }
 
     /// Where the evaluator comes by: several places may have one leaf.

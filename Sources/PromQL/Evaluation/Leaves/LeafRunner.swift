@@ -7,9 +7,11 @@ struct LeafRunner {
     let setting: QuerySetting
     let reader: any SeriesReader
     let context: QueryContext
+    /// On whichever thread the caller is, whose time nobody else counts.
+    let isInline: Bool
     /// Tasks that a leaf is spread over, whoever runs them: sums come out the same however these are scheduled.
     private static let tasks = 4
-    private static let smallest = 64
+    static let smallest = 64
 
     /// Nil where the selection has native histograms, which the evaluator itself goes through.
     func run(_ leaf: Leaf, over selection: any SeriesSelection) async throws -> LeafOutcome? {
@@ -23,7 +25,7 @@ struct LeafRunner {
             return aggregated
         }
         let groups = leaf.fused.map { selection.groups(rule($0.grouping, leaf)) } ?? SeriesGroups()
-        let names = wantsNames(leaf) ? selection.groups(.keeping(["__name__", "__type__"])) : SeriesGroups()
+        let names = names(leaf, selection)
         var products = try await products(leaf, selection, groups, names)
         var held = products.reduce(0) { $0 + $1.held }
         defer { context.release(memory: held) }
@@ -65,13 +67,26 @@ struct LeafRunner {
     ) async throws -> [LeafWorker.Product] {
         let count = selection.count
         let (setting, context) = (setting, context)
+        // A row and a table of windows, before a task has them.
+        let (bytes, overflow) = leaf.grid.count.multipliedReportingOverflow(by: 50)
+        guard !overflow else { throw StorageError.memoryBudgetExceeded(limit: context.limits.memory) }
+        defer { context.release(memory: bytes) }
+        try context.charge(memory: bytes)
         let run = { @Sendable (range: Range<Int>) throws -> LeafWorker.Product in
             var worker = LeafWorker(leaf, setting, selection, context)
             return try worker.run(
                 range, groups: groups.numbers, groupCount: groups.labels.count, names: names.numbers,
                 nameCount: names.labels.count)
         }
-        guard count >= LeafRunner.smallest * 2 else { return [try run(0..<count)] }
+        guard count >= LeafRunner.smallest * 2 else {
+            let before = ProcessorTime.ofThisThread
+            let product = try run(0..<count)
+            if isInline {
+                let spent = ProcessorTime.ofThisThread - before
+                context.count { $0.processorTime += spent }
+            }
+            return [product]
+        }
         let tasks = min(LeafRunner.tasks, count / LeafRunner.smallest)
         return try await withThrowingTaskGroup(of: (Int, LeafWorker.Product).self) { group in
             for task in 0..<tasks {
@@ -117,19 +132,20 @@ struct LeafRunner {
             }
         }
         if mayMeet { try matrix.mergeEqualLabels() }
-        for at in matrix.series.indices.dropFirst() where matrix.series[at].labels < matrix.series[at - 1].labels {
-            matrix.sortByLabels()
-            break
-        }
     }
 
     // MARK: Names
 
     private static let identity = ["__name__", "__type__", "__unit__"]
 
-    private func wantsNames(_ leaf: Leaf) -> Bool {
-        if case .window(let function) = leaf.kernel { return function.isCounterFunction }
-        return false
+    /// Of the series that a complaint could be about; none where nobody would complain.
+    private func names(_ leaf: Leaf, _ selection: any SeriesSelection) -> SeriesGroups {
+        guard case .window(let function) = leaf.kernel, function.isCounterFunction else { return SeriesGroups() }
+        if !setting.typeLabels, let name = leaf.selection.oneName {
+            return SeriesGroups(
+                numbers: [UInt32](repeating: 0, count: selection.count), labels: [LabelSet([Label("__name__", name)])])
+        }
+        return selection.groups(.keeping(["__name__", "__type__"]))
     }
 
     /// Whether the function takes names away before the aggregation looks at them.

@@ -18,6 +18,9 @@ struct LeafWorker {
     /// Of the last table that has no number.
     private var charged = 0
     private var pendingSamples = 0
+    /// Of these the points that stay.
+    private var keptSamples = 0
+    private var statistics = QueryStatistics()
 
     /// What a task gives back.
     struct Product: Sendable {
@@ -50,11 +53,19 @@ struct LeafWorker {
             product.groups = GroupAccumulator(fused.operation, groups: groupCount, steps: leaf.grid.count)
         }
         let withoutValues = !leaf.needsValues
+        let begin = ContinuousClock.now
         do {
             try hold(leaf.grid.count * 9 + (product.groups?.byteCount ?? 0), &product)
             for number in range {
                 if number & 63 == 0 { try settle() }
-                try reader.read(number, withoutValues: withoutValues, into: buffer)
+                // The clock is asked for one series in sixteen only: a look takes as long as some samples.
+                if number & 15 == 0 {
+                    let started = ContinuousClock.now
+                    try reader.read(number, withoutValues: withoutValues, into: buffer)
+                    statistics[.read] += (ContinuousClock.now - started) * min(16, range.upperBound - number)
+                } else {
+                    try reader.read(number, withoutValues: withoutValues, into: buffer)
+                }
                 guard !buffer.timestamps.isEmpty else { continue }
                 let sawFloats = try evaluate()
                 if sawFloats, !names.isEmpty { product.names[Int(names[number])] = true }
@@ -66,6 +77,7 @@ struct LeafWorker {
                 } else {
                     try hold(leaf.grid.count * 9 + 160, &product)
                     product.rows.append((number, row.values, row.present))
+                    keptSamples += row.found
                 }
             }
             try settle()
@@ -75,6 +87,8 @@ struct LeafWorker {
         }
         context.release(memory: charged)
         charged = 0
+        statistics[.evaluate] = max(.zero, ContinuousClock.now - begin - statistics[.read])
+        context.add(statistics)
         return product
     }
 
@@ -86,9 +100,10 @@ struct LeafWorker {
     private mutating func settle() throws {
         try context.check()
         if pendingSamples > 0 {
-            let samples = pendingSamples
-            pendingSamples = 0
+            let (samples, kept) = (pendingSamples, keptSamples)
+            (pendingSamples, keptSamples) = (0, 0)
             try context.charge(samples: samples)
+            context.release(samples: samples - kept)
         }
     }
 
@@ -105,6 +120,7 @@ struct LeafWorker {
             }
             let table = WindowTable(timestamps, leaf, setting)
             pendingSamples += values.count
+            statistics.samplesQueried += table.total
             return unsafe values.withUnsafeBufferPointer { unsafe kernel.apply(timestamps, $0, table, into: &row) }
         }
         let (table, samples) = try table()
@@ -112,7 +128,13 @@ struct LeafWorker {
             unsafe kernel.apply(
                 buffer.timestamps, values, table, hidesStale: buffer.mayHoldStaleMarkers, into: &row)
         }
-        if case .newest = leaf.kernel { pendingSamples += row.found } else { pendingSamples += samples }
+        if case .newest = leaf.kernel {
+            pendingSamples += row.found
+            statistics.samplesQueried += row.found
+        } else {
+            pendingSamples += samples
+            statistics.samplesQueried += table.total
+        }
         return sawFloats
     }
 

@@ -2,6 +2,25 @@ internal import Storage
 internal import Telemetry
 internal import Vectors
 
+/// The series of a query's leaves, each selection once.
+struct FoundSeries: Sendable {
+    private(set) var selections: [Leaf.Selection: any SeriesSelection] = [:]
+    /// Series of all of them.
+    private(set) var count = 0
+
+    init(_ plan: SelectorPlan, reader: any SeriesReader, context: QueryContext) async throws {
+        for leaf in plan.leaves where leaf.selection.last >= leaf.selection.first && selections[leaf.selection] == nil {
+            try context.check()
+            let selection = try await context.measure(.select) {
+                try await reader.select(leaf.selection.plan, context: context)
+            }
+            for sentence in selection.warnings { context.warn(sentence) }
+            selections[leaf.selection] = selection
+            count += selection.count
+        }
+    }
+}
+
 /// What the walk of the tree finds ready: leaves that are worked out, and samples for what is no leaf.
 struct LoadedSamples: Sendable {
     private(set) var leaves: [Leaf.Place: LeafOutcome] = [:]
@@ -10,10 +29,11 @@ struct LoadedSamples: Sendable {
     private(set) var held = 0
 
     init(
-        _ plan: SelectorPlan, _ setting: QuerySetting, reader: any SeriesReader, context: QueryContext
+        _ plan: SelectorPlan, _ found: FoundSeries, _ runner: LeafRunner, reader: any SeriesReader,
+        context: QueryContext
     ) async throws {
         do {
-            try await load(plan, setting, reader, context)
+            try await load(plan, found, runner, reader, context)
         } catch {
             context.release(memory: held)
             throw error
@@ -21,30 +41,21 @@ struct LoadedSamples: Sendable {
     }
 
     private mutating func load(
-        _ plan: SelectorPlan, _ setting: QuerySetting, _ reader: any SeriesReader, _ context: QueryContext
+        _ plan: SelectorPlan, _ found: FoundSeries, _ runner: LeafRunner, _ reader: any SeriesReader,
+        _ context: QueryContext
     ) async throws {
         var fetches = plan.fetches
-        let runner = LeafRunner(setting: setting, reader: reader, context: context)
         var outcomes = [LeafOutcome?](repeating: nil, count: plan.leaves.count)
-        // Leaves over the same series one after the other, so that these are looked up once and not longer held than
-        // need be.
-        var bySelection: [Leaf.Selection: [Int]] = [:]
-        for (number, leaf) in plan.leaves.enumerated() { bySelection[leaf.selection, default: []].append(number) }
-        for leaf in plan.leaves {
-            guard let together = bySelection.removeValue(forKey: leaf.selection) else { continue }
+        for (number, leaf) in plan.leaves.enumerated() {
             try context.check()
-            guard leaf.selection.last >= leaf.selection.first else { continue }
-            let selection = try await reader.select(leaf.selection.plan, context: context)
-            for sentence in selection.warnings { context.warn(sentence) }
-            for other in together {
-                if let outcome = try await runner.run(plan.leaves[other], over: selection) {
-                    let bytes = outcome.matrix.byteCount
-                    held += bytes
-                    try context.charge(memory: bytes)
-                    outcomes[other] = outcome
-                } else {
-                    fetches += plan.alternatives[other]
-                }
+            guard let selection = found.selections[leaf.selection] else { continue }
+            if let outcome = try await runner.run(leaf, over: selection) {
+                let bytes = outcome.matrix.byteCount
+                held += bytes
+                try context.charge(memory: bytes)
+                outcomes[number] = outcome
+            } else {
+                fetches += plan.alternatives[number]
             }
         }
         for (place, number) in plan.places {

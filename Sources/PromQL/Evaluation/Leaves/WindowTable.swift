@@ -9,6 +9,8 @@ struct WindowTable {
     private(set) var rates: RateTerms?
     /// Some window has a sample.
     private(set) var hasSamples = false
+    /// Samples of all windows, one in several of them counted in each.
+    private(set) var total = 0
     /// Samples of the fullest window.
     private(set) var longest = 0
 
@@ -38,6 +40,7 @@ struct WindowTable {
             low.append(Int32(truncatingIfNeeded: first))
             high.append(Int32(truncatingIfNeeded: next))
             longest = max(longest, next - first)
+            total += next - first
         }
         hasSamples = longest > 0
         guard case .window(let function) = leaf.kernel else { return }
