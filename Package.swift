@@ -139,6 +139,13 @@ let package = Package(
             "Alerting",
             ["Telemetry", "Patterns", "GoTemplates", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging, nioCore, nioHTTP1],
             strict: false),
+        room(
+            "Agent",
+            [
+                "Telemetry", "Codecs", "Patterns", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, logging,
+                nioCore, nioHTTP1, nioPosix,
+            ],
+            strict: false),
         // Floor 5
         room(
             "Server",
@@ -152,7 +159,7 @@ let package = Package(
         .executableTarget(
             name: "needletail",
             dependencies: [
-                "Server", "Shop", "Alerting", "PromQL", "TraceQL", "Wire", "Storage", "SeriesStore", "Codecs", "YAMLReading",
+                "Server", "Agent", "Shop", "Alerting", "PromQL", "TraceQL", "Wire", "Storage", "SeriesStore", "Codecs", "YAMLReading",
                 "Telemetry", argumentParser,
                 asyncHTTPClient, hummingbird, lifecycle, logging, nioCore, nioHTTP1,
             ],
@@ -218,6 +225,7 @@ let package = Package(
                 "Telemetry", "Codecs", "Storage", "Wire", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, lifecycle,
                 logging, nioCore,
             ]),
+        tests("Agent", ["Telemetry", "Codecs", "Storage", "Wire", "YAMLReading", logging]),
         tests(
             "Alerting",
             ["Telemetry", "Storage", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, logging, nioCore]),

@@ -8,7 +8,7 @@ import YAMLReading
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Check files before they are used.",
-        subcommands: [CheckConfig.self, CheckRules.self])
+        subcommands: [CheckConfig.self, CheckRules.self, CheckAgent.self])
 }
 
 /// Rules are checked without a server: only the grammar is asked.
@@ -73,6 +73,32 @@ struct CheckRules: AsyncParsableCommand {
             } else {
                 failed = true
                 Terminal.complain("  FAILED:\n" + errors.map { "    \($0)" }.joined(separator: "\n"))
+            }
+        }
+        if failed { throw SilentFailure(code: 1) }
+    }
+}
+
+struct CheckAgent: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "agent", abstract: "Check configuration files of the agent.")
+
+    @Argument(help: "Configuration files.", completion: .file(extensions: ["yml", "yaml"]))
+    var files: [String]
+
+    func run() async throws {
+        var failed = false
+        for file in files {
+            Terminal.line("Checking \(file)")
+            do {
+                let configuration = try AgentFile.load(file)
+                try configuration.check()
+                Terminal.line(
+                    "  SUCCESS: \(file) is valid: \(configuration.files.count) sources of files, \(configuration.journals.count) journals"
+                )
+            } catch {
+                failed = true
+                Terminal.complain("  FAILED:\n    \(error)")
             }
         }
         if failed { throw SilentFailure(code: 1) }

@@ -13,7 +13,7 @@ struct Needletail: AsyncParsableCommand {
             """,
         version: versionText,
         subcommands: [
-            ServeCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self,
+            ServeCommand.self, AgentCommand.self, DemoCommand.self, ShopCommand.self, QueryCommand.self, LogsCommand.self,
             TracesCommand.self,
             TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self, TestCommand.self,
             ImportCommand.self, ExportCommand.self, StatusCommand.self,
