@@ -23,7 +23,8 @@ final class Collector {
     /// Positions of files that were closed since the last batch.
     var closed: [FileIdentity: FilePosition] = [:]
     /// A batch that the spool has not taken yet; nothing is read meanwhile.
-    private var pending: (batch: (body: [UInt8], entries: Int, bytes: Int), changes: [PositionBook.Change])?
+    private var pending: Waiting?
+    private typealias Waiting = (batch: (body: [UInt8], entries: Int, bytes: Int), changes: [PositionBook.Change])
     var generation: Int
     var isFirstScan: Bool
     /// Identities that are passed over: compressed, copies, dropped by relabelling.
@@ -210,8 +211,11 @@ final class Collector {
     private func commitPending() -> Bool {
         guard let waiting = pending else { return true }
         do {
-            let outcome = try spool.append(
-                waiting.batch.body, entries: waiting.batch.entries, bytes: waiting.batch.bytes, changes: waiting.changes)
+            var outcome = try append(waiting)
+            if outcome == .full {
+                save(force: false)
+                outcome = try append(waiting)
+            }
             guard case .stored(let sequence) = outcome else {
                 complain("the spool is full: nothing is read until the server has taken something")
                 return setBlocked(true)
@@ -228,9 +232,13 @@ final class Collector {
         }
     }
 
+    private func append(_ waiting: Waiting) throws -> SpoolWriter.Outcome {
+        try spool.append(
+            waiting.batch.body, entries: waiting.batch.entries, bytes: waiting.batch.bytes, changes: waiting.changes)
+    }
+
     private func setBlocked(_ isBlocked: Bool) -> Bool {
         statistics.update { $0.isBlocked = isBlocked }
-        if isBlocked { save(force: false) }
         return !isBlocked
     }
 

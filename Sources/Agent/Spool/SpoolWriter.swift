@@ -18,7 +18,8 @@ package final class SpoolWriter {
 
     package enum Outcome: Hashable, Sendable {
         case stored(sequence: UInt64)
-        /// There is no room before the receiver has acknowledged something.
+        /// There is no room before the receiver has acknowledged something, and
+        /// ``removeAcknowledged(savedSequence:)`` was called.
         case full
     }
 
@@ -92,7 +93,8 @@ package final class SpoolWriter {
         let encoded = record.encoded()
         let isIdle = ledger.waiting == 0
         // A batch that is larger than the whole spool must get through nevertheless.
-        guard isIdle || ledger.bytes + encoded.count <= limits.bytes else { return .full }
+        let used = ledger.bytes
+        guard used == 0 || used + encoded.count + SpoolWriter.headerSize <= limits.bytes else { return .full }
         let length = file == nil ? 0 : ledger.with { $0.segments[current]?.length ?? 0 }
         if file == nil || length >= limits.segmentBytes || (isIdle && length >= 1 << 20) { try startSegment() }
         guard let file else { throw .closed }
@@ -138,6 +140,8 @@ package final class SpoolWriter {
 
     /// Removes segments that are acknowledged and whose positions are in the saved book.
     package func removeAcknowledged(savedSequence: UInt64) {
+        // Where all is delivered, the segment that is written to goes too.
+        if ledger.waiting == 0, ledger.lastSequence <= savedSequence { file = nil }
         let writing = file == nil ? nil : Optional(current)
         let removable = ledger.with { state in
             state.segments.filter {
