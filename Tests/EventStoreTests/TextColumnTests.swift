@@ -51,6 +51,10 @@ struct LineGenerator {
         case 8: return Array((0..<number(12)).map { _ in pick(["1", "-", "0", "ab", " ", "\"", "=", "{", "}", ":", ",", "\\"]) }.joined().utf8)
         case 9: return Array("v\(number(20)) \(number(3)) \(word())".utf8)
         case 10: return Array("Nov 21 \(clock()) host sshd[\(number(30000))]: session opened for \(word())".utf8)
+        case 11:
+            return Array(
+                (["failed \(hexadecimal(6))"] + (0..<number(9)).map { _ in "\tat shop.\(pick(["Cart", "Pay", "Order"])).run(\(pick(["A", "B"])).java:\(number(40)))" })
+                    .joined(separator: "\n").utf8)
         default: return Array("\(1_700_000_000_000 + number(100_000)) \(padded(100, 2))\(pick(["", "0"]))".utf8)
         }
     }
@@ -85,8 +89,8 @@ struct TextColumnTests {
             var generator = LineGenerator(seed: seed)
             let count = [8, 20, 300, 2000][generator.number(4)]
             // Some blocks are of one kind of line, as streams are; some of all.
-            let only = generator.number(16)
-            var lines = (0..<count).map { _ in generator.line(only < 12 ? only : generator.number(12)) }
+            let only = generator.number(17)
+            var lines = (0..<count).map { _ in generator.line(only < 13 ? only : generator.number(13)) }
             if seed % 10 == 0 { lines[count / 2] = Array(repeating: 0x61, count: 300_000) }
             if seed % 15 == 0 { lines[count / 3] = Array(repeating: 0x22, count: 70_000) }
             let sparse = generator.number(3) == 0
@@ -104,6 +108,46 @@ struct TextColumnTests {
             #expect(TextColumnTests.lines(decoded) == lines, "seed \(seed)")
             #expect((0..<count).allSatisfy { decoded.row(at: $0) == (rows?[$0] ?? $0) }, "seed \(seed)")
         }
+    }
+
+    @Test func aNeedleIsFoundWhereverItLies() throws {
+        var hits = 0
+        for seed in 0..<UInt64(TestSeeds.count(unlessTold: 25)) {
+            var generator = LineGenerator(seed: 1000 + seed)
+            let only = generator.number(17)
+            let count = 400
+            let lines = (0..<count).map { _ in generator.line(only < 13 ? only : generator.number(13)) }
+            let times = (0..<count).map { 1_795_291_200_000_000_000 + Int64($0) * 1_000_003 }
+            let encoded = ColumnWriter(codec: .best).encode(
+                TextColumnTests.column(lines), rowCount: count, times: times, exactFilter: true)
+            guard encoded.encoding == .text else { continue }
+            let text = try TextColumn(
+                encoded.body, entry: TextColumnTests.entry(encoded), rowCount: count,
+                times: { () throws(CodecError) in times })
+            let column = TextColumnTests.column(lines)
+            let filters = GramFilter.build(bytes: column.bytes, ends: column.ends, budget: 4000)
+            for _ in 0..<60 {
+                var needle = lines[generator.number(count)]
+                if needle.count > 1 {
+                    let start = generator.number(needle.count)
+                    needle = Array(needle[start..<min(needle.count, start + 1 + generator.number(30))])
+                }
+                if generator.number(5) == 0, !needle.isEmpty { needle[generator.number(needle.count)] = 0x37 }
+                let expected = lines.indices.filter { ModelRow.holds(lines[$0], needle) }
+                let found = try text.rows(containing: needle).rows.map { Int($0) }
+                #expect(found == expected, "seed \(seed) shape \(only) needle \(String(decoding: needle, as: UTF8.self))")
+                hits += expected.count
+                guard !expected.isEmpty else { continue }
+                for filter in filters {
+                    let mask = UInt32(filter.bits.count * 8 - 1)
+                    let isMissing = GramFilter.places(of: needle, kind: filter.kind).contains { place in
+                        filter.bits[Int((place & mask) >> 3)] >> UInt8(place & 7) & 1 == 0
+                    }
+                    #expect(!isMissing, "seed \(seed): \(filter.kind) misses \(String(decoding: needle, as: UTF8.self))")
+                }
+            }
+        }
+        #expect(hits > 1000)
     }
 
     @Test func linesOfOneShapeAreStoredInFewBytes() throws {
@@ -139,7 +183,7 @@ struct TextColumnTests {
         var random = SeededGenerator(seed: 77)
         var generator = LineGenerator(seed: 78)
         for _ in 0..<12 {
-            let lines = (0..<400).map { _ in generator.line(generator.number(12)) }
+            let lines = (0..<400).map { _ in generator.line(generator.number(13)) }
             let times = [Int64](repeating: 0, count: 400)
             let column = TextColumnTests.column(lines)
             var encoder = TextEncoder(codec: .raw, times: times)

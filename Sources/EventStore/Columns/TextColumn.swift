@@ -60,6 +60,18 @@ struct TextColumn {
         self.rowCount = rowCount
     }
 
+    /// The rows whose line holds the needle.
+    func rows(containing needle: [UInt8]) throws(CodecError) -> RowMask {
+        var mask = RowMask(count: rowCount, all: false)
+        for (line, holds) in try reader.lines(containing: needle).enumerated() where holds {
+            switch presence {
+            case .all: mask[line] = true
+            case .rows(let rows): mask[Int(rows[line])] = true
+            }
+        }
+        return mask
+    }
+
     /// With all lines rebuilt.
     func decoded() throws(CodecError) -> DecodedColumn {
         let (bytes, ends) = try reader.lines()

@@ -91,6 +91,38 @@ final class SealedPart: Sendable {
         }
     }
 
+    /// A text column to search in: its chunks are read when they are needed, and `note` is told of each.
+    func text(
+        _ column: ColumnEntry, of block: Int, note: @escaping (Int) -> Void
+    ) throws(StorageError) -> TextColumn {
+        let entry = footer.blocks[block]
+        let chunk = column.chunk
+        guard chunk.offset <= entry.length, chunk.length <= entry.length - chunk.offset else {
+            throw corrupt(entry.offset, "a chunk lies outside of its block", block)
+        }
+        do throws(CodecError) {
+            return try TextColumn(
+                entry: column, rowCount: entry.rows, length: chunk.length,
+                fetch: { (range: Range<Int>) throws(CodecError) in
+                    note(range.count)
+                    do throws(StorageError) {
+                        return try self.file.bytes(
+                            at: entry.offset + chunk.offset + range.lowerBound, count: range.count)[...]
+                    } catch {
+                        throw CodecError(range.lowerBound, error.description)
+                    }
+                }, times: { () throws(CodecError) in try self.times(of: block) })
+        } catch {
+            throw damage(error, of: column, block)
+        }
+    }
+
+    /// What is wrong with a column's bytes, with its place in the file.
+    func damage(_ error: CodecError, of column: ColumnEntry, _ block: Int) -> StorageError {
+        let at = footer.blocks[block].offset + column.chunk.offset + error.offset
+        return corrupt(at, "column \(column.name): \(error.reason)", block)
+    }
+
     private func times(of block: Int) throws(CodecError) -> [Int64] {
         do {
             return try integers(try directory(of: block).times, of: block)

@@ -76,17 +76,29 @@ struct BlockEvaluation {
     private func rows(passing number: Int, of candidates: RowMask) throws -> RowMask {
         var out = RowMask(count: block.rows, all: false)
         let test = predicate.tests[number]
+        if case .contains(let needle) = test.test,
+            let (holding, presence) = try block.rows(containing: needle, in: test.column)
+        {
+            out.formUnion(holding)
+            try addAbsentRows(number, presence, to: &out, among: candidates)
+            return out
+        }
         guard let column = try block.column(test.column) else {
             try addRowsByGroup(number, to: &out, among: candidates)
             return out
         }
-        if case .rows(let present) = column.presence {
-            var absent = candidates
-            for row in present { absent[Int(row)] = false }
-            if !absent.isEmpty { try addRowsByGroup(number, to: &out, among: absent) }
-        }
+        try addAbsentRows(number, column.presence, to: &out, among: candidates)
         try ColumnTest(column: column, test: test).run(candidates, into: &out)
         return out
+    }
+
+    private func addAbsentRows(
+        _ number: Int, _ presence: DecodedColumn.Presence, to out: inout RowMask, among candidates: RowMask
+    ) throws {
+        guard case .rows(let present) = presence else { return }
+        var absent = candidates
+        for row in present { absent[Int(row)] = false }
+        if !absent.isEmpty { try addRowsByGroup(number, to: &out, among: absent) }
     }
 
     /// Rows without the column have what their group has.

@@ -1,3 +1,4 @@
+import Codecs
 import Storage
 import Telemetry
 
@@ -120,6 +121,20 @@ final class ScanBlock {
             try note(entry.chunk.length, held: decoded.footprint)
             columns[name] = decoded
             return decoded
+        }
+    }
+
+    /// The rows whose text holds the needle, and those that have one; nil where the column is no text of a part or
+    /// is held already.
+    func rows(containing needle: [UInt8], in name: String) throws -> (holding: RowMask, presence: DecodedColumn.Presence)? {
+        guard columns[name] == nil, case .sealed(let part, let block) = source,
+            let entry = try loadDirectory(part, block).column(name), entry.encoding == .text
+        else { return nil }
+        let text = try part.text(entry, of: block) { read in self.context.count { $0.bytesRead += read } }
+        do throws(CodecError) {
+            return (try text.rows(containing: needle), text.presence)
+        } catch {
+            throw part.damage(error, of: entry, block)
         }
     }
 

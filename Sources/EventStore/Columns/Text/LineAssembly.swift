@@ -63,6 +63,8 @@ struct LineAssembly {
             for step in firstStep[template]..<firstStep[template + 1] {
                 let one = steps[step]
                 if one.column >= 0 {
+                    // No line with such a column is wanted.
+                    if values[Int(one.column)].firstBound < 0 { continue }
                     let range = takeNext(Int(one.column), &next)
                     if wanted[line] { out.append(contentsOf: pool.bytes[range]) }
                 } else if wanted[line] {

@@ -204,6 +204,10 @@ struct TextDirectory {
             variable.body = try readBody(&reader)
             variable.bytes = try readBody(&reader)
         case .nested: variable.node = try readNode(&reader, lineCount: count, depth: depth + 1)
+        case .multiline:
+            variable.body = try readBody(&reader)
+            let parts = try reader.readCount(limit: totalBytes + count)
+            variable.node = try readNode(&reader, lineCount: parts, depth: depth + 1)
         }
         return variable
     }

@@ -122,6 +122,13 @@ struct TextEncoder {
         {
             begin(.nested)
             write(draft, text, depth: depth + 1, to: &directory)
+        } else if depth < TextFormat.maximumDepth, let parts = MultilineParts(text, values, rows: column.rows),
+            let draft = TextDraft(text, lines: parts.lines, rows: parts.rows, nested: true)
+        {
+            begin(.multiline)
+            writeNumbers(parts.counts, to: &directory)
+            directory.writeVarint(parts.lines.count)
+            write(draft, text, depth: depth + 1, to: &directory)
         } else {
             begin(.plain)
             writeNumbers(values.map { Int64($0.count) }, to: &directory)

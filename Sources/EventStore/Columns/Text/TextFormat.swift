@@ -12,6 +12,8 @@ enum VariableEncoding: UInt8 {
     case plain = 5
     /// Taken apart once more.
     case nested = 6
+    /// Texts of several lines, stack traces: how many lines each has, and the lines taken apart once more.
+    case multiline = 7
 }
 
 enum TextFormat {

@@ -20,26 +20,12 @@ struct TextPool {
         var size: Int
     }
 
-    @inline(__always)
-    func entry(_ values: Values, _ index: Int) -> Int {
-        if let firstCode = values.firstCode { return Int(codes[firstCode &+ index]) }
-        return values.isConstant ? 0 : index
-    }
+    /// Stands for a column that is not looked at.
+    var none: Values { Values(count: 0, firstBound: -1, firstCode: nil, isConstant: true, size: 0) }
 
     @inline(__always)
     func range(_ values: Values, entry: Int) -> Range<Int> {
         Int(bounds[values.firstBound &+ entry])..<Int(bounds[values.firstBound &+ entry &+ 1])
-    }
-
-    func entryCount(_ values: Values, dictionarySize: Int) -> Int {
-        values.isConstant ? 1 : values.firstCode == nil ? values.count : dictionarySize
-    }
-
-    /// Forgets everything behind a mark.
-    mutating func truncate(bytes byteCount: Int, bounds boundCount: Int, codes codeCount: Int) {
-        bytes.removeLast(bytes.count - byteCount)
-        bounds.removeLast(bounds.count - boundCount)
-        codes.removeLast(codes.count - codeCount)
     }
 
     private static let pairs: [UInt8] = {

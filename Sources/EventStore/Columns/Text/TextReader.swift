@@ -8,7 +8,7 @@ struct TextReader {
     /// Times of the block's rows; asked for where a line's time is kept against them.
     private let times: () throws(CodecError) -> [Int64]
     /// Rows of the lines where not every row has one.
-    private let rows: [UInt32]?
+    let rows: [UInt32]?
 
     init(
         head: ArraySlice<UInt8>, lineCount: Int, rows: [UInt32]?, bodySize: Int,
@@ -47,18 +47,31 @@ struct TextReader {
         return codes
     }
 
+    /// Some lines of a node; of columns that none of them has nothing is read.
+    func rebuild(
+        _ number: Int, _ rowOfLine: [UInt32]?, _ wanted: [Bool]
+    ) throws(CodecError) -> (bytes: [UInt8], bounds: [UInt32]) {
+        var pool = TextPool()
+        return try assemble(number, rowOfLine, wanted, &pool)
+    }
+
     private func assemble(
         _ number: Int, _ rowOfLine: [UInt32]?, _ wanted: [Bool]?, _ pool: inout TextPool
     ) throws(CodecError) -> (bytes: [UInt8], bounds: [UInt32]) {
         let node = directory.nodes[number]
         let codes = try templates(of: node)
         let rowsOfColumns = try rowsOfTimes(node, codes, rowOfLine)
+        let needed = columns(of: node, codes, wanted)
         var values: [TextPool.Values] = []
         var size = 0
         for template in node.templates {
             size += template.pieces.reduce(0) { $0 + $1.count } * template.lines
         }
         for (i, column) in node.columns.enumerated() {
+            guard needed?[i] != false else {
+                values.append(pool.none)
+                continue
+            }
             let one = try read(column, rowsOfColumns[i], &pool)
             size += one.size
             values.append(one)
@@ -70,6 +83,28 @@ struct TextReader {
         ).run(wanted, size: size)
     }
 
+    /// nil: all.
+    private func columns(of node: TextNode, _ codes: [Int64]?, _ wanted: [Bool]?) -> [Bool]? {
+        guard let wanted else { return nil }
+        var isNeeded = [Bool](repeating: false, count: node.templates.count)
+        for line in 0..<node.lineCount where wanted[line] { isNeeded[codes.map { Int($0[line]) } ?? 0] = true }
+        var out = [Bool](repeating: false, count: node.columns.count)
+        for (t, template) in node.templates.enumerated() where isNeeded[t] {
+            for column in template.columns { out[column] = true }
+        }
+        return out
+    }
+
+    /// Rows of a column's values, where its encoding needs them.
+    func rowsOfValues(
+        _ column: Int, in node: TextNode, _ rowOfLine: [UInt32]?
+    ) throws(CodecError) -> [UInt32]? {
+        switch node.columns[column].encoding {
+        case .nested, .multiline, .times: try rowsOfTimes(node, try templates(of: node), rowOfLine)[column]
+        default: nil
+        }
+    }
+
     /// For the columns that need them, the row of each value: of times, and of nested values that may hold times.
     private func rowsOfTimes(
         _ node: TextNode, _ codes: [Int64]?, _ rowOfLine: [UInt32]?
@@ -77,7 +112,7 @@ struct TextReader {
         var out = [[UInt32]?](repeating: nil, count: node.columns.count)
         var needed = false
         for (i, column) in node.columns.enumerated()
-        where column.encoding == .nested || column.encoding == .times && column.isAgainstRowTime {
+        where column.encoding == .nested || column.encoding == .multiline || column.encoding == .times && column.isAgainstRowTime {
             out[i] = []
             out[i]?.reserveCapacity(column.count)
             needed = true
@@ -150,9 +185,43 @@ struct TextReader {
             let (bytes, bounds) = try assemble(column.node, rowOfValue, nil, &inner)
             for bound in bounds { pool.bounds.append(bound &+ UInt32(truncatingIfNeeded: start)) }
             pool.bytes.append(contentsOf: bytes)
+        case .multiline:
+            let counts = try parts(of: column)
+            var inner = TextPool()
+            let (bytes, bounds) = try assemble(column.node, TextReader.rows(rowOfValue, counts), nil, &inner)
+            var part = 0
+            pool.bytes.reserveCapacity(start + bytes.count + bounds.count)
+            pool.bounds.append(UInt32(truncatingIfNeeded: start))
+            for count in counts {
+                for i in 0..<count {
+                    if i > 0 { pool.bytes.append(0x0a) }
+                    pool.bytes.append(contentsOf: bytes[Int(bounds[part])..<Int(bounds[part + 1])])
+                    part += 1
+                }
+                pool.bounds.append(UInt32(truncatingIfNeeded: pool.bytes.count))
+            }
         }
         out.size = pool.bytes.count - start
         return out
+    }
+
+    /// How many lines each value of several lines has.
+    func parts(of column: TextVariable) throws(CodecError) -> [Int] {
+        var left = directory.nodes[column.node].lineCount
+        var out: [Int] = []
+        out.reserveCapacity(column.count)
+        for count in try numbers(column.body, count: column.count) {
+            guard count >= 1, count <= Int64(left) else { throw CodecError(0, "text of \(count) lines") }
+            left -= Int(count)
+            out.append(Int(count))
+        }
+        guard left == 0 else { throw CodecError(0, "\(left) lines of no text") }
+        return out
+    }
+
+    static func rows(_ rowOfValue: [UInt32]?, _ counts: [Int]) -> [UInt32]? {
+        guard let rowOfValue, rowOfValue.count == counts.count else { return nil }
+        return zip(rowOfValue, counts).flatMap { [UInt32](repeating: $0, count: $1) }
     }
 
     private func readTimes(
