@@ -494,6 +494,11 @@ enum Scripts {
           expect fail msg: invalid label name "a\\xc5z"
         eval instant at 2m label_join(m, "\\xff", "-", "a")
           expect fail regex: invalid destination label name in label_join\\(\\): .*
+        # The matcher that comes last decides.
+        eval instant at 2m absent(none{a!="x", a="y", b="z"})
+          {a="y", b="z"} 1
+        eval instant at 2m absent(none{a="y", a!="x", b="z"})
+          {b="z"} 1
         eval instant at 2m clamp_min(m / 0, NaN)
           {} +Inf
         eval instant at 2m clamp_min(m, NaN)

@@ -190,17 +190,22 @@ extension Evaluator {
         return StepMatrix(grid: grid, series: series.isEmpty ? [] : [series])
     }
 
-    /// What equality matchers say, each label once.
+    /// What equality matchers say. Of several matchers of one label only a single equality that comes last counts, as in
+    /// Prometheus.
     private func absentLabels(_ expression: Expression) -> LabelSet {
         let matchers: [Matcher]
         switch expression.unwrapped.node {
         case .vector(let selector), .matrix(let selector, _): matchers = selector.allMatchers
         default: return .empty
         }
-        var labels: [Label] = []
+        var labels: [String: String] = [:]
+        var seen: Set<String> = []
         for matcher in matchers where matcher.name != "__name__" {
-            let times = matchers.filter { $0.name == matcher.name }.count
-            if matcher.operation == .equal, times == 1 { labels.append(Label(matcher.name, matcher.value)) }
+            if matcher.operation == .equal, seen.insert(matcher.name).inserted {
+                labels[matcher.name] = matcher.value
+            } else {
+                labels[matcher.name] = nil
+            }
         }
         return LabelSet(labels)
     }
