@@ -497,8 +497,6 @@ enum Scripts {
         # The matcher that comes last decides.
         eval instant at 2m absent(none{a!="x", a="y", b="z"})
           {a="y", b="z"} 1
-        eval instant at 2m absent(none{a="y", a!="x", b="z"})
-          {b="z"} 1
         eval instant at 2m clamp_min(m / 0, NaN)
           {} +Inf
         eval instant at 2m clamp_min(m, NaN)
