@@ -1,8 +1,8 @@
 extension Expression {
     private static let lineLimit = 100
 
-    /// The canonical text over several lines, where one would be longer than 100 bytes. Breaks and indents as Prometheus
-    /// does, so that a file which it has formatted stays as it is.
+    /// The canonical text over several lines, where one would be longer than 100 bytes. Breaks and indents as
+    /// Prometheus does, so that a file which it has formatted stays as it is.
     package var formatted: String { formatted(0) }
 
     private func formatted(_ level: Int) -> String {

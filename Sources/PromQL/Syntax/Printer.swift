@@ -99,7 +99,8 @@ extension Aggregation: CustomStringConvertible {
         case .none: operation.rawValue
         case .by(let names) where names.isEmpty: operation.rawValue
         case .by(let names): operation.rawValue + " by (" + names.map(labelText).joined(separator: ", ") + ") "
-        case .without(let names): operation.rawValue + " without (" + names.map(labelText).joined(separator: ", ") + ") "
+        case .without(let names):
+            operation.rawValue + " without (" + names.map(labelText).joined(separator: ", ") + ") "
         }
     }
 
