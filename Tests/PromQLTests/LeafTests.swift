@@ -19,9 +19,12 @@ import Vectors
         "predict_linear(X, 60)", "double_exponential_smoothing(X, 0.3, 0.6)", "quantile_over_time(scalar(one), X)",
     ]
     private static let selectors = [
-        "m_total", "{__name__=~\"m_total|g\"}", "g{a!=\"1\"}", "g{b=~\"x.*\"}", "typed_total", "nothing", "m_total{a=\"2\"}",
+        "m_total", "{__name__=~\"m_total|g\"}", "g{a!=\"1\"}", "g{b=~\"x.*\"}", "typed_total", "nothing",
+        "m_total{a=\"2\"}",
     ]
-    private static let groupings = ["", " by (a)", " by (a, b)", " without (a)", " by (__name__)", " without (__type__)"]
+    private static let groupings = [
+        "", " by (a)", " by (a, b)", " without (a)", " by (__name__)", " without (__type__)",
+    ]
     private static let aggregations = ["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"]
     private static let modifiers = ["", " offset 45s", " @ 900", " @ end()", " offset -1m"]
 

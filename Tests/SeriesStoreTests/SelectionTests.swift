@@ -38,7 +38,8 @@ import Testing
                 if i % 11 == 3, tick % 17 == 5 { value = SpecialValue.staleMarker }
                 if i % 13 == 3, tick % 19 == 5 { value = .nan }
                 if i % 9 == 0 { value = 7 }
-                batch.addSample(series, timestamp: start + Int64(tick) * 15_000 + jitter + (late ? 7_000 : 0), value: value)
+                let time = start + Int64(tick) * 15_000 + jitter + (late ? 7_000 : 0)
+                batch.addSample(series, timestamp: time, value: value)
             }
             _ = try await store.append(batch, id: nil)
         }

@@ -81,10 +81,10 @@ package struct ByteReader: Sendable {
     /// A varint that must fit in `0...limit`: for counts and lengths, before anything is allocated for them.
     @inlinable
     package mutating func readCount(limit: Int) throws(CodecError) -> Int {
-        let start = self
+        let before = offset
         let value = try readVarint()
         guard value <= UInt64(Swift.max(limit, 0)) else {
-            throw start.failure("count \(value) is over the limit of \(limit)")
+            throw CodecError(before, "count \(value) is over the limit of \(limit)")
         }
         return Int(truncatingIfNeeded: value)
     }
@@ -133,10 +133,10 @@ package struct ByteReader: Sendable {
 
     @inlinable
     package mutating func readLengthPrefixed() throws(CodecError) -> ArraySlice<UInt8> {
-        let start = self
+        let before = offset
         let length = try readVarint()
         guard length <= UInt64(remaining) else {
-            throw start.failure("length \(length) with \(remaining) bytes left")
+            throw CodecError(before, "length \(length) with \(remaining) bytes left")
         }
         return try readBytes(Int(truncatingIfNeeded: length))
     }

@@ -44,8 +44,8 @@ package enum ValueColumn {
         bytes.first == Kind.difference.rawValue
     }
 
-    /// Whether a value of these bits may be in the column, without decoding it: what is no integer stands in the bytes as
-    /// it is. Never false where there is one; the bits must be those of no integer.
+    /// Whether a value of these bits may be in the column, without decoding it: what is no integer stands in the bytes
+    /// as it is. Never false where there is one; the bits must be those of no integer.
     package static func mayHold(bits: UInt64, in bytes: ArraySlice<UInt8>) -> Bool {
         guard let kind = bytes.first, kind != Kind.xor.rawValue else { return true }
         return unsafe bytes.withUnsafeBytes { source in
@@ -54,9 +54,9 @@ package enum ValueColumn {
             while place + 16 <= source.count {
                 let some = unsafe source.loadUnaligned(fromByteOffset: place, as: SIMD16<UInt8>.self)
                 if any(some .== wanted) {
-                    for at in place..<place + 16
-                    where unsafe UInt64(littleEndian: source.loadUnaligned(fromByteOffset: at - 7, as: UInt64.self)) == bits {
-                        return true
+                    for at in place..<place + 16 {
+                        let word = unsafe source.loadUnaligned(fromByteOffset: at - 7, as: UInt64.self)
+                        if UInt64(littleEndian: word) == bits { return true }
                     }
                 }
                 place += 16

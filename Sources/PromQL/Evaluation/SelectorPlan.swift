@@ -2,8 +2,8 @@ internal import Storage
 internal import Telemetry
 internal import Vectors
 
-/// What a query needs of the store: leaves, and for what is no leaf the samples of each selector, over the whole span of
-/// time that any of its points looks at.
+/// What a query needs of the store: leaves, and for what is no leaf the samples of each selector, over the whole span
+/// of time that any of its points looks at.
 struct SelectorPlan {
     struct Fetch: Sendable {
         var key: Int
@@ -64,7 +64,8 @@ struct SelectorPlan {
         case .matrix(let selector, let range):
             fetches.append(
                 try fetch(selector, grid, window: try range.positiveMilliseconds(in: setting.durations)))
-        case .subquery(let subquery): try add(subquery.inner, try SubqueryGrid(subquery, setting, grid.start, grid.end).grid)
+        case .subquery(let subquery):
+            try add(subquery.inner, try SubqueryGrid(subquery, setting, grid.start, grid.end).grid)
         case .parenthesized(let inner), .negated(let inner), .plus(let inner): try add(inner, grid)
         case .binary(let binary):
             try add(binary.left, grid)
@@ -98,7 +99,8 @@ struct SelectorPlan {
                 key: SelectorPlan.key(infoAt: expression.range),
                 selection: Leaf.Selection(
                     matchers: InfoFunction.nameMatchers(call),
-                    first: try InfoFunction.time(of: call.arguments[0], at: grid.start, setting) &- setting.lookback &+ 1,
+                    first: try InfoFunction.time(of: call.arguments[0], at: grid.start, setting) &- setting.lookback
+                        &+ 1,
                     last: try InfoFunction.time(of: call.arguments[0], at: grid.end, setting))))
     }
 
@@ -115,8 +117,8 @@ struct SelectorPlan {
 
     // MARK: Leaves
 
-    /// What an aggregation can swallow: nil where names that the function takes away could decide about groups, or could
-    /// have kept apart what must not meet.
+    /// What an aggregation can swallow: nil where names that the function takes away could have kept apart what must
+    /// not meet.
     private func fusable(_ expression: Expression, _ grid: StepGrid) throws(PromQLError) -> (Leaf, VectorSelector)? {
         let inner = expression.unwrapped
         switch inner.node {

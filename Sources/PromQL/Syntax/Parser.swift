@@ -1,4 +1,5 @@
 internal import Patterns
+internal import Storage
 internal import Telemetry
 internal import Vectors
 
@@ -308,7 +309,7 @@ struct Parser {
         guard case .string(let value) = current.kind else { throw unexpected("label matching", expected: "string") }
         advance()
         if operation == .regex || operation == .notRegex {
-            do { _ = try Pattern(value, options: [.dotMatchesNewline]) } catch let problem {
+            do { _ = try PatternCache.pattern(value) } catch let problem {
                 throw error(problem.description, at: range)
             }
         }

@@ -1,4 +1,5 @@
 internal import Patterns
+internal import Storage
 internal import Telemetry
 internal import Vectors
 
@@ -74,7 +75,7 @@ struct TypeChecker {
         case .notEqual: return !matcher.value.isEmpty
         case .regex, .notRegex:
             do {
-                let matches = try Pattern(matcher.value, options: [.dotMatchesNewline]).matchesWhole("")
+                let matches = try PatternCache.pattern(matcher.value).matchesWhole("")
                 return matches == (matcher.operation == .regex)
             } catch { throw fail("\(error)", at: selector.range) }
         }

@@ -2,8 +2,11 @@ import Codecs
 internal import Storage
 internal import Telemetry
 
-/// Decodes blocks of one part into a buffer, and remembers what neighbours share: a stretch of the file, and the integers
-/// that the next bucket of a histogram is the difference to. For one task.
+/// Decodes blocks of one part into a buffer, and remembers what neighbours share: a stretch of the file, and the
+/// integers that the next bucket of a histogram is the difference to. For one task.
+///
+/// `@safe`: the memory is its own, allocated once and freed with it; blocks have no more samples than it has room for,
+/// which the series table was checked for.
 @safe final class BlockDecoder {
     private let part: SeriesPart
     private var window: [UInt8] = []
@@ -100,7 +103,7 @@ internal import Telemetry
     }
 
     func timestamps(_ stretch: TimelineTable.Stretch) throws -> [Int64] {
-        // Not through the window: they stand before the blocks of their group, and the blocks are what is read in a row.
+        // Not through the window: they stand before the blocks of their group, and those are what is read in a row.
         let bytes = try checked(
             try part.file.read(at: stretch.offset, count: stretch.length)[...], stretch.offset, stretch.length)
         do {

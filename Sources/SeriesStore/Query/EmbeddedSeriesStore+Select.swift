@@ -81,7 +81,8 @@ extension EmbeddedSeriesStore {
                 // Runs never change, so only the tail is read under the lock; both at one moment, or a row that moves
                 // from one to the other is missed.
                 box.state.withLock { head in
-                    let runs = snapshot.add(runs: head.runs.filter { range.overlaps(first: $0.minTime, last: $0.maxTime) })
+                    let overlapping = head.runs.filter { range.overlaps(first: $0.minTime, last: $0.maxTime) }
+                    let runs = snapshot.add(runs: overlapping)
                     for slot in some { snapshot.add(slot, place: place(slot), runs: runs, head, range) }
                 }
             }

@@ -1,8 +1,8 @@
 internal import Storage
 import Synchronization
 
-/// What queries remember of parts: the dictionary, series tables and posting pages, up to a number of bytes. Over it all is
-/// forgotten and begins anew: what is asked often is back after a query.
+/// What queries remember of parts: the dictionary, series tables and posting pages, up to a number of bytes. Over it
+/// all is forgotten and begins anew: what is asked often is back after a query.
 final class QueryIndex: Sendable {
     struct Key: Hashable {
         var part: Int64

@@ -26,6 +26,7 @@ final class SelectionReader: SeriesSampleReader {
     }
 
     func read(_ series: Int, withoutValues: Bool, into buffer: SampleBuffer) throws {
+        timelines.makeRoom()
         if withoutValues, try readTimes(series, buffer) { return }
         buffer.clear()
         buffer.mayHoldStaleMarkers = false
@@ -148,7 +149,7 @@ final class SelectionReader: SeriesSampleReader {
 /// them holds for all.
 struct TimelineTable {
     /// A column of a part; `part` is −1 for one at a regular interval, which first, last and count say all of.
-    struct Stretch: Equatable {
+    struct Stretch: Hashable {
         var part: Int32
         var offset: Int
         var length: Int
@@ -161,7 +162,14 @@ struct TimelineTable {
                 && (a.part < 0 || a.offset == b.offset)
         }
 
-        var hash: UInt64 {
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(first)
+            hasher.combine(part < 0 ? 0 : offset)
+            hasher.combine(part)
+        }
+
+        /// The same for equal ones, and quick.
+        var mixed: UInt64 {
             let place = UInt64(bitPattern: Int64(part)) &* 31 &+ (part < 0 ? 0 : UInt64(offset))
             return Hash64.mix(
                 UInt64(bitPattern: first) ^ place &<< 20, seed: UInt64(bitPattern: last) ^ UInt64(count) &<< 48)
@@ -179,7 +187,7 @@ struct TimelineTable {
     private var numbers: [UInt64: [Int]] = [:]
     private var held = 0
     /// Of stretches that are stored.
-    private var columns: [UInt64: (stretch: Stretch, timestamps: [Int64])] = [:]
+    private var columns: [Stretch: [Int64]] = [:]
     /// Timestamps that are kept.
     private static let limit = 1 << 18
 
@@ -190,9 +198,13 @@ struct TimelineTable {
 
     /// Reads the stretch where it is not at hand.
     mutating func prepare(_ stretch: Stretch, _ decoder: BlockDecoder) throws {
-        guard stretch.part >= 0, columns[stretch.hash]?.stretch != stretch else { return }
+        guard stretch.part >= 0, columns[stretch] == nil else { return }
+        columns[stretch] = try decoder.timestamps(stretch)
+    }
+
+    /// Between two series: what is prepared stays as long as one is read.
+    mutating func makeRoom() {
         if columns.count >= 512 { columns = [:] }
-        columns[stretch.hash] = (stretch, try decoder.timestamps(stretch))
     }
 
     func timestamps(of key: [Stretch]) -> [Int64] {
@@ -204,8 +216,8 @@ struct TimelineTable {
                 for index in 0..<stretch.count {
                     times.append(stretch.first &+ Int64(truncatingIfNeeded: index) &* step)
                 }
-            } else if let column = columns[stretch.hash], column.stretch == stretch {
-                times += column.timestamps
+            } else if let column = columns[stretch] {
+                times += column
             }
         }
         return times
@@ -218,7 +230,7 @@ struct TimelineTable {
             return
         }
         var hash: UInt64 = 0
-        for stretch in key { hash = Hash64.mix(hash ^ stretch.hash) }
+        for stretch in key { hash = Hash64.mix(hash ^ stretch.mixed) }
         for number in numbers[hash] ?? [] where known[number - base].key == key {
             buffer.timeline = number
             buffer.timestamps = known[number - base].timestamps

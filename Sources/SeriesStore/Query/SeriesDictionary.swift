@@ -3,8 +3,8 @@ internal import Storage
 import Synchronization
 internal import Telemetry
 
-/// Numbers for the label sets that queries meet, over all parts and the head: what is matched, grouped and brought together
-/// are numbers, and text is only spelled out for an answer.
+/// Numbers for the label sets that queries meet, over all parts and the head: what is matched, grouped and brought
+/// together are numbers, and text is only spelled out for an answer.
 ///
 /// It is a cache. Each distinct label stands in it once; when it has grown too large a new one takes its place, and
 /// queries that began with the old one end with it.

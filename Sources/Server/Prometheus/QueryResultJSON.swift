@@ -145,13 +145,25 @@ private struct GridText {
         bytes.reserveCapacity(grid.count * 16)
         ends.reserveCapacity(grid.count)
         for i in 0..<grid.count {
-            var writer = JSONWriter()
-            writer.seconds(grid.timestamp(at: i))
             bytes.append(UInt8(ascii: "["))
-            bytes += writer.takeBytes()
+            append(milliseconds: grid.timestamp(at: i))
             bytes.append(UInt8(ascii: ","))
             bytes.append(UInt8(ascii: "\""))
             ends.append(bytes.count)
+        }
+    }
+
+    /// Seconds, with no more decimals than there are.
+    private mutating func append(milliseconds time: Int64) {
+        if time < 0 { bytes.append(UInt8(ascii: "-")) }
+        appendValue(Double(time.magnitude / 1000), to: &bytes)
+        var rest = time % 1000
+        guard rest != 0 else { return }
+        bytes.append(UInt8(ascii: "."))
+        rest = Int64(rest.magnitude)
+        for divisor in [100, 10, 1] as [Int64] where rest > 0 {
+            bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest / divisor))
+            rest %= divisor
         }
     }
 

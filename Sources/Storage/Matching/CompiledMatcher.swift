@@ -1,4 +1,4 @@
-import Patterns
+internal import Patterns
 package import Telemetry
 
 /// A ``Matcher`` made ready to run. A label that is not there has the empty value, as in Prometheus.
@@ -53,7 +53,7 @@ package struct CompiledMatcher: Sendable {
         default: break
         }
         do {
-            let pattern = try Pattern(matcher.value, options: [.dotMatchesNewline])
+            let pattern = try PatternCache.pattern(matcher.value)
             if let literals = pattern.literalSet { return .isAny(Set(literals)) }
             return .pattern(pattern)
         } catch {

@@ -1,4 +1,6 @@
 /// The samples of one series after the other, in memory that is used again. One task at a time works with it.
+///
+/// `@safe`: the memory is its own and is freed with it, and it is only lent for the time of a call.
 @safe package final class SampleBuffer {
     /// Of the samples, ascending. Many series share one column.
     package var timestamps: [Int64] = []
@@ -27,7 +29,8 @@
         }
     }
 
-    /// Room for so many values behind those that are there. The body fills all of it; where it throws, they do not count.
+    /// Room for so many values behind those that are there. The body fills all of it; where it throws, they do not
+    /// count.
     @unsafe
     package func extend(
         by more: Int, _ body: (UnsafeMutableBufferPointer<Double>) throws -> Void

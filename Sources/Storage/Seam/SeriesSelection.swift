@@ -6,7 +6,7 @@ package import Telemetry
 /// Series have numbers from 0, in an order that is always the same for the same state of the store.
 package protocol SeriesSelection: Sendable {
     var count: Int { get }
-    /// Some series may have native histograms: they are not among what a reader gives, see ``SeriesReader/scan(_:context:_:)``.
+    /// Some series may have native histograms: these are not among what a reader gives, only a scan has them.
     var holdsHistograms: Bool { get }
     /// Sentences about what could not be read so far.
     var warnings: [String] { get }

@@ -9,7 +9,8 @@ package func formatValue(_ value: Double) -> String {
 package func appendValue(_ value: Double, to bytes: inout [UInt8]) {
     let magnitude = value.magnitude
     guard magnitude >= 1e-4, magnitude < 1e15 else {
-        return value.bitPattern == 0 ? bytes.append(UInt8(ascii: "0")) : bytes.append(contentsOf: formatValue(value).utf8)
+        if value.bitPattern == 0 { return bytes.append(UInt8(ascii: "0")) }
+        return bytes.append(contentsOf: formatValue(value).utf8)
     }
     if value.sign == .minus { bytes.append(UInt8(ascii: "-")) }
     var rest = UInt64(magnitude)

@@ -19,7 +19,8 @@ struct WindowKernel {
         general = RangeKernel(
             function: function,
             source: RangeSource(
-                series: [], range: leaf.window, offset: leaf.offset, at: leaf.at, rangeExtension: nil, setting: setting))
+                series: [], range: leaf.window, offset: leaf.offset, at: leaf.at, rangeExtension: nil,
+                setting: setting))
         parameters = leaf.parameters.map { [Double](repeating: $0, count: leaf.grid.count) }
         seconds = Double(leaf.window) / 1000
     }
@@ -32,7 +33,9 @@ struct WindowKernel {
         _ timestamps: [Int64], _ values: UnsafeBufferPointer<Double>, _ table: borrowing WindowTable,
         hidesStale: Bool = false, into row: inout StepRow
     ) -> Bool {
-        guard table.hasSamples else { return false }
+        guard table.hasSamples, values.count == timestamps.count || (values.isEmpty && !leaf.needsValues) else {
+            return false
+        }
         guard case .window(let function) = leaf.kernel else {
             unsafe newest(values, table, hidesStale, &row)
             return true
@@ -60,11 +63,7 @@ struct WindowKernel {
                 return mean.value
             }
         case .varianceOverTime, .deviationOverTime:
-            let isDeviation = function == .deviationOverTime
-            unsafe overWindows(table, &row) { low, high in
-                let variance = unsafe WindowKernel.variance(values, low, high)
-                return isDeviation ? variance.squareRoot() : variance
-            }
+            unsafe variances(values, table, isDeviation: function == .deviationOverTime, &row)
         case .lastOverTime: unsafe overWindows(table, &row) { _, high in unsafe values[high - 1] }
         case .firstOverTime: unsafe overWindows(table, &row) { low, _ in unsafe values[low] }
         case .leastOverTime: unsafe extreme(values, table, largest: false, &row)
@@ -179,6 +178,42 @@ struct WindowKernel {
             total.add(delta * (value - (mean.sum + mean.compensation)))
         }
         return (total.sum + total.compensation) / count
+    }
+
+    /// Four windows side by side: each is one long chain of divisions and sums, and the processor has room for several.
+    @unsafe
+    private func variances(
+        _ values: UnsafeBufferPointer<Double>, _ table: borrowing WindowTable, isDeviation: Bool, _ row: inout StepRow
+    ) {
+        var step = 0
+        while step < leaf.grid.count {
+            let width = min(4, leaf.grid.count - step)
+            var shortest = Int.max
+            for lane in 0..<width { shortest = min(shortest, Int(table.high[step + lane] - table.low[step + lane])) }
+            var chains = VarianceChains()
+            let together = width == 4 && shortest > 0
+            if together {
+                let lows = (
+                    Int(table.low[step]), Int(table.low[step + 1]), Int(table.low[step + 2]), Int(table.low[step + 3])
+                )
+                for place in 0..<shortest {
+                    chains.add(
+                        unsafe SIMD4(
+                            values[lows.0 &+ place], values[lows.1 &+ place], values[lows.2 &+ place],
+                            values[lows.3 &+ place]))
+                }
+            }
+            for lane in 0..<width {
+                let (low, high) = (Int(table.low[step + lane]), Int(table.high[step + lane]))
+                guard high > low else { continue }
+                var variance = Double.nan
+                if together, high - low == shortest { variance = chains.variance(lane) }
+                // What is not finite took another turn than the four together can take.
+                if !variance.isFinite { variance = unsafe WindowKernel.variance(values, low, high) }
+                row.set(isDeviation ? variance.squareRoot() : variance, step + lane)
+            }
+            step += width
+        }
     }
 
     @unsafe
