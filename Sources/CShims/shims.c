@@ -157,6 +157,36 @@ int needletail_inflate(void *stream, const uint8_t *from, size_t length, size_t 
 }
 int needletail_inflate_reset(void *stream) { return inflateReset(stream) == Z_OK ? 0 : -1; }
 
+void *needletail_deflate_new(int window_bits, int level) {
+    z_stream *s = calloc(1, sizeof *s);
+    if (s && deflateInit2(s, level, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
+        free(s);
+        return NULL;
+    }
+    return s;
+}
+void needletail_deflate_free(void *stream) {
+    if (!stream) return;
+    deflateEnd(stream);
+    free(stream);
+}
+int needletail_deflate(void *stream, const uint8_t *from, size_t length, size_t *consumed,
+                       uint8_t *into, size_t capacity, size_t *produced, int mode) {
+    z_stream *s = stream;
+    uInt in = length > 0x40000000 ? 0x40000000 : (uInt)length;
+    uInt out = capacity > 0x40000000 ? 0x40000000 : (uInt)capacity;
+    s->next_in = (Bytef *)from;
+    s->avail_in = in;
+    s->next_out = into;
+    s->avail_out = out;
+    int r = deflate(s, in < length || mode == 0 ? Z_NO_FLUSH : mode == 1 ? Z_SYNC_FLUSH : Z_FINISH);
+    *consumed = in - s->avail_in;
+    *produced = out - s->avail_out;
+    if (r == Z_STREAM_END) return 1;
+    if (r == Z_OK || r == Z_BUF_ERROR) return 0;
+    return -1;
+}
+
 size_t needletail_gzip_bound(size_t length) { return compressBound(length) + 32; }
 int64_t needletail_gzip(uint8_t *into, size_t capacity, const uint8_t *from, size_t length, int level) {
     z_stream s;

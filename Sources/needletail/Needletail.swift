@@ -17,6 +17,7 @@ struct Needletail: AsyncParsableCommand {
             TracesCommand.self,
             TraceCommand.self, AlertsCommand.self, ServicesCommand.self, CheckCommand.self, TestCommand.self,
             ImportCommand.self, ExportCommand.self, StatusCommand.self,
+            CompletionCommand.self, CompleteCommand.self,
         ])
 
     static func main() async {

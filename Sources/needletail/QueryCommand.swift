@@ -4,18 +4,26 @@ import Telemetry
 
 struct QueryCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "query", abstract: "Ask in PromQL.",
+        commandName: "query", abstract: "Ask in PromQL; list and kill running queries.",
         discussion: """
-            Without a time range the answer is an instant vector, now or at --at. With --since or --from it is a range: the table \
-            shows the last value, minimum, maximum and mean of each series, csv and json every point.
+            Without a time range the answer is an instant vector, now or at --at. With --since or --from it is a range, drawn as a \
+            plot with the unit that the metric's name tells; -o table shows points, last value, minimum, maximum and mean of each \
+            series, csv and json every point. --running lists what runs at the moment in PromQL, LogQL and TraceQL, and --kill ends \
+            one of these by its id.
             """)
 
+    enum Form: String, ExpressibleByArgument, CaseIterable {
+        case plot, table, json, csv, raw
+    }
+
     @Argument(help: "The expression, for example: sum by (job) (rate(http_requests_total[5m]))")
-    var expression: String
+    var expression: String?
 
     @OptionGroup var server: ServerOptions
     @OptionGroup var window: TimeWindow
-    @OptionGroup var output: OutputOptions
+
+    @Option(name: [.customShort("o"), .long], help: "plot (for a range), table, json, csv or raw.")
+    var output: Form?
 
     @Option(help: "Time of an instant query: RFC 3339, unix seconds, or now-1h.")
     var at: String?
@@ -26,176 +34,89 @@ struct QueryCommand: AsyncParsableCommand {
     @Option(help: "Show at most so many series.")
     var limit: Int?
 
+    @Option(help: "Longest time that the server may take: 30s, 2m.")
+    var timeout: String?
+
+    @Option(help: ArgumentHelp("Lines of a plot.", valueName: "lines"))
+    var height = 16
+
+    @Flag(help: "Tell what the server read, passed over and held, and where the time went.")
+    var explain = false
+
+    @Flag(help: "List the queries that run on the server.")
+    var running = false
+
+    @Option(help: ArgumentHelp("End the running query of this id.", valueName: "id"))
+    var kill: String?
+
     func validate() throws {
+        let asks = [expression != nil, running, kill != nil].filter { $0 }.count
+        guard asks == 1 else {
+            throw ValidationError("give an expression, --running or --kill ID" + (asks > 1 ? ", one of them" : ""))
+        }
         if let limit, limit < 1 { throw ValidationError("--limit must be positive") }
+        guard (4...200).contains(height) else { throw ValidationError("--height must be from 4 to 200") }
         if at != nil && window.isGiven {
             throw ValidationError("--at asks for one moment; leave out --since, --from and --to")
         }
         if let step { _ = try TimeWindow.duration(step) }
+        if let timeout { _ = try TimeWindow.duration(timeout) }
         if let at { _ = try TimeWindow.time(at, now: 0) }
+        if output == .plot, !window.isGiven, expression != nil {
+            throw ValidationError("a plot needs a time range: give --since or --from")
+        }
     }
 
     func run() async throws {
         let client = try server.client
-        let data: Data
-        if window.isGiven {
-            let (start, end) = try window.range(default: 3_600_000)
-            let seconds =
-                try step.map(TimeWindow.duration).map { Double($0) / 1000 }
-                ?? max(1, (Double(end - start) / 250_000).rounded())
-            data = try await client.get(
-                "/api/v1/query_range",
-                [
-                    ("query", expression), ("start", "\(Double(start) / 1000)"), ("end", "\(Double(end) / 1000)"),
-                    ("step", "\(seconds)"), ("limit", limit.map(String.init)),
-                ])
-        } else {
+        if running { return try await RunningQueries.print(client, as: output.flatMap(plain) ?? .table) }
+        if let kill { return try await RunningQueries.kill(kill, client) }
+        guard let expression else { return }
+        do { try await ask(expression, client) } catch let refusal as ServerRefusal {
+            throw CommandFailure(refusal.description + Caret.under(expression, refusal.sentence))
+        }
+    }
+
+    private func plain(_ form: Form) -> OutputFormat? { OutputFormat(rawValue: form.rawValue) }
+
+    private func ask(_ expression: String, _ client: ServerClient) async throws {
+        let common: [(String, String?)] = [
+            ("query", expression), ("limit", limit.map(String.init)), ("explain", explain ? "1" : nil),
+            ("timeout", timeout),
+        ]
+        guard window.isGiven else {
             let time = try at.map { try TimeWindow.time($0, now: Int64(Date().timeIntervalSince1970 * 1000)) }
-            data = try await client.get(
-                "/api/v1/query",
-                [
-                    ("query", expression), ("time", time.map { "\(Double($0) / 1000)" }),
-                    ("limit", limit.map(String.init)),
-                ])
+            let data = try await client.get(
+                "/api/v1/query", common + [("time", time.map { "\(Double($0) / 1000)" })])
+            return try show(data, as: output.flatMap(plain) ?? .table)
         }
-        if output.output == .json { return Terminal.json(data) }
-        try MetricAnswer.print(data, as: output.output)
-    }
-}
-
-/// An answer in Prometheus' shape, printed. LogQL's metric queries give the same.
-enum MetricAnswer {
-    struct Envelope: Decodable {
-        struct Body: Decodable {
-            var resultType: String
-            var result: Result
-        }
-        struct Series: Decodable {
-            var metric: [String: String]
-            var value: Point?
-            var values: [Point]?
-            var histogram: HistogramPoint?
-        }
-        struct Point: Decodable {
-            var time: Double
-            var value: String
-            init(from decoder: any Decoder) throws {
-                var list = try decoder.unkeyedContainer()
-                time = try list.decode(Double.self)
-                value = try list.decode(String.self)
-            }
-        }
-        struct HistogramPoint: Decodable {
-            struct Body: Decodable {
-                var count: String
-                var sum: String
-            }
-            var time: Double
-            var body: Body
-            init(from decoder: any Decoder) throws {
-                var list = try decoder.unkeyedContainer()
-                time = try list.decode(Double.self)
-                body = try list.decode(Body.self)
-            }
-        }
-        enum Result: Decodable {
-            case series([Series])
-            case point(Point)
-            init(from decoder: any Decoder) throws {
-                let container = try decoder.singleValueContainer()
-                if let point = try? container.decode(Point.self) {
-                    self = .point(point)
-                } else {
-                    self = .series(try container.decode([Series].self))
-                }
-            }
-        }
-        var data: Body
-        var warnings: [String]?
-        var infos: [String]?
-    }
-
-    static func print(_ data: Data, as format: OutputFormat) throws {
-        let answer: Envelope
-        do { answer = try JSONDecoder().decode(Envelope.self, from: data) } catch {
-            throw CommandFailure("the server's answer cannot be read: \(error)")
-        }
+        let (start, end) = try window.range(default: 3_600_000)
+        let seconds =
+            try step.map(TimeWindow.duration).map { Double($0) / 1000 }
+            ?? max(1, (Double(end - start) / 250_000).rounded())
+        let data = try await client.get(
+            "/api/v1/query_range",
+            common + [("start", "\(Double(start) / 1000)"), ("end", "\(Double(end) / 1000)"), ("step", "\(seconds)")])
+        guard output ?? .plot == .plot else { return try show(data, as: output.flatMap(plain) ?? .table) }
+        let answer = try MetricAnswer.read(data)
         for sentence in (answer.warnings ?? []) + (answer.infos ?? []) { Terminal.complain(sentence) }
-        switch answer.data.result {
-        case .point(let point): Terminal.line(point.value)
-        case .series(let series):
-            if answer.data.resultType == "matrix" { printMatrix(series, format) } else { printVector(series, format) }
+        let series = PlottedSeries.read(answer)
+        if series.isEmpty {
+            Terminal.complain("no series")
+        } else {
+            let plot = Plot(
+                series: series, start: Double(start) / 1000, end: Double(end) / 1000, step: seconds,
+                unit: MetricUnit.of(expression))
+            Terminal.write(
+                plot.drawn(width: Terminal.width, height: height, hasColour: Terminal.hasColour))
         }
+        answer.data.explain?.print()
     }
 
-    private static func printVector(_ series: [Envelope.Series], _ format: OutputFormat) {
-        if format == .raw {
-            // A series without labels is a number for a script.
-            for one in series { Terminal.line(one.metric.isEmpty ? text(one) : "\(LabelSet(one.metric)) \(text(one))") }
-            return
-        }
-        if format == .csv {
-            let names = Array(Set(series.flatMap(\.metric.keys))).sorted()
-            Terminal.line((names + ["time", "value"]).map(Table.quoted).joined(separator: ","))
-            for one in series {
-                let time = one.value?.time ?? one.histogram?.time ?? 0
-                Terminal.line(
-                    (names.map { one.metric[$0] ?? "" } + [number(time), text(one)]).map(Table.quoted).joined(
-                        separator: ","))
-            }
-            return
-        }
-        var table = Table("SERIES", "VALUE", numeric: [1])
-        table.rows = series.map { [LabelSet($0.metric).description, text($0)] }
-        if table.rows.isEmpty { Terminal.complain("no series") } else { table.print() }
-    }
-
-    private static func text(_ series: Envelope.Series) -> String {
-        if let histogram = series.histogram {
-            return "histogram count \(histogram.body.count) sum \(histogram.body.sum)"
-        }
-        return series.value?.value ?? ""
-    }
-
-    private static func printMatrix(_ series: [Envelope.Series], _ format: OutputFormat) {
-        switch format {
-        case .csv:
-            Terminal.line("series,time,value")
-            for one in series {
-                let name = LabelSet(one.metric).description
-                for point in one.values ?? [] {
-                    Terminal.line("\(Table.quoted(name)),\(number(point.time)),\(point.value)")
-                }
-            }
-        case .raw:
-            for one in series {
-                for point in one.values ?? [] {
-                    Terminal.line("\(LabelSet(one.metric)) \(point.value) \(number(point.time))")
-                }
-            }
-        default:
-            var table = Table("SERIES", "POINTS", "LAST", "MIN", "MAX", "MEAN", numeric: [1, 2, 3, 4, 5])
-            for one in series {
-                let points = one.values ?? []
-                let values = points.compactMap { Double($0.value) }.filter { !$0.isNaN }
-                let mean = values.isEmpty ? Double.nan : values.reduce(0, +) / Double(values.count)
-                table.rows.append([
-                    LabelSet(one.metric).description, "\(points.count)",
-                    points.last.flatMap { Double($0.value) }.map(short) ?? "",
-                    values.min().map(short) ?? "", values.max().map(short) ?? "", short(mean),
-                ])
-            }
-            if table.rows.isEmpty { Terminal.complain("no series") } else { table.print() }
-        }
-    }
-
-    private static func short(_ value: Double) -> String {
-        value.isNaN
-            ? "NaN"
-            : value == value.rounded() && value.magnitude < 1e15 ? "\(Int64(value))" : String(format: "%.4g", value)
-    }
-
-    private static func number(_ time: Double) -> String {
-        time == time.rounded() ? "\(Int64(time))" : String(format: "%.3f", time)
+    private func show(_ data: Data, as format: OutputFormat) throws {
+        if format == .json { return Terminal.json(data) }
+        let answer = try MetricAnswer.read(data)
+        MetricAnswer.print(answer, as: format)
+        answer.data.explain?.print()
     }
 }

@@ -46,11 +46,26 @@ struct ServeCommand: AsyncParsableCommand {
         help: "When an acknowledged write is on the disk and not just in the kernel: 100ms (group commit) or always.")
     var fsync = "100ms"
 
-    @Option(help: ArgumentHelp("Longest time of one query.", valueName: "duration"))
+    @Option(
+        name: [.customLong("query.timeout"), .customLong("query-timeout")],
+        help: ArgumentHelp("Longest time of one query, its waiting included.", valueName: "duration"))
     var queryTimeout = "2m"
 
-    @Option(help: ArgumentHelp("Most memory of one query, in MiB.", valueName: "MiB"))
+    @Option(
+        name: [.customLong("query.memory"), .customLong("query-memory")],
+        help: ArgumentHelp(
+            "Most memory of one query, in MiB; never more than a quarter of --memory-limit.", valueName: "MiB"))
     var queryMemory = 512
+
+    @Option(
+        name: .customLong("query.max-samples"),
+        help: ArgumentHelp("Most samples that one query may hold in memory.", valueName: "count"))
+    var queryMaxSamples = 50_000_000
+
+    @Option(
+        name: .customLong("query.max-concurrency"),
+        help: ArgumentHelp("Queries that run at once; more of them wait for their turn.", valueName: "count"))
+    var queryConcurrency = 20
 
     @Option(
         help: ArgumentHelp(
@@ -99,7 +114,11 @@ struct ServeCommand: AsyncParsableCommand {
         guard fsync == "always" || fsync == "100ms" else { throw ValidationError("--fsync is 100ms or always") }
         _ = try TimeWindow.duration(queryTimeout)
         guard (1...1_000_000).contains(queryMemory) else {
-            throw ValidationError("--query-memory must be from 1 to 1000000 MiB")
+            throw ValidationError("--query.memory must be from 1 to 1000000 MiB")
+        }
+        guard queryMaxSamples > 0 else { throw ValidationError("--query.max-samples must be positive") }
+        guard (1...10_000).contains(queryConcurrency) else {
+            throw ValidationError("--query.max-concurrency must be from 1 to 10000")
         }
         _ = try memoryLimitBytes()
         _ = try queryFeatures()
@@ -136,6 +155,8 @@ struct ServeCommand: AsyncParsableCommand {
         options.syncAlways = fsync == "always"
         options.queryTimeout = try TimeWindow.duration(queryTimeout)
         options.queryMemory = queryMemory << 20
+        options.queryMaxSamples = queryMaxSamples
+        options.queryConcurrency = queryConcurrency
         options.memoryLimit = try memoryLimitBytes()
         options.seriesLimit = seriesLimit
         options.seriesLimitPerTarget = seriesLimitPerTarget

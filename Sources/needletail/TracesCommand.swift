@@ -40,6 +40,12 @@ struct TracesCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        do { try await answer() } catch let refusal as ServerRefusal {
+            throw CommandFailure(refusal.description + Caret.under(query, refusal.sentence))
+        }
+    }
+
+    private func answer() async throws {
         let (start, end) = try window.range(default: 3_600_000)
         let data = try await server.client.get(
             "/tempo/api/search",

@@ -35,6 +35,14 @@ int needletail_inflate_reset(void *stream);
 size_t needletail_gzip_bound(size_t length);
 int64_t needletail_gzip(uint8_t *into, size_t capacity, const uint8_t *from, size_t length, int level);
 
+/// Deflates chunk by chunk. `window_bits`: 31 for gzip, 15 for zlib.
+void *needletail_deflate_new(int window_bits, int level);
+void needletail_deflate_free(void *stream);
+/// Counts what was consumed and produced. `mode`: 0 more will come, 1 what came so far must be readable, 2 this is the end.
+/// Returns 1 when the stream has ended, 0 for "call again, or with more", negative on failure.
+int needletail_deflate(void *stream, const uint8_t *from, size_t length, size_t *consumed,
+                       uint8_t *into, size_t capacity, size_t *produced, int mode);
+
 /// Hands freed memory back to the kernel, where the allocator can.
 void needletail_release_free_memory(void);
 

@@ -4,11 +4,14 @@ package struct FunctionSignature: Sendable {
     package let arguments: [ValueType]
     /// How many of the last argument may be left out or repeated: 0 none, n up to n more than the others, -1 any
     /// number.
-    let variadic: Int
+    package let variadic: Int
     package let returns: ValueType
     package let isExperimental: Bool
 
     package static func named(_ name: String) -> FunctionSignature? { table[name] }
+
+    /// Every function, by name.
+    package static var all: [FunctionSignature] { table.values.sorted { $0.name < $1.name } }
 
     private static let table: [String: FunctionSignature] = {
         var table: [String: FunctionSignature] = [:]

@@ -21,6 +21,8 @@ package struct HTTPCall: Sendable {
     package var headers: [String: String]
     /// After `Content-Encoding` was undone, but for snappy, which belongs to the protocol.
     package var body: [UInt8]
+    /// Nil in a call that did not come by a socket.
+    package var connection: ClientConnection?
 
     package init(
         method: Method = .get, path: String, pathParameters: [String: String] = [:],
@@ -42,12 +44,14 @@ package struct HTTPCall: Sendable {
     }
 }
 
-/// A whole answer.
+/// An answer, whole or in pieces that are made while they are sent.
 package struct HTTPAnswer: Sendable {
     package var status: Int
     package var contentType: String?
     package var headers: [(name: String, value: String)] = []
     package var body: [UInt8]
+    /// What comes after `body`; nil where that is all.
+    package var rest: (any BodyPieces)?
 
     package init(
         status: Int = 200, contentType: String? = nil, headers: [(name: String, value: String)] = [], body: [UInt8] = []
@@ -67,6 +71,12 @@ package struct HTTPAnswer: Sendable {
     }
 
     package static let noContent = HTTPAnswer(status: 204)
+}
+
+/// The body of an answer piece by piece: it is never in memory as a whole.
+package protocol BodyPieces: Sendable {
+    /// The next piece, nil after the last one. An error cuts the connection, as the status has long been sent.
+    mutating func next() async throws -> [UInt8]?
 }
 
 /// Named values in the order they came, a name possibly several times.

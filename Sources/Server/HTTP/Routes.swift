@@ -7,6 +7,17 @@ import ServiceInstrumentation
 import Storage
 import Synchronization
 
+/// What the handlers of one port are given by the HTTP library for each request.
+struct ServerContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let connection: ClientConnection
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        connection = ClientConnection(channel: source.channel)
+    }
+}
+
 /// Where dialects register what they answer.
 ///
 /// Every call is read whole (up to a limit that holds before and after decompression), answered on the query threads,
@@ -15,56 +26,95 @@ package struct Routes {
     package typealias Handler = @Sendable (HTTPCall) async throws -> HTTPAnswer
     package typealias ErrorShaper = @Sendable (any Error) -> HTTPAnswer
 
-    let router: Router<BasicRequestContext>
+    let router: Router<ServerContext>
     let bodyLimit: Int
     let logger: Logger
     /// Counts what was answered, by handler and status.
     let requests: Counter
     /// Large bodies are part of the process' memory.
     let budget: MemoryBudget
+    /// Methods that each pattern has, so that the others can be refused by name.
+    private let known = Known()
 
     init(bodyLimit: Int = 64 << 20, logger: Logger, requests: Counter, budget: MemoryBudget) {
-        router = Router(context: BasicRequestContext.self)
+        router = Router(context: ServerContext.self)
         self.budget = budget
         self.bodyLimit = bodyLimit
         self.logger = logger
         self.requests = requests
     }
 
-    /// Registers one handler under several methods and patterns such as `/api/v1/label/{name}/values`.
+    /// Registers one handler under several methods and patterns such as `/api/v1/label/{name}/values`. What answers GET
+    /// answers HEAD too.
     package func on(
         _ methods: [HTTPCall.Method], _ patterns: String..., errors: @escaping ErrorShaper, handler: @escaping Handler
     ) {
         for pattern in patterns {
-            for method in methods {
-                guard let verb = HTTPRequest.Method(rawValue: method.rawValue) else { continue }
-                let logger = logger
-                let limit = bodyLimit
-                let requests = requests
-                let budget = budget
-                router.on(RouterPath(pattern), method: verb) { request, context in
-                    let answer: HTTPAnswer
-                    let memory = BodyMemory(budget: budget)
-                    do {
-                        let call = try await Routes.read(request, context, method: method, limit: limit, memory)
-                        answer = try await QueryExecutor.run { try await handler(call) }
-                    } catch {
-                        answer = errors(error)
-                        if answer.status >= 500 {
-                            logger.warning(
-                                "request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-                        }
-                    }
-                    memory.release()
-                    requests.increment(["handler": pattern, "code": "\(answer.status)"])
+            for method in methods { add(method, pattern, errors, handler) }
+            if methods.contains(.get), !methods.contains(.head) { add(.head, pattern, errors, handler) }
+        }
+    }
+
+    private func add(
+        _ method: HTTPCall.Method, _ pattern: String, _ errors: @escaping ErrorShaper, _ handler: @escaping Handler
+    ) {
+        guard let verb = HTTPRequest.Method(rawValue: method.rawValue) else { return }
+        known.add(method.rawValue, pattern)
+        let logger = logger
+        let limit = bodyLimit
+        let requests = requests
+        let budget = budget
+        router.on(RouterPath(pattern), method: verb) { request, context in
+            let answer: HTTPAnswer
+            let memory = BodyMemory(budget: budget)
+            do {
+                let call = try await Routes.read(request, context, method: method, limit: limit, memory)
+                answer = try await QueryExecutor.run { try await handler(call) }
+            } catch {
+                answer = errors(error)
+                if answer.status >= 500 {
+                    logger.warning("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
+                }
+            }
+            memory.release()
+            requests.increment(["handler": pattern, "code": "\(answer.status)"])
+            return Routes.response(answer, to: request)
+        }
+    }
+
+    /// Everything that was registered, with an answer for the rest: OPTIONS for browsers, 405 where a path does not have a
+    /// method, 404 where there is no path.
+    func responder() -> some HTTPResponder<ServerContext> {
+        for (pattern, methods) in known.all {
+            let allowed = (methods + ["OPTIONS"]).sorted().joined(separator: ", ")
+            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] where !methods.contains(method) {
+                guard let verb = HTTPRequest.Method(rawValue: method) else { continue }
+                router.on(RouterPath(pattern), method: verb) { request, _ in
+                    var answer =
+                        verb == .options ? HTTPAnswer.noContent : .text("Method Not Allowed\n", status: 405)
+                    answer.headers.append(("Allow", allowed))
                     return Routes.response(answer, to: request)
                 }
+            }
+        }
+        return Completed(base: router.buildResponder())
+    }
+
+    /// 404 in Go's words, which Prometheus' clients know.
+    private struct Completed<Base: HTTPResponder<ServerContext>>: HTTPResponder {
+        let base: Base
+
+        func respond(to request: Request, context: ServerContext) async throws -> Response {
+            do { return try await base.respond(to: request, context: context) } catch let error as HTTPError
+                where error.status == .notFound
+            {
+                return Routes.response(.text("404 page not found\n", status: 404), to: request)
             }
         }
     }
 
     private static func read(
-        _ request: Request, _ context: BasicRequestContext, method: HTTPCall.Method, limit: Int, _ memory: BodyMemory
+        _ request: Request, _ context: ServerContext, method: HTTPCall.Method, limit: Int, _ memory: BodyMemory
     ) async throws -> HTTPCall {
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
@@ -90,6 +140,7 @@ package struct Routes {
             parameters.all += Parameters(form: body).all
         }
         call.parameters = parameters
+        call.connection = context.connection
         for (name, value) in context.parameters {
             call.pathParameters[String(name)] = Parameters.decode(Array(value.replacing("+", with: "%2B").utf8))
         }
@@ -99,81 +150,13 @@ package struct Routes {
     private static func tooLarge(_ limit: Int) -> HTTPFailure {
         HTTPFailure(413, "the body is larger than \(limit) bytes; send smaller batches")
     }
-
-    /// Answers of some size go out as gzip where the client takes it: query results shrink to a tenth.
-    private static func response(_ answer: HTTPAnswer, to request: Request) -> Response {
-        var fields = HTTPFields()
-        if let type = answer.contentType { fields[.contentType] = type }
-        for (name, value) in answer.headers {
-            if let name = HTTPField.Name(name) { fields[name] = value }
-        }
-        fields[.accessControlAllowOrigin] = "*"
-        var body = answer.body
-        if body.count > 4096, answer.contentType != nil, fields[.contentEncoding] == nil,
-            request.headers[.acceptEncoding]?.contains("gzip") == true
-        {
-            body = Gzip.compress(body)
-            fields[.contentEncoding] = "gzip"
-            fields[.vary] = "Accept-Encoding"
-        }
-        return Response(
-            status: .init(code: answer.status), headers: fields, body: ResponseBody(byteBuffer: ByteBuffer(bytes: body))
-        )
-    }
 }
 
-/// What the body of one request takes of the process' memory, until it is answered.
-private final class BodyMemory: Sendable {
-    /// Small bodies (questions, above all) are not worth the asking, and pass while memory is short.
-    private static let small = 64 << 10
+/// Registration ends before the first request, and is done by one thread.
+private final class Known: Sendable {
+    private let methods = Mutex<[String: Set<String>]>([:])
 
-    private let budget: MemoryBudget
-    private let held = Mutex(0)
+    func add(_ method: String, _ pattern: String) { methods.withLock { _ = $0[pattern, default: []].insert(method) } }
 
-    init(budget: MemoryBudget) { self.budget = budget }
-
-    deinit { release() }
-
-    /// Throws ``StorageError/overloaded(_:)`` where there is no memory for a body of that size.
-    func hold(_ bytes: Int) throws {
-        guard bytes > BodyMemory.small else { return }
-        try held.withLock { held in
-            guard bytes > held else { return }
-            let more = max(bytes - held, 1 << 20)
-            try budget.reserve(more, for: .requests)
-            held += more
-        }
-    }
-
-    func release() {
-        let bytes = held.withLock { held in
-            defer { held = 0 }
-            return held
-        }
-        budget.release(bytes, of: .requests)
-    }
-}
-
-/// Undoes `Content-Encoding`.
-package enum ContentDecoding {
-    package static func decode(_ body: [UInt8], encoding: String?, limit: Int) throws -> [UInt8] {
-        switch (encoding ?? "").trimmingSpaces.lowercased() {
-        // Snappy is part of remote write's and Loki's formats, whose readers undo it themselves.
-        case "", "identity", "snappy": return body
-        case "gzip", "x-gzip": return try bounded(limit) { try Inflate.gunzip(body, limit: limit) }
-        case "deflate", "zlib": return try bounded(limit) { try Inflate.deflate(body[...], limit: limit) }
-        case "zstd": return try bounded(limit) { try Zstd.decompress(body[...], limit: limit) }
-        case let other:
-            throw HTTPFailure(415, "Content-Encoding \"\(other)\" is not known here; send gzip, deflate, zstd or none")
-        }
-    }
-
-    private static func bounded(_ limit: Int, _ body: () throws -> [UInt8]) throws -> [UInt8] {
-        do { return try body() } catch let error as CodecError {
-            if error.isOverLimit {
-                throw HTTPFailure(413, "the body inflates to more than \(limit) bytes; send smaller batches")
-            }
-            throw HTTPFailure(400, "the body cannot be decompressed: \(error)")
-        }
-    }
+    var all: [(pattern: String, methods: Set<String>)] { methods.withLock { $0.map { ($0.key, $0.value) } } }
 }

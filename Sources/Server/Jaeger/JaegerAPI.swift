@@ -48,10 +48,14 @@ struct JaegerAPI {
 
     func register(on routes: Routes) {
         func on(_ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
-            routes.on([.get], "/jaeger/api\(path)", errors: JaegerAPI.errors, handler: handler)
+            routes.on([.get], "/jaeger/api\(path)", errors: JaegerAPI.errors) { call in
+                try await process.query(.names, question(call), for: call) { _ in try await handler(call) }
+            }
         }
         func onV3(_ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
-            routes.on([.get], "/jaeger/api/v3\(path)", errors: JaegerAPI.errorsV3, handler: handler)
+            routes.on([.get], "/jaeger/api/v3\(path)", errors: JaegerAPI.errorsV3) { call in
+                try await process.query(.names, question(call), for: call) { _ in try await handler(call) }
+            }
         }
         on("/services") { _ in envelope(try await services()) { json, list in json.strings(list) } }
         on("/services/{service}/operations") { call in
@@ -158,6 +162,12 @@ struct JaegerAPI {
         }
         let joined = Array(lists.filter { !$0.isEmpty }.joined(separator: [UInt8(ascii: ",")]))
         return .json(Array("{\"result\":{\"resourceSpans\":[".utf8) + joined + Array("]}}".utf8))
+    }
+
+    /// How a call stands in the list of running queries.
+    private func question(_ call: HTTPCall) -> String {
+        let parameters = call.parameters.all.map { "\($0.name)=\($0.value)" }
+        return ([call.path] + parameters).joined(separator: " ")
     }
 
     private func find(_ call: HTTPCall) async throws -> Trace? {

@@ -19,14 +19,14 @@ struct LokiAPI {
         case let error as VectorError: return .text(error.description, status: 400)
         case let error as StorageError:
             switch error {
-            case .cancelled: return .text(error.description, status: 499)
+            case .cancelled, .killed: return .text(error.description, status: 499)
             case .timedOut: return .text(error.description, status: 504)
             case .memoryBudgetExceeded, .tooManySamples: return .text(error.description, status: 422)
             case .badMatcher: return .text(error.description, status: 400)
             case .overloaded, .diskFull: return .text(error.description, status: 503)
             default: return .text(error.description, status: 500)
             }
-        case is CancellationError: return .text("the query was cancelled", status: 499)
+        case is CancellationError: return .text(StorageError.cancelled.description, status: 499)
         default: return .text("\(error)", status: 500)
         }
     }
@@ -145,11 +145,12 @@ struct LokiAPI {
         let time =
             try call.parameters["time"].map { try TimeParameters.nanoseconds($0, name: "time") }
             ?? TimeParameters.nowNanoseconds
-        let context = process.queryContext()
-        let started = ContinuousClock.now
-        let result = try await engine.instant(text, at: time, context: context)
-        process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
-        return answer(context, started, warnings: []) { json in
+        let query = try await process.begin(.logql, text, for: call)
+        defer { query.finish() }
+        let result = try await process.timed(query) {
+            try await query.run { try await engine.instant(text, at: time, context: $0) }
+        }
+        return answer(query, call, warnings: []) { json in
             switch result {
             case .matrix(let matrix):
                 json.field("resultType", "vector")
@@ -172,17 +173,25 @@ struct LokiAPI {
         guard times.end >= times.start else {
             throw HTTPFailure(400, "end timestamp must not be before or equal to start time")
         }
-        let context = process.queryContext()
-        let started = ContinuousClock.now
-        switch try LogQLEngine.parse(text) {
+        let parsing = ContinuousClock.now
+        let parsed = try LogQLEngine.parse(text)
+        let parseTime = ContinuousClock.now - parsing
+        let query = try await process.begin(.logql, text, for: call)
+        defer { query.finish() }
+        query.context.add(parseTime, to: .parse)
+        switch parsed {
         case .log(let expression):
-            let result = try await engine.logs(
-                expression, range: TimeRange(start: times.start, end: times.end), limit: limit(call),
-                direction: direction(call),
-                context: context)
-            process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
+            let limit = try limit(call)
+            let direction = try direction(call)
+            let result = try await process.timed(query) {
+                try await query.run { context in
+                    try await engine.logs(
+                        expression, range: TimeRange(start: times.start, end: times.end), limit: limit,
+                        direction: direction, context: context)
+                }
+            }
             let categorised = isCategorised(call)
-            return answer(context, started, warnings: result.warnings, entries: result.entries.count) { json in
+            return answer(query, call, warnings: result.warnings, entries: result.entries.count) { json in
                 json.field("resultType", "streams")
                 json.key("result")
                 streams(result, categorised: categorised, &json)
@@ -199,10 +208,12 @@ struct LokiAPI {
                     "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter"
                 )
             }
-            let result = try await engine.range(
-                metric, start: times.start, end: times.end, step: step, context: context)
-            process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "logql"])
-            return answer(context, started, warnings: []) { json in
+            let result = try await process.timed(query) {
+                try await query.run { context in
+                    try await engine.range(metric, start: times.start, end: times.end, step: step, context: context)
+                }
+            }
+            return answer(query, call, warnings: []) { json in
                 json.field("resultType", "matrix")
                 json.key("result")
                 switch result {
@@ -254,18 +265,18 @@ struct LokiAPI {
     }
 
     private func answer(
-        _ context: QueryContext, _ started: ContinuousClock.Instant, warnings: [String], entries: Int = 0,
+        _ query: RunningQuery, _ call: HTTPCall, warnings: [String], entries: Int = 0,
         _ body: (inout JSONWriter) -> Void
     ) -> HTTPAnswer {
-        let statistics = context.statistics
-        let elapsed = ContinuousClock.now - started
-        let seconds = max(1e-6, Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) / 1e18)
+        let context = query.context
         var json = JSONWriter()
         json.beginObject()
         json.field("status", "success")
         json.key("data")
         json.beginObject()
-        body(&json)
+        context.measure(.encode) { body(&json) }
+        let statistics = context.statistics
+        let seconds = max(1e-6, query.elapsed.seconds)
         json.key("stats")
         json.beginObject()
         json.key("summary")
@@ -284,6 +295,10 @@ struct LokiAPI {
         json.double(seconds)
         json.endObject()
         json.endObject()
+        if Explanation.isWanted(call) {
+            json.key("explain")
+            Explanation(query).write(to: &json)
+        }
         json.endObject()
         let all = warnings + context.warnings
         if !all.isEmpty {
@@ -295,6 +310,12 @@ struct LokiAPI {
     }
 
     // MARK: Names
+
+    /// How a question for names stands in the list of running queries.
+    func question(_ call: HTTPCall) -> String {
+        let selectors = call.parameters.values("match[]") + call.parameters.values("match")
+        return ([call.path, call.parameters["query"] ?? ""] + selectors).filter { !$0.isEmpty }.joined(separator: " ")
+    }
 
     func catalogQuery(_ call: HTTPCall) throws -> EventCatalogQuery {
         let times = try times(call)
@@ -316,12 +337,20 @@ struct LokiAPI {
     }
 
     private func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
-        names(try await process.events.labelNames(catalogQuery(call), context: process.queryContext()))
+        let wanted = try catalogQuery(call)
+        return names(
+            try await process.query(.names, question(call), for: call) {
+                try await process.events.labelNames(wanted, context: $0.context)
+            })
     }
 
     private func labelValues(_ call: HTTPCall) async throws -> HTTPAnswer {
         let name = call.pathParameters["name"] ?? ""
-        return names(try await process.events.labelValues(name, catalogQuery(call), context: process.queryContext()))
+        let wanted = try catalogQuery(call)
+        return names(
+            try await process.query(.names, question(call), for: call) {
+                try await process.events.labelValues(name, wanted, context: $0.context)
+            })
     }
 
     private func series(_ call: HTTPCall) async throws -> HTTPAnswer {
@@ -329,12 +358,17 @@ struct LokiAPI {
         let range = TimeRange(start: times.start, end: times.end)
         let selectors = call.parameters.values("match[]") + call.parameters.values("match")
         guard !selectors.isEmpty else { throw HTTPFailure(400, "0 matcher groups supplied: give match[]") }
-        var found: Set<LabelSet> = []
-        for selector in selectors {
-            let query = EventCatalogQuery(table: .logs, range: range, matchers: try LogQLEngine.parseSelector(selector))
-            for stream in try await process.events.streams(query, context: process.queryContext()) {
-                found.insert(stream.labels)
+        let wanted = try selectors.map {
+            EventCatalogQuery(table: .logs, range: range, matchers: try LogQLEngine.parseSelector($0))
+        }
+        let found = try await process.query(.names, question(call), for: call) { query in
+            var found: Set<LabelSet> = []
+            for one in wanted {
+                for stream in try await process.events.streams(one, context: query.context) {
+                    found.insert(stream.labels)
+                }
             }
+            return found
         }
         var json = JSONWriter()
         json.beginObject()
@@ -349,7 +383,10 @@ struct LokiAPI {
 
     private func stats(_ call: HTTPCall) async throws -> HTTPAnswer {
         _ = try queryText(call)
-        let streams = try await process.events.streams(catalogQuery(call), context: process.queryContext())
+        let wanted = try catalogQuery(call)
+        let streams = try await process.query(.names, question(call), for: call) {
+            try await process.events.streams(wanted, context: $0.context)
+        }
         let health = await process.events.health(of: .logs)
         var json = JSONWriter()
         json.beginObject()

@@ -27,7 +27,7 @@ extension ServerProcess {
         var quiet = logger
         quiet.logLevel = max(.notice, logger.logLevel)
         let routes = allRoutes()
-        let responder = routes.router.buildResponder()
+        let responder = routes.responder()
         let main = Application(
             responder: responder, server: UpgradableChannel.builder(LokiAPI(process: self).tailRoute),
             configuration: .init(

@@ -11,11 +11,13 @@ struct RuleLanguage: RuleQuerying {
     let engine: PromQLEngine
     let options: ServeOptions
     let budget: MemoryBudget
+    let queries: QueryList
 
-    init(reader: any SeriesReader, options: ServeOptions, budget: MemoryBudget) {
+    init(reader: any SeriesReader, options: ServeOptions, budget: MemoryBudget, queries: QueryList) {
         engine = PromQLEngine(reader: reader, options: .init(features: options.queryFeatures))
         self.options = options
         self.budget = budget
+        self.queries = queries
     }
 
     func check(_ expression: String) throws { _ = try PromQLEngine.parse(expression) }
@@ -25,7 +27,9 @@ struct RuleLanguage: RuleQuerying {
             limits: .init(
                 memory: min(options.queryMemory, budget.limit / 4), samples: options.queryMaxSamples,
                 deadline: .now + .milliseconds(options.queryTimeout)), budget: budget)
-        let result = try await QueryExecutor.run { try await engine.instant(expression, at: time, context: context) }
+        let query = try await queries.begin(.init(.promql, expression, from: .rule), context)
+        defer { query.finish() }
+        let result = try await query.run { try await engine.instant(expression, at: time, context: $0) }
         switch result.value {
         case .vector(let matrix):
             return matrix.series.compactMap { series in

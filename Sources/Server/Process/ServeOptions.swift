@@ -16,6 +16,8 @@ package struct ServeOptions: Sendable {
     /// Bytes that one query may hold.
     package var queryMemory = 512 << 20
     package var queryMaxSamples = 50_000_000
+    /// Clients' queries that run at once; others wait.
+    package var queryConcurrency = 20
     /// What is switched on of Prometheus' `--enable-feature`.
     package var queryFeatures: Set<QueryFeature> = []
     /// Bytes of the whole process. Nil: 60 % of the machine or the control group.

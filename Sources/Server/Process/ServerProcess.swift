@@ -24,6 +24,7 @@ package final class ServerProcess: Sendable {
     package let events: EmbeddedEventStore
     package let metrics: SelfMetrics
     package let budget: MemoryBudget
+    package let queries: QueryList
     package let disk: DiskSpace
     package let cardinality: CardinalityGuard
     package let gateway: IngestGateway
@@ -54,6 +55,7 @@ package final class ServerProcess: Sendable {
         metrics = SelfMetrics()
         let budget = MemoryBudget(limit: options.memoryLimit ?? MemoryLimit.available() / 10 * 6)
         self.budget = budget
+        queries = QueryList(places: options.queryConcurrency)
         disk = DiskSpace(path: options.dataFolder)
         disk.look()
         cardinality = CardinalityGuard(
@@ -100,7 +102,7 @@ package final class ServerProcess: Sendable {
         let dispatcher = dispatcher
         let alertmanagers = alertmanagers
         rules = RuleManager(
-            language: RuleLanguage(reader: series, options: options, budget: budget),
+            language: RuleLanguage(reader: series, options: options, budget: budget, queries: queries),
             store: stored,
             documents: documents,
             logger: logger, now: { TimeParameters.nowMilliseconds },
@@ -114,6 +116,7 @@ package final class ServerProcess: Sendable {
         }
         registerNotificationMetrics()
         registerMemoryMetrics()
+        registerQueryMetrics()
         registerRemoteWriteMetrics()
         registerScrapeMetrics()
     }
@@ -168,7 +171,7 @@ package final class ServerProcess: Sendable {
     }
 
     private func apply(_ configuration: ServerConfiguration) throws {
-        let language = RuleLanguage(reader: series, options: options, budget: budget)
+        let language = RuleLanguage(reader: series, options: options, budget: budget, queries: queries)
         let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: language)
         try remoteWrites.reload(configuration.remoteWrites, externalLabels: configuration.externalLabels)
         for warning in configuration.warnings { logger.warning("\(warning)") }
@@ -201,15 +204,6 @@ package final class ServerProcess: Sendable {
         ]
         own.source = "\(listen)"
         return own
-    }
-
-    /// A context for one query, with the process' limits. `timeout` in milliseconds can only shorten.
-    package func queryContext(timeout: Int64? = nil) -> QueryContext {
-        let limit = min(timeout ?? options.queryTimeout, options.queryTimeout)
-        return QueryContext(
-            limits: .init(
-                memory: min(options.queryMemory, budget.limit / 4), samples: options.queryMaxSamples,
-                deadline: .now + .milliseconds(max(1, limit))), budget: budget)
     }
 
     /// Seals what is in memory and lets go of the folder.

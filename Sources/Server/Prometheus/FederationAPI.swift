@@ -24,7 +24,10 @@ struct FederationAPI {
                 }
             return .text("\(error)\n", status: status)
         }
-        routes.on([.get], "/federate", "/prometheus/federate", errors: errors) { try await federate($0) }
+        routes.on([.get], "/federate", "/prometheus/federate", errors: errors) { call in
+            let text = call.parameters.values("match[]").joined(separator: " or ")
+            return try await process.query(.names, "/federate \(text)", for: call) { _ in try await federate(call) }
+        }
     }
 
     private func federate(_ call: HTTPCall) async throws -> HTTPAnswer {

@@ -13,6 +13,15 @@ enum PrometheusEnvelope {
         json.field("status", "success")
         json.key("data")
         try data(&json)
+        self.sentences(warnings, infos, &json)
+        json.endObject()
+        return .json(json.takeBytes())
+    }
+
+    static let truncated = "results truncated due to limit"
+
+    /// `warnings` and `infos`, ten of each at most.
+    static func sentences(_ warnings: [String], _ infos: [String], _ json: inout JSONWriter) {
         for (name, sentences) in [("warnings", warnings), ("infos", infos)] where !sentences.isEmpty {
             json.key(name)
             json.beginArray()
@@ -22,13 +31,14 @@ enum PrometheusEnvelope {
             }
             json.endArray()
         }
-        json.endObject()
-        return .json(json.takeBytes())
     }
 
     static let errors: Routes.ErrorShaper = { error in
         switch error {
-        case let failure as HTTPFailure: return answer(failure.status, type(of: failure.status), failure.message)
+        case let failure as HTTPFailure:
+            var refusal = answer(failure.status, type(of: failure.status), failure.message)
+            if let seconds = failure.retryAfter { refusal.headers.append(("Retry-After", "\(seconds)")) }
+            return refusal
         case let error as PromQLError:
             switch error {
             case .parse: return answer(400, "bad_data", "invalid parameter \"query\": \(error)")
@@ -36,7 +46,7 @@ enum PrometheusEnvelope {
             }
         case let error as StorageError:
             switch error {
-            case .cancelled: return answer(499, "canceled", error.description)
+            case .cancelled, .killed: return answer(499, "canceled", error.description)
             case .timedOut: return answer(503, "timeout", error.description)
             case .memoryBudgetExceeded, .tooManySamples: return answer(422, "execution", error.description)
             case .badMatcher: return answer(400, "bad_data", error.description)
@@ -46,7 +56,7 @@ enum PrometheusEnvelope {
                 return refusal
             default: return answer(500, "internal", error.description)
             }
-        case is CancellationError: return answer(499, "canceled", "the query was cancelled")
+        case is CancellationError: return answer(499, "canceled", StorageError.cancelled.description)
         default: return answer(500, "internal", "\(error)")
         }
     }

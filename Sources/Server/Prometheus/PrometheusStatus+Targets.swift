@@ -8,12 +8,14 @@ import YAMLReading
 
 extension PrometheusStatus {
     func targets(_ call: HTTPCall) throws -> HTTPAnswer {
-        let state = call.parameters["state"] ?? "any"
+        let state = (call.parameters["state"] ?? "any").lowercased()
+        let showsActive = state == "any" || state == "active"
+        let showsDropped = state == "any" || state == "dropped"
         let pool = call.parameters["scrapePool"]
-        let active = state == "dropped" ? [] : process.scrapes.targets.filter { pool == nil || $0.job == pool }
-        let dropped = state == "active" ? [] : process.scrapes.droppedTargets.filter { pool == nil || $0.job == pool }
+        let active = !showsActive ? [] : process.scrapes.targets.filter { pool == nil || $0.job == pool }
+        let dropped = !showsDropped ? [] : process.scrapes.droppedTargets.filter { pool == nil || $0.job == pool }
         let counts =
-            state == "active" ? [:] : process.scrapes.droppedTargetCounts.filter { pool == nil || $0.key == pool }
+            !showsDropped ? [:] : process.scrapes.droppedTargetCounts.filter { pool == nil || $0.key == pool }
         return PrometheusEnvelope.success { json in
             json.beginObject()
             json.key("activeTargets")
@@ -59,6 +61,17 @@ extension PrometheusStatus {
         json.field("scrapeInterval", PrometheusDuration.format(status.target.interval))
         json.field("scrapeTimeout", PrometheusDuration.format(status.target.timeout))
         json.endObject()
+    }
+
+    /// Scrape jobs that have targets, kept or dropped.
+    func scrapePools() -> HTTPAnswer {
+        let pools = Set(process.scrapes.targets.map(\.job)).union(process.scrapes.droppedTargetCounts.keys)
+        return PrometheusEnvelope.success { json in
+            json.beginObject()
+            json.key("scrapePools")
+            json.strings(pools.sorted())
+            json.endObject()
+        }
     }
 
     /// What targets say about their metrics: of one metric, or of all that the chosen targets expose.

@@ -28,6 +28,8 @@ struct PrometheusStatus {
             ("metrics.series-limit", "\(limits.total)"),
             ("metrics.series-limit-per-metric", "\(limits.perMetric)"),
             ("metrics.series-limit-per-target", "\(limits.perTarget)"),
+            ("query.lookback-delta", "5m"),
+            ("query.max-concurrency", "\(options.queryConcurrency)"),
             ("query.max-samples", "\(options.queryMaxSamples)"),
             ("query.memory", "\(min(options.queryMemory, process.budget.limit / 4))"),
             ("query.timeout", PrometheusDuration.format(options.queryTimeout)),

@@ -4,110 +4,79 @@ import Telemetry
 import Vectors
 import Wire
 
+/// Series of answers in Prometheus' shape. One at a time, so that an answer is sent while it is written.
 extension JSONWriter {
-    /// `{"resultType": …, "result": …}` of a query.
-    mutating func result(_ result: PromQLResult) {
-        beginObject()
-        switch result.value {
-        case .scalar(let value):
-            field("resultType", "scalar")
-            key("result")
-            point(result.time, value)
-        case .string(let text):
-            field("resultType", "string")
-            key("result")
-            beginArray()
-            seconds(result.time)
-            string(text)
-            endArray()
-        case .vector(let matrix):
-            field("resultType", "vector")
-            key("result")
-            vector(matrix, time: result.time)
-        case .matrix(let matrix):
-            field("resultType", "matrix")
-            key("result")
-            self.matrix(matrix)
-        case .samples(let columns):
-            field("resultType", "matrix")
-            key("result")
-            samples(columns)
-        }
-        endObject()
-    }
-
     mutating func vector(_ matrix: StepMatrix, time: Int64) {
         beginArray()
-        for series in matrix.series where series.present.first == true {
-            beginObject()
-            key("metric")
-            labels(series.labels)
-            if let histogram = series.histogram(at: 0) {
-                key("histogram")
-                point(time, histogram)
-            } else {
-                key("value")
-                point(time, series.values.first ?? 0)
-            }
-            endObject()
-        }
+        for series in matrix.series where series.present.first == true { vectorSeries(series, time: time) }
         endArray()
+    }
+
+    mutating func vectorSeries(_ series: StepSeries, time: Int64) {
+        beginObject()
+        key("metric")
+        labels(series.labels)
+        if let histogram = series.histogram(at: 0) {
+            key("histogram")
+            point(time, histogram)
+        } else {
+            key("value")
+            point(time, series.values.first ?? 0)
+        }
+        endObject()
     }
 
     mutating func matrix(_ matrix: StepMatrix) {
         // Every series has the same times: they are spelled once.
         let times = GridText(matrix.grid)
+        beginArray()
+        for series in matrix.series where !series.isEmpty { matrixSeries(series, matrix.grid, times) }
+        endArray()
+    }
+
+    mutating func matrixSeries(_ series: StepSeries, _ grid: StepGrid, _ times: GridText) {
+        beginObject()
+        key("metric")
+        labels(series.labels)
         var text: [UInt8] = []
-        beginArray()
-        for series in matrix.series where !series.isEmpty {
-            beginObject()
-            key("metric")
-            labels(series.labels)
-            text.removeAll(keepingCapacity: true)
-            if times.append(floatsOf: series, to: &text) {
-                key("values")
-                raw(text)
-            }
-            if series.histograms != nil {
-                key("histograms")
-                beginArray()
-                for i in series.present.indices where series.present[i] {
-                    if let histogram = series.histogram(at: i) { point(matrix.grid.timestamp(at: i), histogram) }
-                }
-                endArray()
-            }
-            endObject()
+        if times.append(floatsOf: series, to: &text) {
+            key("values")
+            raw(text)
         }
-        endArray()
+        if series.histograms != nil, series.present.indices.contains(where: { series.histogram(at: $0) != nil }) {
+            key("histograms")
+            beginArray()
+            for i in series.present.indices where series.present[i] {
+                if let histogram = series.histogram(at: i) { point(grid.timestamp(at: i), histogram) }
+            }
+            endArray()
+        }
+        endObject()
     }
 
-    private mutating func samples(_ columns: [SeriesColumns]) {
-        beginArray()
-        for series in columns {
-            beginObject()
-            key("metric")
-            labels(series.labels)
-            if !series.timestamps.isEmpty {
-                key("values")
-                beginArray()
-                for (time, value) in zip(series.timestamps, series.values) { point(time, value) }
-                endArray()
-            }
-            if !series.histogramTimestamps.isEmpty {
-                key("histograms")
-                beginArray()
-                for (time, histogram) in zip(series.histogramTimestamps, series.histograms) { point(time, histogram) }
-                endArray()
-            }
-            endObject()
+    mutating func sampleSeries(_ series: SeriesColumns) {
+        beginObject()
+        key("metric")
+        labels(series.labels)
+        if !series.timestamps.isEmpty {
+            key("values")
+            beginArray()
+            for (time, value) in zip(series.timestamps, series.values) { point(time, value) }
+            endArray()
         }
-        endArray()
+        if !series.histogramTimestamps.isEmpty {
+            key("histograms")
+            beginArray()
+            for (time, histogram) in zip(series.histogramTimestamps, series.histograms) { point(time, histogram) }
+            endArray()
+        }
+        endObject()
     }
 
-    private mutating func point(_ time: Int64, _ value: Double) {
+    mutating func point(_ time: Int64, _ value: Double) {
         beginArray()
         seconds(time)
-        string(formatValue(value))
+        quotedDouble(value, .sample)
         endArray()
     }
 
@@ -115,8 +84,10 @@ extension JSONWriter {
         beginArray()
         seconds(time)
         beginObject()
-        field("count", formatValue(histogram.count))
-        field("sum", formatValue(histogram.sum))
+        key("count")
+        quotedDouble(histogram.count, .sample)
+        key("sum")
+        quotedDouble(histogram.sum, .sample)
         let buckets = histogram.apiBuckets()
         if !buckets.isEmpty {
             key("buckets")
@@ -124,9 +95,9 @@ extension JSONWriter {
             for bucket in buckets {
                 beginArray()
                 integer(bucket.rule)
-                string(formatValue(bucket.lower))
-                string(formatValue(bucket.upper))
-                string(formatValue(bucket.count))
+                quotedDouble(bucket.lower, .sample)
+                quotedDouble(bucket.upper, .sample)
+                quotedDouble(bucket.count, .sample)
                 endArray()
             }
             endArray()
@@ -137,7 +108,7 @@ extension JSONWriter {
 }
 
 /// `[1700000000,"` for each point of a grid.
-private struct GridText {
+struct GridText: Sendable {
     private var bytes: [UInt8] = []
     private var ends: [Int] = []
 
@@ -172,7 +143,7 @@ private struct GridText {
         for i in series.present.indices where series.present[i] && series.histogram(at: i) == nil {
             text.append(text.isEmpty ? UInt8(ascii: "[") : UInt8(ascii: ","))
             text.append(contentsOf: bytes[(i > 0 ? ends[i - 1] : 0)..<ends[i]])
-            appendValue(series.values[i], to: &text)
+            FloatText.append(series.values[i], .sample, to: &text)
             text.append(UInt8(ascii: "\""))
             text.append(UInt8(ascii: "]"))
         }

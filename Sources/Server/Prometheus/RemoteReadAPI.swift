@@ -28,7 +28,9 @@ struct RemoteReadAPI {
                 }
             return .text("\(error)\n", status: status)
         }
-        routes.on([.post], "/api/v1/read", "/prometheus/api/v1/read", errors: errors) { try await read($0) }
+        routes.on([.post], "/api/v1/read", "/prometheus/api/v1/read", errors: errors) { call in
+            try await process.query(.names, "/api/v1/read", for: call) { _ in try await read(call) }
+        }
     }
 
     private func read(_ call: HTTPCall) async throws -> HTTPAnswer {

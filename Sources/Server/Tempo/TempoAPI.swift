@@ -17,22 +17,27 @@ struct TempoAPI {
             return .text(error.description, status: 400)
         case let error as StorageError:
             switch error {
-            case .cancelled: return .text(error.description, status: 499)
+            case .cancelled, .killed: return .text(error.description, status: 499)
             case .timedOut: return .text(error.description, status: 504)
             case .memoryBudgetExceeded, .tooManySamples: return .text(error.description, status: 422)
             case .overloaded, .diskFull: return .text(error.description, status: 503)
             default: return .text(error.description, status: 500)
             }
-        case is CancellationError: return .text("the query was cancelled", status: 499)
+        case is CancellationError: return .text(StorageError.cancelled.description, status: 499)
         default: return .text("\(error)", status: 500)
         }
     }
 
     func register(on routes: Routes) {
         func on(_ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
-            routes.on([.get], path, "/tempo\(path)", errors: TempoAPI.errors, handler: handler)
+            routes.on([.get], path, "/tempo\(path)", errors: TempoAPI.errors) { call in
+                let text = call.parameters["q"] ?? call.parameters["query"]
+                return try await process.query(text == nil ? .names : .traceql, text ?? call.path, for: call) { _ in
+                    try await handler(call)
+                }
+            }
         }
-        on("/api/echo") { _ in .text("echo") }
+        routes.on([.get], "/api/echo", "/tempo/api/echo", errors: TempoAPI.errors) { _ in .text("echo") }
         on("/api/traces/{id}") { try await trace($0) }
         on("/api/v2/traces/{id}") { try await traceV2($0) }
         on("/api/search") { try await search($0) }
@@ -162,10 +167,8 @@ struct TempoAPI {
         let limit = try integer(call, "limit", default: 20, most: TempoAPI.maximumLimit)
         let spans = try integer(call, "spss", default: 3, most: 100)
         let context = process.queryContext()
-        let started = ContinuousClock.now
         let found = try await engine.search(
             query, range: range(call), limit: limit, spansPerSpanset: spans, context: context)
-        process.metrics.queryDuration.observe(ContinuousClock.now - started, ["language": "traceql"])
         var json = JSONWriter()
         json.beginObject()
         json.key("traces")
@@ -184,6 +187,7 @@ struct TempoAPI {
         json.key("totalJobs")
         json.integer(1)
         json.endObject()
+        explain(call, &json)
         json.endObject()
         return .json(json.takeBytes())
     }
@@ -353,6 +357,13 @@ struct TempoAPI {
         return try TraceQLEngine.parse(text)
     }
 
+    /// `explain=1`.
+    private func explain(_ call: HTTPCall, _ json: inout JSONWriter) {
+        guard Explanation.isWanted(call), let query = RunningQuery.current else { return }
+        json.key("explain")
+        Explanation(query).write(to: &json)
+    }
+
     private func metricsRange(_ call: HTTPCall) async throws -> HTTPAnswer {
         let times = try metricsTimes(call)
         let step =
@@ -389,6 +400,7 @@ struct TempoAPI {
             json.endObject()
         }
         json.endArray()
+        explain(call, &json)
         json.endObject()
         return .json(json.takeBytes())
     }
@@ -410,6 +422,7 @@ struct TempoAPI {
             json.endObject()
         }
         json.endArray()
+        explain(call, &json)
         json.endObject()
         return .json(json.takeBytes())
     }

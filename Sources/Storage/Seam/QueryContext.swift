@@ -181,6 +181,9 @@ package struct HeldMemory: ~Copyable, Sendable {
     /// Throws as ``QueryContext/charge(memory:)`` does; what was held before stays held.
     package mutating func grow(by more: Int) throws {
         guard more > 0 else { return }
+        // More than a query may hold at all is not worth counting, and could not be counted back.
+        let limit = context.limits.memory
+        guard more <= limit else { throw StorageError.memoryBudgetExceeded(limit: limit) }
         do { try context.charge(memory: more) } catch {
             // A charge that is refused was counted all the same.
             context.release(memory: more)

@@ -1,7 +1,7 @@
 /// Spellings of a floating-point number that peers produce, all shortest and exact.
 package enum FloatText {
     package enum Style: Sendable {
-        /// No exponent, ever: values of samples in Prometheus' query API.
+        /// No exponent, ever.
         case plain
         /// Go's `%g`: an exponent below 1e-4 and from 1e6 on where shortest. Text exposition.
         case general
@@ -9,6 +9,8 @@ package enum FloatText {
         case label
         /// JavaScript's: an exponent below 1e-6 and from 1e21 on.
         case json
+        /// As ``json`` with two digits in the exponent: values of samples in Prometheus' query API.
+        case sample
     }
 
     package static func string(_ value: Double, _ style: Style) -> String {
@@ -22,13 +24,14 @@ package enum FloatText {
         if value.isNaN { return out.append(contentsOf: "NaN".utf8) }
         if value.isInfinite { return out.append(contentsOf: (value < 0 ? "-Inf" : "+Inf").utf8) }
         if value.sign == .minus { out.append(UInt8(ascii: "-")) }
+        if style == .sample, appendQuickly(value.magnitude, to: &out) { return }
         let (digits, point) = decimal(value.magnitude)
         let exponent = point - 1
         let scientific =
             switch style {
             case .plain: false
             case .general, .label: exponent < -4 || exponent >= 6
-            case .json: value != 0 && (exponent < -6 || exponent >= 21)
+            case .json, .sample: value != 0 && (exponent < -6 || exponent >= 21)
             }
         let start = out.count
         if scientific {
@@ -39,6 +42,24 @@ package enum FloatText {
         if style == .label, !out[start...].contains(where: { $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "e") }) {
             out.append(contentsOf: ".0".utf8)
         }
+    }
+
+    /// Most samples are integers, or are spelled without an exponent by the standard library too; a query's answer may be
+    /// a million of them.
+    private static func appendQuickly(_ value: Double, to out: inout [UInt8]) -> Bool {
+        if value < 9_007_199_254_740_992, value == value.rounded(.towardZero) {
+            var rest = UInt64(value)
+            let start = out.count
+            repeat {
+                out.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+                rest /= 10
+            } while rest > 0
+            out[start...].reverse()
+            return true
+        }
+        guard value >= 1e-4, value < 9_007_199_254_740_992 else { return false }
+        out.append(contentsOf: value.description.utf8)
+        return true
     }
 
     /// The shortest digits that read back as `value`, and where the point is: 0.d1d2… × 10^point.

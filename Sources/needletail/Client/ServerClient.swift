@@ -22,6 +22,13 @@ struct ServerOptions: ParsableArguments {
     }
 }
 
+/// What a server said instead of an answer.
+struct ServerRefusal: Error, CustomStringConvertible {
+    var status: Int
+    var sentence: String
+    var description: String { "the server answered \(status): \(sentence)" }
+}
+
 /// Asks a server and turns every refusal into its sentence.
 struct ServerClient: Sendable {
     let base: String
@@ -37,21 +44,33 @@ struct ServerClient: Sendable {
 
     func get(
         _ path: String, _ parameters: [(String, String?)] = [], accept: String? = nil,
-        headers: [(String, String)] = []
+        headers: [(String, String)] = [], timeout: TimeAmount = .minutes(3)
     ) async throws -> Data {
         var components = URLComponents()
         components.queryItems = parameters.compactMap { name, value in value.map { URLQueryItem(name: name, value: $0) }
         }
         // A plus sign means a space to form readers, so it must be escaped too.
         let query = (components.percentEncodedQuery ?? "").replacing("+", with: "%2B")
-        var request = HTTPClientRequest(url: base + path + (query.isEmpty ? "" : "?" + query))
-        request.headers.add(name: "User-Agent", value: "needletail/\(versionText)")
+        // Servers and what stands before them limit the length of an address, not that of a form.
+        let isLong = query.utf8.count > 8000
+        var request = HTTPClientRequest(url: base + path + (query.isEmpty || isLong ? "" : "?" + query))
+        if isLong {
+            request.method = .POST
+            request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+            request.body = .bytes(ByteBuffer(string: query))
+        }
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let accept { request.headers.add(name: "Accept", value: accept) }
+        return try await answer(to: request, timeout: timeout)
+    }
+
+    private func answer(to request: HTTPClientRequest, timeout: TimeAmount) async throws -> Data {
+        var request = request
+        request.headers.add(name: "User-Agent", value: "needletail/\(versionText)")
         let response: HTTPClientResponse
         let body: ByteBuffer
         do {
-            response = try await ServerClient.http.execute(request, timeout: .minutes(3))
+            response = try await ServerClient.http.execute(request, timeout: timeout)
             body = try await response.body.collect(upTo: 1 << 30)
         } catch {
             throw CommandFailure(
@@ -60,9 +79,19 @@ struct ServerClient: Sendable {
         }
         let data = Data(buffer: body)
         guard (200..<300).contains(response.status.code) else {
-            throw CommandFailure("the server answered \(response.status.code): \(ServerClient.sentence(in: data))")
+            throw ServerRefusal(status: Int(response.status.code), sentence: ServerClient.sentence(in: data))
         }
         return data
+    }
+
+    /// A request without a body and its JSON answer.
+    func send<T: Decodable>(_ type: T.Type, _ method: HTTPMethod, _ path: String) async throws -> T {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = method
+        let data = try await answer(to: request, timeout: .seconds(30))
+        do { return try JSONDecoder().decode(type, from: data) } catch {
+            throw CommandFailure("the server's answer to \(path) cannot be read: \(error)")
+        }
     }
 
     /// The status and the sentence of the answer, whatever the status is.

@@ -53,6 +53,12 @@ struct LogsCommand: AsyncParsableCommand {
     private var isLogQuery: Bool { query.drop(while: \.isWhitespace).first == "{" }
 
     func run() async throws {
+        do { try await answer() } catch let refusal as ServerRefusal {
+            throw CommandFailure(refusal.description + Caret.under(query, refusal.sentence))
+        }
+    }
+
+    private func answer() async throws {
         let client = try server.client
         guard isLogQuery else {
             guard !follow, context == nil, !patterns, !histogram, countBy == nil else {

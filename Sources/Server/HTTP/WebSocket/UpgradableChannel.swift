@@ -37,6 +37,8 @@ struct UpgradableChannel: ServerChildChannel, HTTPChannelHandler {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
+            // Before all others, some of which keep to themselves that the client has closed its side.
+            try channel.pipeline.syncOperations.addHandler(ConnectionWatch(), position: .first)
             // A client speaks to one route at a time, so what was accepted is what is upgraded.
             let upgrader = NIOTypedWebSocketServerUpgrader<Upgraded>(
                 shouldUpgrade: { channel, head in
