@@ -106,7 +106,7 @@ struct QueryCommand: AsyncParsableCommand {
         } else {
             let plot = Plot(
                 series: series, start: Double(start) / 1000, end: Double(end) / 1000, step: seconds,
-                unit: MetricUnit.of(expression))
+                unit: MetricUnit.of(expression, answer))
             Terminal.write(
                 plot.drawn(width: Terminal.width, height: height, hasColour: Terminal.hasColour))
         }

@@ -90,6 +90,13 @@ private func work(_ rounds: Int) -> UInt64 {
     #expect(sum == one &* 64)
     let spent = heavy.statistics.processorTime
     #expect(light.statistics.processorTime > .zero)
+    let settled = QueryContext()
+    let inside = await withTaskExecutorPreference(QueryLane(settled, on: executor)) {
+        _ = work(300_000)
+        QueryLane.settle()
+        return settled.statistics.processorTime
+    }
+    #expect(inside > .zero, "a job knows of its own work before it ends")
     #expect(spent > light.statistics.processorTime * 8, "\(spent) and \(light.statistics.processorTime)")
     #expect(heavySoFar < spent, "the light query waited for all of the heavy one")
 }

@@ -105,11 +105,12 @@ package struct Routes {
         let base: Base
 
         func respond(to request: Request, context: ServerContext) async throws -> Response {
-            do { return try await base.respond(to: request, context: context) } catch let error as HTTPError
-                where error.status == .notFound
-            {
-                return Routes.response(.text("404 page not found\n", status: 404), to: request)
+            let response = try await base.respond(to: request, context: context)
+            // What a handler has answered has this field; the router's own 404 is bare.
+            guard response.status == .notFound, response.headers[.accessControlAllowOrigin] == nil else {
+                return response
             }
+            return Routes.response(.text("404 page not found\n", status: 404), to: request)
         }
     }
 

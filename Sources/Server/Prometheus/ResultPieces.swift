@@ -55,19 +55,21 @@ struct ResultPieces: BodyPieces {
         let before = self
         let (bytes, after) = try await query.run { context in
             var pieces = before
-            let bytes = context.measure(.encode) { pieces.fill() }
+            let started = ContinuousClock.now
+            let bytes = pieces.fill(since: started)
+            context.add(ContinuousClock.now - started, to: .encode)
             return (bytes, pieces)
         }
         self = after
         return bytes
     }
 
-    private mutating func fill() -> [UInt8] {
+    private mutating func fill(since started: ContinuousClock.Instant) -> [UInt8] {
         while phase != .done {
             switch phase {
             case .start: begin()
             case .series: addSeries()
-            case .end: end()
+            case .end: end(since: started)
             case .done: break
             }
             if json.bytes.count >= ResultPieces.pieceBytes { break }
@@ -110,9 +112,11 @@ struct ResultPieces: BodyPieces {
         if next >= count { phase = .end }
     }
 
-    private mutating func end() {
+    private mutating func end(since started: ContinuousClock.Instant) {
         json.endArray()
-        let explanation = Explanation(query)
+        var explanation = Explanation(query)
+        // This piece is part of the encoding too.
+        explanation.statistics[.encode] += ContinuousClock.now - started
         if trailer.stats {
             json.key("stats")
             explanation.writeStats(to: &json)

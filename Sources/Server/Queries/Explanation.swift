@@ -3,13 +3,14 @@ import Wire
 
 /// What a query did: the object of `explain=1` and Prometheus' `stats`.
 struct Explanation {
-    let statistics: QueryStatistics
+    var statistics: QueryStatistics
     let limits: QueryContext.Limits
     /// Before it had its turn.
     let waited: Duration
     let elapsed: Duration
 
     init(_ query: RunningQuery) {
+        QueryLane.settle()
         statistics = query.context.statistics
         limits = query.context.limits
         waited = query.waited

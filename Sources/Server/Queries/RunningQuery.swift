@@ -98,6 +98,7 @@ package final class RunningQuery: Sendable {
     package func run<T: Sendable>(_ body: @Sendable (QueryContext) async throws -> T) async throws -> T {
         try await withTaskExecutorPreference(lane) {
             try context.check()
+            defer { QueryLane.settle() }
             return try await body(context)
         }
     }

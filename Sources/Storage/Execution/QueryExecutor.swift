@@ -13,16 +13,17 @@ package final class QueryExecutor: TaskExecutor {
     package init(threads: Int) {
         for i in 0..<max(1, threads) {
             let thread = Thread { [jobs] in
+                let account = ThreadAccount()
+                Thread.current.threadDictionary[ThreadAccount.key] = account
                 while true {
                     let (job, query) = jobs.next()
                     guard let query else {
                         unsafe job.runSynchronously(on: self.asUnownedTaskExecutor())
                         continue
                     }
-                    let before = ProcessorTime.ofThisThread
+                    account.open(query.context)
                     unsafe job.runSynchronously(on: query.asUnownedTaskExecutor())
-                    let spent = ProcessorTime.ofThisThread - before
-                    query.context.count { $0.processorTime += spent }
+                    account.close()
                 }
             }
             thread.name = "query-\(i)"
@@ -53,6 +54,36 @@ package final class QueryLane: TaskExecutor {
     }
 
     package func enqueue(_ job: consuming ExecutorJob) { executor.enqueue(job, of: self) }
+
+    /// Charges what the running job has worked so far; else a job is charged when it ends.
+    package static func settle() {
+        (Thread.current.threadDictionary[ThreadAccount.key] as? ThreadAccount)?.charge()
+    }
+}
+
+/// Whose work a query thread does, and since when. Touched by its own thread only.
+private final class ThreadAccount {
+    static let key = "needletail.query"
+    private var context: QueryContext?
+    private var since = Duration.zero
+
+    func open(_ context: QueryContext) {
+        self.context = context
+        since = ProcessorTime.ofThisThread
+    }
+
+    func charge() {
+        guard let context else { return }
+        let now = ProcessorTime.ofThisThread
+        let spent = now - since
+        since = now
+        context.count { $0.processorTime += spent }
+    }
+
+    func close() {
+        charge()
+        context = nil
+    }
 }
 
 /// `@unchecked Sendable`: `waiting`, and the lanes' jobs, are touched with the condition's lock held only.

@@ -72,6 +72,14 @@ struct MetricUnit: Equatable {
         return of(tree)
     }
 
+    /// Of an expression, or else of the names that the series of its answer have, where all agree.
+    static func of(_ expression: String, _ answer: MetricAnswer.Envelope) -> MetricUnit {
+        let told = of(expression)
+        guard told == .none, case .series(let series) = answer.data.result, let first = series.first else { return told }
+        let unit = of(name: first.metric["__name__"] ?? "")
+        return series.allSatisfy { of(name: $0.metric["__name__"] ?? "") == unit } ? unit : .none
+    }
+
     private static func of(_ expression: PromQL.Expression) -> MetricUnit {
         switch expression.node {
         case .number, .string: return .none
