@@ -1,7 +1,7 @@
 import CShims
 
 /// gzip or zlib made piece by piece, for an answer that is sent while it is written.
-package struct DeflateStream: ~Copyable {
+@safe package struct DeflateStream: ~Copyable {
     package enum Container: Sendable {
         case gzip
         /// What HTTP calls `deflate`.

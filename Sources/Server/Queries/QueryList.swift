@@ -78,6 +78,7 @@ package final class QueryList: Sendable {
             }
         } catch {
             query.finish()
+            if case StorageError.overloaded = error { throw error }
             // Why it was woken is what the context knows.
             try query.context.check()
             throw error
