@@ -59,7 +59,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     let flushOrder = Mutex(FlushOrder())
     let problems = Mutex(ProblemLog())
     /// What queries remember of the parts.
-    let queryIndex = QueryIndex()
+    let queryIndex: QueryIndex
     let wishes: AsyncStream<Void>
     private let wish: AsyncStream<Void>.Continuation
 
@@ -82,6 +82,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
         self.options = options
         self.clock = clock
         opened = clock()
+        queryIndex = QueryIndex(options.guards.budget)
         partFolder = try folder.folder("series")
         let wanted = max(1, min(64, options.shards ?? ProcessInfo.processInfo.activeProcessorCount))
         var count = 1

@@ -91,7 +91,7 @@ package struct PromQLEngine: Sendable {
             let plan = try SelectorPlan(expression, grid, setting, takesLeaves: options.evaluatesLeaves)
             let found = try await FoundSeries(plan, reader: reader, context: context)
             // What is done before another thread would have woken is done here.
-            let isSmall = plan.fetches.isEmpty && found.count <= LeafRunner.smallest && grid.count <= 1000
+            let isSmall = plan.fetches.isEmpty && found.work <= LeafRunner.inlineWork && grid.count <= 1000
             let runner = LeafRunner(setting: setting, reader: reader, context: context, isInline: isSmall)
             if isSmall { return try await evaluate(expression, grid, plan, found, runner) }
             return try await withTaskExecutorPreference(QueryLane(context)) {

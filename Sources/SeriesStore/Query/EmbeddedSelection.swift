@@ -143,7 +143,11 @@ struct SeriesSearch {
             }
             try context.check()
             do {
-                try add(try index.group(group, of: part, dictionary), number, wanted, first)
+                let found = try index.group(group, of: part, dictionary) { bytes in
+                    held += bytes
+                    try context.charge(memory: bytes)
+                }
+                try add(found, number, wanted, first)
             } catch let error as StorageError {
                 guard case .corrupt = error else { throw error }
                 note(error.description, report)

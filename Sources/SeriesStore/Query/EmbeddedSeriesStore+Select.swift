@@ -6,7 +6,7 @@ extension EmbeddedSeriesStore {
     package func select(_ plan: SeriesScanPlan, context: QueryContext) async throws -> any SeriesSelection {
         let matchers = try plan.matchers.map { try CompiledMatcher($0) }
         let before = ProcessorTime.ofThisThread
-        let dictionary = queryIndex.dictionary()
+        let dictionary = queryIndex.dictionary(isShort: options.guards.pressure.level > .calm)
         // The head before the parts: what is sealed in between is seen twice, never not at all.
         let (snapshot, numbers) =
             plan.range.isEmpty

@@ -22,21 +22,28 @@ final class QueryIndex: Sendable {
     private let state = Mutex(State())
     private let limit: Int
 
-    init(limit: Int = 64 << 20) { self.limit = limit }
+    /// A sixteenth of what the process may hold.
+    init(_ budget: MemoryBudget?) { limit = budget.map { min(256 << 20, max(8 << 20, $0.limit / 16)) } ?? 64 << 20 }
 
-    /// For one query from its beginning to its end. Too large a cache is emptied here, when nobody waits for it.
-    func dictionary() -> SeriesDictionary {
+    /// For one query from its beginning to its end. Too large a cache is emptied here, when nobody waits for it, and any
+    /// where memory is short.
+    func dictionary(isShort: Bool) -> SeriesDictionary {
         let (current, bytes) = state.withLock { ($0.dictionary, $0.bytes) }
-        guard bytes + current.byteCount > limit else { return current }
+        guard isShort || bytes + current.byteCount > limit else { return current }
         return state.withLock { state in
             if state.dictionary === current { state = State() }
             return state.dictionary
         }
     }
 
-    func group(_ index: Int, of part: SeriesPart, _ dictionary: SeriesDictionary) throws -> GroupIndex {
+    /// - Parameter charge: told how many bytes more are held, before they count as the cache's own.
+    func group(
+        _ index: Int, of part: SeriesPart, _ dictionary: SeriesDictionary, charge: (Int) throws -> Void
+    ) throws -> GroupIndex {
         let key = Key(part: part.record.id, item: index)
         if let known = state.withLock({ $0.groups[key] }), known.dictionary === dictionary { return known }
+        // Its own and what it may add to the dictionary, about.
+        try charge(part.directory.groups[index].count * 160)
         let made = try GroupIndex(part, group: index, dictionary)
         state.withLock { state in
             // A query that outlived its dictionary must not leave numbers of the old one behind.

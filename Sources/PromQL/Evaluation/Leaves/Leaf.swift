@@ -69,6 +69,21 @@ struct Leaf: Hashable, Sendable {
         }
     }
 
+    /// Nanoseconds that a series takes, roughly: a block to decode, and at each point a few steps of work or, where
+    /// windows are added up anew, one for each sample at a usual distance.
+    var effort: Int {
+        var perPoint = 8
+        if case .window(let function) = kernel {
+            switch function {
+            case .rate, .increase, .delta, .irate, .idelta, .countOverTime, .presentOverTime, .lastOverTime,
+                .firstOverTime:
+                perPoint = 12
+            default: perPoint = 12 &+ 4 &* Int(clamping: min(window / 15_000, 100_000))
+            }
+        }
+        return 2_000 &+ perPoint &* grid.count
+    }
+
     /// Aggregations whose elements need not be kept: what each of them adds is known at once.
     static func fuses(_ operation: AggregationOperator) -> Bool {
         switch operation {

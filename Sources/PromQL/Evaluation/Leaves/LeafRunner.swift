@@ -11,7 +11,8 @@ struct LeafRunner {
     let isInline: Bool
     /// Tasks that a leaf is spread over, whoever runs them: sums come out the same however these are scheduled.
     private static let tasks = 4
-    static let smallest = 64
+    /// Nanoseconds of work for which no other thread is woken.
+    static let inlineWork = 500_000
 
     /// Nil where the selection has native histograms, which the evaluator itself goes through.
     func run(_ leaf: Leaf, over selection: any SeriesSelection) async throws -> LeafOutcome? {
@@ -78,7 +79,10 @@ struct LeafRunner {
                 range, groups: groups.numbers, groupCount: groups.labels.count, names: names.numbers,
                 nameCount: names.labels.count)
         }
-        guard count >= LeafRunner.smallest * 2 else {
+        // Less than so many series, or than 200 µs of work, is no task of its own.
+        let work = leaf.effort.multipliedReportingOverflow(by: count)
+        let tasks = min(LeafRunner.tasks, count / 16, work.overflow ? .max : work.partialValue / 200_000)
+        guard tasks > 1, !isInline else {
             let before = ProcessorTime.ofThisThread
             let product = try run(0..<count)
             if isInline {
@@ -87,7 +91,6 @@ struct LeafRunner {
             }
             return [product]
         }
-        let tasks = min(LeafRunner.tasks, count / LeafRunner.smallest)
         return try await withThrowingTaskGroup(of: (Int, LeafWorker.Product).self) { group in
             for task in 0..<tasks {
                 group.addTask { (task, try run(count * task / tasks..<count * (task + 1) / tasks)) }

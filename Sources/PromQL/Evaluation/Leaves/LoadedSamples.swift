@@ -5,8 +5,8 @@ internal import Vectors
 /// The series of a query's leaves, each selection once.
 struct FoundSeries: Sendable {
     private(set) var selections: [Leaf.Selection: any SeriesSelection] = [:]
-    /// Series of all of them.
-    private(set) var count = 0
+    /// Nanoseconds that the leaves will take, roughly.
+    private(set) var work = 0
 
     init(_ plan: SelectorPlan, reader: any SeriesReader, context: QueryContext) async throws {
         for leaf in plan.leaves where leaf.selection.last >= leaf.selection.first && selections[leaf.selection] == nil {
@@ -16,7 +16,10 @@ struct FoundSeries: Sendable {
             }
             for sentence in selection.warnings { context.warn(sentence) }
             selections[leaf.selection] = selection
-            count += selection.count
+        }
+        for leaf in plan.leaves {
+            let more = leaf.effort.multipliedReportingOverflow(by: selections[leaf.selection]?.count ?? 0)
+            work = more.overflow ? .max : max(work, work &+ more.partialValue)
         }
     }
 }
