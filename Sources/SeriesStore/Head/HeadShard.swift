@@ -1,3 +1,4 @@
+import Codecs
 internal import Storage
 import Synchronization
 internal import Telemetry
@@ -106,8 +107,9 @@ struct HeadShard {
 
     private func checkOld(slot: Int, timestamp: Int64, bits: UInt64) -> Insertion {
         let record = records[slot]
-        if timestamp == record.newest, !record.newestIsHistogram {
-            return record.newestBits == bits ? .repeated : .conflict
+        // Known without its sample, which may be in a part by now.
+        if timestamp == record.newest {
+            return !record.newestIsHistogram && record.newestBits == bits ? .repeated : .conflict
         }
         if histogram(slot, timestamp) != nil { return .conflict }
         guard let found = float(slot, timestamp) else { return .stored }
@@ -142,10 +144,17 @@ struct HeadShard {
     }
 
     func check(slot: Int, timestamp: Int64, histogram bytes: [UInt8]) -> Insertion {
-        guard timestamp <= records[slot].newest else { return .stored }
+        let record = records[slot]
+        guard timestamp <= record.newest else { return .stored }
+        if timestamp == record.newest {
+            return record.newestIsHistogram && record.newestBits == HeadShard.fingerprint(bytes) ? .repeated : .conflict
+        }
         if let found = histogram(slot, timestamp) { return found.bytes == bytes ? .repeated : .conflict }
-        if timestamp == records[slot].newest { return .conflict }
         return float(slot, timestamp) == nil ? .stored : .conflict
+    }
+
+    private static func fingerprint(_ histogram: [UInt8]) -> UInt64 {
+        Hash128.hash(histogram, 0..<histogram.count).low
     }
 
     mutating func insert(slot: Int, histogram: HeadHistogram, touched: Int32) -> Insertion {
@@ -154,6 +163,7 @@ struct HeadShard {
         if histogram.timestamp > records[slot].newest {
             records[slot].newest = histogram.timestamp
             records[slot].newestIsHistogram = true
+            records[slot].newestBits = HeadShard.fingerprint(histogram.bytes)
         }
         records[slot].touched = touched
         fresh.histograms[UInt32(truncatingIfNeeded: slot), default: []].append(histogram)
