@@ -1,4 +1,5 @@
 import Codecs
+import Foundation
 import Telemetry
 import TestSupport
 import Testing
@@ -148,6 +149,69 @@ struct TextColumnTests {
             }
         }
         #expect(hits > 1000)
+    }
+
+    @Test func fieldsAreReadFromColumnsAsTheyStandInTheLines() throws {
+        let lines = [
+            #"{"a":1,"b":{"c":"x\"y","d":[1,2]},"e":null}"#, #"{"a":"1","e":true}"#, #"{"b":{"c":""},"a":-2.5}"#,
+            #"{"a":1,"a":2}"#, #"{"\u0061":3}"#, "not json", #"{ "a" : 7 }"#, #"{"b":5}"#,
+        ]
+        let rows = (0..<80).map { lines[$0 % lines.count] }
+        let column = TextColumnTests.column(rows.map { Array($0.utf8) })
+        var encoder = TextEncoder(codec: .best, times: [])
+        let coded = encoder.encode(bytes: column.bytes, ends: column.ends, rows: nil)
+        let reader = try TextReader(
+            head: coded.head[...], lineCount: 80, rows: nil, bodySize: coded.chunks.count,
+            fetch: { (range: Range<Int>) throws(CodecError) in coded.chunks[range] },
+            times: { () throws(CodecError) in [] })
+        let wanted: [([String], [String])] = [
+            (["a"], ["1", "\"1\"", "-2.5", "?", "?", "?", "7", "-"]),
+            (["b", "c"], ["\"x\\\"y\"", "-", "\"\"", "-", "?", "?", "-", "?"]),
+            (["b", "d"], ["[1,2]", "-", "-", "-", "?", "?", "-", "?"]),
+            (["e"], ["null", "true", "-", "-", "?", "?", "-", "-"]),
+            (["zzz"], ["-", "-", "-", "-", "?", "?", "-", "-"]),
+        ]
+        for (path, expected) in wanted {
+            let field = try reader.field(path.map { Array($0.utf8) })
+            let found = field.lines.map { line -> String in
+                switch line {
+                case .absent: "-"
+                case .unknown: "?"
+                case .value(let index):
+                    field.isQuoted[index]
+                        ? "\"" + String(decoding: field.text(index), as: UTF8.self) + "\""
+                        : String(decoding: field.text(index), as: UTF8.self)
+                }
+            }
+            #expect(found == (0..<80).map { expected[$0 % lines.count] }, "\(path)")
+        }
+        let mined = try reader.minedTemplates(times: (0..<80).map { Int64($0) * 10 })
+        #expect(mined.reduce(0) { $0 + $1.lines } == 80)
+        #expect(
+            mined.contains(
+                MinedTemplate(text: Array(#"{"a":"<*>","e":<*>}"#.utf8), lines: 10, firstTime: 10, lastTime: 730)))
+    }
+
+    /// Files that were written once must be read for ever.
+    @Test func aGoldenFileIsReadAndWrittenByteForByte() throws {
+        var generator = LineGenerator(seed: 4711)
+        let lines = (0..<240).map { generator.line($0 % 13) }
+        let times = (0..<240).map { 1_795_291_200_000_000_000 + Int64($0) * 1_000_003 }
+        let column = TextColumnTests.column(lines)
+        let encoded = ColumnWriter(codec: .raw).encode(column, rowCount: 240, times: times, exactFilter: false)
+        let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        let file = root.appendingPathComponent("Fixtures/formats/text-column-1.bin")
+        if ProcessInfo.processInfo.environment["NEEDLETAIL_WRITE_FIXTURES"] != nil {
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(encoded.body).write(to: file)
+        }
+        let golden = [UInt8](try Data(contentsOf: file))
+        #expect(golden == encoded.body, "the format changed: that needs another version")
+        let decoded = try ColumnReader.decode(
+            golden, entry: TextColumnTests.entry(encoded), rowCount: 240, times: { () throws(CodecError) in times })
+        #expect(TextColumnTests.lines(decoded) == lines)
     }
 
     @Test func linesOfOneShapeAreStoredInFewBytes() throws {

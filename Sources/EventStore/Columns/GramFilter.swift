@@ -1,5 +1,5 @@
 /// What runs of bytes a filter knows. On disk; what each takes in must never change (docs/formats/gram-filters.md).
-enum GramKind: UInt8, CaseIterable {
+package enum GramKind: UInt8, CaseIterable, Sendable {
     /// Every run of four bytes without a digit: words, parts of words, punctuation.
     case text = 1
     /// Every run of four letters and digits, with a digit and a letter that is no hexadecimal digit: `x7k9`.
@@ -27,14 +27,14 @@ enum GramKind: UInt8, CaseIterable {
 
 /// A Bloom filter over some of the runs of bytes of a block's texts, for substring search. Its size is a power of two,
 /// and places are taken modulo its bits, so that a large one can be folded into a smaller one.
-struct GramFilter: Equatable {
-    var kind: GramKind
-    var bits: [UInt8]
+package struct GramFilter: Equatable, Sendable {
+    package var kind: GramKind
+    package var bits: [UInt8]
 
     static let gramLength = 6
 
     /// The filters of a block's texts, of about `budget` bytes at most. Kinds that would be too full are left out.
-    static func build(bytes: [UInt8], ends: [UInt32], budget: Int) -> [GramFilter] {
+    package static func build(bytes: [UInt8], ends: [UInt32], budget: Int) -> [GramFilter] {
         var collector = GramCollector(sizeLimit: min(max(bytes.count / 24, 1024), 1 << 15), budget: budget)
         collector.add(bytes.span, ends)
         return collector.filters(budget: budget)
@@ -42,7 +42,7 @@ struct GramFilter: Equatable {
 
     /// The places that are set in every filter of a kind over texts of which one contains the needle; to be taken modulo
     /// the filter's bits. None where the kind says nothing about the needle.
-    static func places(of needle: [UInt8], kind: GramKind) -> [UInt32] {
+    package static func places(of needle: [UInt8], kind: GramKind) -> [UInt32] {
         var out: [UInt32] = []
         let text = needle.span
         switch kind {
@@ -199,10 +199,10 @@ private struct GramCollector {
         }
         _ = add(.text, text, target: 0.3, fullest: 0.6, share: 0.6)
         _ = add(.mixed, mixed, target: 0.3, fullest: 0.6, share: 0.4)
-        _ = add(.digits, digits, target: 0.4, fullest: 0.6, share: 0.5)
         let kinds: [GramKind] = [.identifiers16, .identifiers24, .identifiers32]
         for (i, kind) in kinds.enumerated()
-        where room[i] > 0 && add(kind, identifiers[i], target: 0.4, fullest: 0.6, share: 1) { break }
+        where room[i] > 0 && add(kind, identifiers[i], target: 0.4, fullest: 0.6, share: 0.8) { break }
+        _ = add(.digits, digits, target: 0.4, fullest: 0.6, share: 1)
         return out
     }
 }

@@ -112,6 +112,17 @@ struct LineTime: Equatable {
 
     /// Appends what ``parse(_:_:)`` read. Numbers out of range (of damaged files) give some other time, not a trap.
     func write(_ units: Int64, to out: inout [UInt8]) {
+        var day = DateText()
+        write(units, to: &out, &day)
+    }
+
+    /// The date of the value before, which is mostly that of the next.
+    struct DateText {
+        fileprivate var day: Int64?
+        fileprivate var text: [UInt8] = []
+    }
+
+    func write(_ units: Int64, to out: inout [UInt8], _ date: inout DateText) {
         let perSecond = 1_000_000_000 / unit
         var seconds = units / perSecond
         var fraction = units % perSecond
@@ -125,6 +136,25 @@ struct LineTime: Equatable {
             rest &+= 86_400
             days &-= 1
         }
+        if date.day != days {
+            date.day = days
+            date.text = dateText(days)
+        }
+        out.append(contentsOf: date.text)
+        LineTime.put(rest / 3_600, 2, &out)
+        out.append(0x3a)
+        LineTime.put(rest / 60 % 60, 2, &out)
+        out.append(0x3a)
+        LineTime.put(rest % 60, 2, &out)
+        if digits > 0 {
+            out.append(point)
+            LineTime.put(fraction, digits, &out)
+        }
+    }
+
+    /// With the byte behind it.
+    private func dateText(_ days: Int64) -> [UInt8] {
+        var out: [UInt8] = []
         let (year, month, day) = LineTime.date(days)
         switch style {
         case .iso:
@@ -142,15 +172,7 @@ struct LineTime: Equatable {
             LineTime.put(year, 4, &out)
         }
         out.append(separator)
-        LineTime.put(rest / 3_600, 2, &out)
-        out.append(0x3a)
-        LineTime.put(rest / 60 % 60, 2, &out)
-        out.append(0x3a)
-        LineTime.put(rest % 60, 2, &out)
-        if digits > 0 {
-            out.append(point)
-            LineTime.put(fraction, digits, &out)
-        }
+        return out
     }
 
     private static func put(_ number: Int64, _ width: Int, _ out: inout [UInt8]) {

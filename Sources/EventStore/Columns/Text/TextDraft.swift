@@ -23,6 +23,7 @@ struct TextDraft {
     private(set) var templates: [Template] = []
     private(set) var templateOfLine: [UInt32] = []
     private(set) var columns: [Column] = []
+    private var wholeLines = 0
 
     /// Templates with fewer lines are not worth columns of their own; their lines are values of one column.
     private static let rare = 3
@@ -53,7 +54,7 @@ struct TextDraft {
             WordMerging.run(text, lines, &splitter.holes, &places, &found, &table)
         }
         gather(text, lines, rows, splitter.holes, places, found, table)
-        if nested, templates.count &* 4 > lines.count &+ 4 { return nil }
+        if nested, templates.count &* 4 > lines.count &+ 4 || wholeLines &* 2 > lines.count { return nil }
     }
 
     private mutating func gather(
@@ -91,13 +92,15 @@ struct TextDraft {
             templateOfLine.append(UInt32(truncatingIfNeeded: number))
             let row = rows.map { $0[line] } ?? UInt32(truncatingIfNeeded: line)
             if number == whole {
+                wholeLines &+= 1
                 columns[keys.whole].values.append(slice)
                 columns[keys.whole].rows.append(row)
                 continue
             }
             let place = places[line]
+            let own = templates[number].columns
             for i in 0..<place.count {
-                let column = templates[number].columns[i]
+                let column = own[i]
                 columns[column].values.append(holes[place.first &+ i])
                 columns[column].rows.append(row)
             }

@@ -1,13 +1,13 @@
 import Codecs
 
 /// A text column: the head that says what there is, then chunks that are read by themselves.
-struct EncodedText {
-    var head: [UInt8]
-    var chunks: [UInt8]
+package struct EncodedText: Sendable {
+    package var head: [UInt8]
+    package var chunks: [UInt8]
 }
 
 /// Writes columns of lines as templates and typed variables (docs/formats/text-column.md).
-struct TextEncoder {
+package struct TextEncoder {
     private let codec: BlockCodec
     private let level: Int
     /// Nanoseconds, one for each row of the block.
@@ -17,14 +17,14 @@ struct TextEncoder {
     private var chunks: [UInt8] = []
     private var entropy = EntropyColumnEncoder()
 
-    init(codec: BlockCodec, level: Int = 3, times: [Int64]) {
+    package init(codec: BlockCodec, level: Int = 3, times: [Int64]) {
         self.codec = codec
         self.level = level
         self.times = times
     }
 
     /// `rows` names the row of each line where not every row has one.
-    mutating func encode(bytes: [UInt8], ends: [UInt32], rows: [UInt32]?) -> EncodedText {
+    package mutating func encode(bytes: [UInt8], ends: [UInt32], rows: [UInt32]?) -> EncodedText {
         strings = []
         small = []
         chunks = []

@@ -1,7 +1,7 @@
 import Codecs
 
 /// Reads a text column: chunks as they are needed, values as text, lines in whole or some of them.
-struct TextReader {
+package struct TextReader {
     let directory: TextDirectory
     /// Bytes of a chunk's range; their checksum is checked here.
     private let fetch: (Range<Int>) throws(CodecError) -> ArraySlice<UInt8>
@@ -10,7 +10,7 @@ struct TextReader {
     /// Rows of the lines where not every row has one.
     let rows: [UInt32]?
 
-    init(
+    package init(
         head: ArraySlice<UInt8>, lineCount: Int, rows: [UInt32]?, bodySize: Int,
         fetch: @escaping (Range<Int>) throws(CodecError) -> ArraySlice<UInt8>,
         times: @escaping () throws(CodecError) -> [Int64]
@@ -24,7 +24,7 @@ struct TextReader {
     // MARK: Lines
 
     /// All lines; those that `wanted` leaves out are empty.
-    func lines(_ wanted: [Bool]? = nil) throws(CodecError) -> (bytes: [UInt8], ends: [UInt32]) {
+    package func lines(_ wanted: [Bool]? = nil) throws(CodecError) -> (bytes: [UInt8], ends: [UInt32]) {
         let rowOfLine = rows
         var pool = TextPool()
         let (bytes, bounds) = try assemble(0, rowOfLine, wanted, &pool)
@@ -240,8 +240,9 @@ struct TextReader {
         }
         pool.bytes.reserveCapacity(pool.bytes.count + parsed.count * column.form.length)
         pool.bounds.append(UInt32(truncatingIfNeeded: pool.bytes.count))
+        var date = LineTime.DateText()
         for time in parsed {
-            column.form.write(time, to: &pool.bytes)
+            column.form.write(time, to: &pool.bytes, &date)
             pool.bounds.append(UInt32(truncatingIfNeeded: pool.bytes.count))
         }
     }

@@ -5,7 +5,7 @@ import Patterns
 /// bytes the needle can be made of. Lines where it would lie over a border are rebuilt, and only they.
 extension TextReader {
     /// One answer for each line.
-    func lines(containing needle: [UInt8]) throws(CodecError) -> [Bool] {
+    package func lines(containing needle: [UInt8]) throws(CodecError) -> [Bool] {
         try search(0, needle, rows)
     }
 
