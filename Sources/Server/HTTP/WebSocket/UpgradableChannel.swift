@@ -113,6 +113,7 @@ struct UpgradableChannel: ServerChildChannel, HTTPChannelHandler {
 private final class FirstRequest: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
 
     private let isAccepted: @Sendable (HTTPRequestHead) -> Bool
 
@@ -121,6 +122,18 @@ private final class FirstRequest: ChannelInboundHandler, RemovableChannelHandler
     /// Of a connection that has not sent a request, nothing is lost when the server goes.
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard event is ChannelShouldQuiesceEvent else { return context.fireUserInboundEventTriggered(event) }
+        context.close(promise: nil)
+    }
+
+    /// A first request that is none, or whose address is longer than a header may be, would wait for ever.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else { return context.fireErrorCaught(error) }
+        let isTooLong = if case .headerOverflow = error { true } else { false }
+        let status: HTTPResponseStatus = isTooLong ? .requestHeaderFieldsTooLarge : .badRequest
+        let head = HTTPResponseHead(
+            version: .http1_1, status: status, headers: ["Connection": "close", "Content-Length": "0"])
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         context.close(promise: nil)
     }
 
