@@ -33,9 +33,9 @@ extension Expression {
 extension StepMatrix {
     /// Bytes held, about.
     var byteCount: Int {
-        var bytes = series.count * 120
+        var bytes = series.count * 150
         for one in series {
-            bytes += one.count * 9
+            bytes += one.count * 9 + one.labels.bytes.count
             if let histograms = one.histograms { bytes += histograms.count * 200 }
         }
         return bytes
@@ -63,12 +63,6 @@ struct Evaluator {
         self.columns = columns
         self.leaves = leaves
         self.context = context
-    }
-
-    /// What the answer itself takes is the caller's from now on.
-    mutating func releaseAll() {
-        context.release(memory: held)
-        held = 0
     }
 
     mutating func result(of expression: Expression, over grid: StepGrid) throws -> PromQLResult {

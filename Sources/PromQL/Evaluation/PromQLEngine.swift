@@ -93,7 +93,9 @@ package struct PromQLEngine: Sendable {
             // What is done before another thread would have woken is done here.
             let isSmall = plan.fetches.isEmpty && found.work <= LeafRunner.inlineWork && grid.count <= 1000
             let runner = LeafRunner(setting: setting, reader: reader, context: context, isInline: isSmall)
-            if isSmall { return try await evaluate(expression, grid, plan, found, runner) }
+            // The caller may have given the query its lane already.
+            let hasLane = unsafe withUnsafeCurrentTask { unsafe $0?.unownedTaskExecutor != nil }
+            if isSmall || hasLane { return try await evaluate(expression, grid, plan, found, runner) }
             return try await withTaskExecutorPreference(QueryLane(context)) {
                 try await evaluate(expression, grid, plan, found, runner)
             }
@@ -110,16 +112,9 @@ extension PromQLEngine {
         let context = runner.context
         let loaded = try await LoadedSamples(plan, found, runner, reader: reader, context: context)
         defer { context.release(memory: loaded.held) }
-        let before = ProcessorTime.ofThisThread
-        defer {
-            if runner.isInline {
-                let spent = ProcessorTime.ofThisThread - before
-                context.count { $0.processorTime += spent }
-            }
-        }
         var evaluator = Evaluator(
             setting: runner.setting, columns: loaded.columns, leaves: loaded.leaves, context: context)
-        defer { evaluator.releaseAll() }
+        // What the answer itself takes stays charged as long as the query's context lives.
         return try context.measure(.evaluate) { try evaluator.result(of: expression, over: grid) }
     }
 }

@@ -5,7 +5,6 @@ internal import Telemetry
 extension EmbeddedSeriesStore {
     package func select(_ plan: SeriesScanPlan, context: QueryContext) async throws -> any SeriesSelection {
         let matchers = try plan.matchers.map { try CompiledMatcher($0) }
-        let before = ProcessorTime.ofThisThread
         let dictionary = queryIndex.dictionary(isShort: options.guards.pressure.level > .calm)
         // The head before the parts: what is sealed in between is seen twice, never not at all.
         let (snapshot, numbers) =
@@ -28,11 +27,7 @@ extension EmbeddedSeriesStore {
         }
         let found = search.series.count
         context.add(search.statistics)
-        let spent = ProcessorTime.ofThisThread - before
-        context.count {
-            $0.seriesSelected += found
-            $0.processorTime += spent
-        }
+        context.count { $0.seriesSelected += found }
         return EmbeddedSelection(search, context) { sentence in
             self.report(sentence)
             context.warn(sentence)

@@ -7,7 +7,7 @@ struct LeafRunner {
     let setting: QuerySetting
     let reader: any SeriesReader
     let context: QueryContext
-    /// On whichever thread the caller is, whose time nobody else counts.
+    /// In the task that asked, on its thread.
     let isInline: Bool
     /// Tasks that a leaf is spread over, whoever runs them: sums come out the same however these are scheduled.
     private static let tasks = 4
@@ -83,13 +83,7 @@ struct LeafRunner {
         let work = leaf.effort.multipliedReportingOverflow(by: count)
         let tasks = min(LeafRunner.tasks, count / 16, work.overflow ? .max : work.partialValue / 200_000)
         guard tasks > 1, !isInline else {
-            let before = ProcessorTime.ofThisThread
-            let product = try run(0..<count)
-            if isInline {
-                let spent = ProcessorTime.ofThisThread - before
-                context.count { $0.processorTime += spent }
-            }
-            return [product]
+            return [try run(0..<count)]
         }
         return try await withThrowingTaskGroup(of: (Int, LeafWorker.Product).self) { group in
             for task in 0..<tasks {
