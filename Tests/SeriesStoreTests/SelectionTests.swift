@@ -83,11 +83,16 @@ import Testing
                         try reader.read(number, withoutValues: true, into: buffer)
                         #expect(buffer.timestamps == times)
                         #expect(
-                            buffer.count == 0 || buffer.count == times.count
-                                && buffer.values.map(\.bitPattern) == values.map(\.bitPattern))
+                            buffer.count == 0
+                                || buffer.count == times.count
+                                    && buffer.values.map(\.bitPattern) == values.map(\.bitPattern)
+                        )
                         if values.contains(where: SpecialValue.isStaleMarker) { #expect(buffer.count == times.count) }
                     }
-                    for rule in [SeriesGroupRule.keeping(["host", "le"]), .dropping(["id", "__name__"]), .keeping([])] {
+                    let rules = [
+                        SeriesGroupRule.keeping(["host", "le"]), .dropping(["id", "__name__"]), .keeping([]),
+                    ]
+                    for rule in rules {
                         let groups = selection.groups(rule)
                         for (number, labels) in found.enumerated() {
                             let key =

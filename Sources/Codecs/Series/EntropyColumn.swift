@@ -152,9 +152,13 @@ enum EntropyResiduals {
         var used = 0
         for index in 0..<order { unsafe target[index] = 0 }
         unsafe withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 1 << EntropyTable.maximumLog) { table in
-            guard unsafe EntropyTable.fillDecoder(
-                table.baseAddress.unsafelyUnwrapped, classes, tokens: tokens, log: log)
-            else { return used = -2 }
+            guard
+                unsafe EntropyTable.fillDecoder(
+                    table.baseAddress.unsafelyUnwrapped, classes, tokens: tokens, log: log)
+            else {
+                used = -2
+                return
+            }
             unsafe bits.withUnsafeBytes { source in
                 unsafe used = expand(
                     source, table.baseAddress.unsafelyUnwrapped,

@@ -65,7 +65,8 @@ package final class MaterialisedSelection: SeriesSelection {
             let trailer = try await reader.scan(plan, context: context) { batch in
                 var bytes = 0
                 for columns in batch {
-                    bytes += columns.timestamps.count * 16 + columns.histograms.count * 256 + columns.labels.bytes.count
+                    bytes +=
+                        columns.timestamps.count * 16 + columns.histograms.count * 256 + columns.labels.bytes.count
                         + 160
                 }
                 held += bytes
