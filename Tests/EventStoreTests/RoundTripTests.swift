@@ -21,6 +21,7 @@ import Testing
         var options = EventStoreOptions()
         options.logPartition = .seconds(86400 * 30)
         options.spanPartition = .seconds(86400 * 30)
+        options.mergeFanIn = 3
         var store = try EmbeddedEventStore(
             opening: DataFolder(simulated: "/data", fileSystem: files, catalog: catalog), options: options)
         var model: [ModelRow] = []

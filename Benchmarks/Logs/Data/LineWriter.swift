@@ -55,6 +55,10 @@ struct LineWriter {
         text.add(random.below(256))
     }
 
+    private static let months = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ]
+
     private mutating func access(_ time: Int64, _ needle: ShopLogs.Needle?, _ random: inout SeededRandom) {
         addAddress(&random)
         text.add(" - ")
@@ -67,7 +71,9 @@ struct LineWriter {
         let (year, month, day) = LineText.date(time / 86_400_000_000_000)
         text.add(" [")
         text.add(padded: day, width: 2)
-        text.add(["/Jan/", "/Feb/", "/Mar/", "/Apr/", "/May/", "/Jun/", "/Jul/", "/Aug/", "/Sep/", "/Oct/", "/Nov/", "/Dec/"][month - 1])
+        text.add("/")
+        text.add(LineWriter.months[month - 1])
+        text.add("/")
         text.add(year)
         text.add(":")
         text.addClock(Int(time / 1_000_000_000 % 86400))
@@ -164,7 +170,9 @@ struct LineWriter {
         text.add(30_000 + random.below(30_000))
     }
 
-    private mutating func jvm(_ time: Int64, _ level: String, _ needle: ShopLogs.Needle?, _ random: inout SeededRandom) {
+    private mutating func jvm(
+        _ time: Int64, _ level: String, _ needle: ShopLogs.Needle?, _ random: inout SeededRandom
+    ) {
         text.add(time: time, digits: 3)
         text.add(["debug": " DEBUG ", "info": "  INFO ", "warn": "  WARN ", "error": " ERROR "][level] ?? " ")
         text.add(1)
@@ -194,7 +202,9 @@ struct LineWriter {
         }
     }
 
-    private mutating func key(_ time: Int64, _ level: String, _ needle: ShopLogs.Needle?, _ random: inout SeededRandom) {
+    private mutating func key(
+        _ time: Int64, _ level: String, _ needle: ShopLogs.Needle?, _ random: inout SeededRandom
+    ) {
         text.add(["debug": "D", "info": "I", "warn": "W", "error": "E"][level] ?? "I")
         let (_, month, day) = LineText.date(time / 86_400_000_000_000)
         text.add(padded: month, width: 2)
@@ -218,5 +228,7 @@ struct LineWriter {
         text.add(random.skewed(below: 5) + 1)
     }
 
-    private func pick(_ list: [String], _ random: inout SeededRandom) -> String { list[random.skewed(below: list.count)] }
+    private func pick(_ list: [String], _ random: inout SeededRandom) -> String {
+        list[random.skewed(below: list.count)]
+    }
 }

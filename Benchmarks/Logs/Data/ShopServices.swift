@@ -32,10 +32,13 @@ enum ShopServices {
         "/api/v1/recommendations", "/metrics", "/api/v1/reviews", "/images/products", "/login",
     ]
     static let agents = [
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36",
-        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+            + "Chrome/124.0.0.0 Safari/537.36",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            + "Version/17.4 Mobile/15E148 Safari/604.1",
         "Mozilla/5.0 (X11; Linux x86_64; rv:125.0) Gecko/20100101 Firefox/125.0",
-        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.3 Safari/605.1.15",
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+            + "Version/17.3 Safari/605.1.15",
         "kube-probe/1.29", "Go-http-client/2.0", "okhttp/4.12.0", "curl/8.5.0",
     ]
     static let messages = [
@@ -50,7 +53,8 @@ enum ShopServices {
         "context deadline exceeded", "inventory is lower than the reservation",
     ]
     static let frames = [
-        "com.shop.payments.CardGateway.authorize(CardGateway.java:", "com.shop.orders.OrderService.place(OrderService.java:",
+        "com.shop.payments.CardGateway.authorize(CardGateway.java:",
+        "com.shop.orders.OrderService.place(OrderService.java:",
         "com.shop.core.Transactions.run(Transactions.java:", "com.shop.inventory.Reservation.hold(Reservation.java:",
         "org.springframework.web.method.support.InvocableHandlerMethod.doInvoke(InvocableHandlerMethod.java:",
         "org.springframework.web.servlet.DispatcherServlet.doDispatch(DispatcherServlet.java:",

@@ -70,19 +70,16 @@ struct EngineRun {
         let appended = cpu
         let peakBefore = Machine.peak
         let (before, start) = (Machine.cpu, ContinuousClock.now)
-        try await store.seal()
-        var parts = -1
-        while parts != (await store.health(of: .logs).parts) {
-            parts = await store.health(of: .logs).parts
-            try await store.maintain(now: Int64(Date().timeIntervalSince1970 * 1e9))
-        }
+        try await store.compact(.logs)
+        let parts = await store.health(of: .logs).parts
         cpu += Machine.cpu - before
         wall += Machine.seconds(ContinuousClock.now - start)
         stored = Machine.size(of: folder)
         let gigabytes = Double(raw) / 1e9
         print(
             String(
-                format: "ingest: %.2f s CPU per GB raw (%.2f before the last seal), %.0f MB/s; peak RSS %d MiB (%d at the end)",
+                format:
+                    "ingest: %.2f s CPU per GB raw (%.2f before the last seal), %.0f MB/s; peak RSS %d MiB (%d at the end)",
                 cpu / gigabytes, appended / gigabytes, Double(raw) / 1e6 / wall, peakBefore, Machine.peak))
         print(
             String(

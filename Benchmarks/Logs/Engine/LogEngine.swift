@@ -5,8 +5,8 @@ import ShopLogs
 import Storage
 import Telemetry
 
-/// `logengine [--lines N] [--folder PATH] [--batch N] [--no-baseline]`: shop logs into the engine and back, without a
-/// server around it.
+/// `logengine [--lines N] [--folder PATH] [--batch N] [--no-baseline] [--streams N]`: shop logs into the engine and
+/// back, without a server around it.
 @main
 struct LogEngine {
     static func main() async throws {
@@ -17,6 +17,9 @@ struct LogEngine {
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
 
+        if let streams = Arguments.number("--streams") {
+            return try await ManyStreams(streams: streams, folder: folder + "/data").run()
+        }
         var baseline: Baseline?
         if !Arguments.has("--no-baseline") {
             let written = try Baseline.write(options, to: folder + "/lines.zst")

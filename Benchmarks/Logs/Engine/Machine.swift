@@ -18,7 +18,7 @@ enum Machine {
     private static func status(_ key: String) -> Int {
         guard let text = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8) else { return 0 }
         for line in text.split(separator: "\n") where line.hasPrefix(key) {
-            return Int(line.dropFirst(key.count).split(separator: " ").first ?? "") ?? 0
+            return Int(line.dropFirst(key.count).split { $0 == " " || $0 == "\t" }.first ?? "") ?? 0
         }
         return 0
     }

@@ -22,8 +22,6 @@ enum ColumnEncoding: UInt8 {
 
 enum ColumnFilterKind: UInt8 {
     case none = 0
-    /// Trigrams of the values: answers "no value contains this".
-    case trigrams = 1
     /// Hashes of the whole values: answers "no value is this".
     case exact = 2
 }

@@ -11,11 +11,17 @@ struct EncodedColumn {
     var body: [UInt8]
     var filterKind: ColumnFilterKind = .none
     var filter: [UInt8] = []
+    /// For substrings; kept by the part for many blocks together.
+    var gramFilters: [GramFilter] = []
 }
 
 /// Chooses the encoding of a column and writes it.
 struct ColumnWriter {
+    /// How much a block is worth: of small blocks a merge will soon make larger ones.
+    enum Effort { case fast, best }
+
     let codec: BlockCodec
+    var effort = Effort.best
     /// Fewer strings have too little in common for templates.
     private static let fewestTexts = 8
 
@@ -51,7 +57,7 @@ struct ColumnWriter {
             out.encoding = .hexadecimal
             writer.writeVarint(width / 2)
             PackedBytes.write(binary, codec: codec, to: &writer)
-        } else if kind == .string, column.count >= ColumnWriter.fewestTexts {
+        } else if kind == .string, effort == .best, column.count >= ColumnWriter.fewestTexts {
             out.encoding = .text
             var encoder = TextEncoder(codec: codec, times: times)
             let rows = column.count == rowCount ? nil : column.rows
@@ -60,7 +66,7 @@ struct ColumnWriter {
         } else {
             if kind == nil { PackedBytes.write(column.kinds.map(\.rawValue), codec: codec, to: &writer) }
             IntegerColumn.encode(column.ends.indices.map { Int64(column.range(at: $0).count) }, into: &writer)
-            PackedBytes.write(column.bytes, codec: codec, to: &writer)
+            PackedBytes.write(column.bytes, codec: codec, level: effort == .best ? nil : 1, to: &writer)
         }
         out.body = writer.bytes
         addFilter(to: &out, column, exactFilter: exactFilter)
@@ -76,9 +82,9 @@ struct ColumnWriter {
             out.filterKind = .exact
             out.filter = filter
         case .plain where out.kind == .string, .text:
-            guard let filter = TrigramFilter.build(bytes: column.bytes, ends: column.ends) else { return }
-            out.filterKind = .trigrams
-            out.filter = filter
+            // A sixteenth of what is stored; the smallest blocks are read faster than they are excluded.
+            let budget = max(out.body.count / 16, 512)
+            out.gramFilters = GramFilter.build(bytes: column.bytes, ends: column.ends, budget: budget)
         default: break
         }
     }

@@ -105,6 +105,43 @@ struct DecodedColumn {
         }
     }
 
+    /// The same values as a column of a batch; nil where they do not fit together.
+    var eventColumn: EventColumn? {
+        let rows: [UInt32]
+        switch presence {
+        case .all: rows = (0..<rowCount).map { UInt32(truncatingIfNeeded: $0) }
+        case .rows(let present): rows = present
+        }
+        var kinds: [ValueKind] = []
+        var allEnds: [UInt32] = []
+        var allBytes: [UInt8] = []
+        switch values {
+        case .plain(let uniform, let each, let ends, let bytes):
+            return EventColumn(
+                name: name, rows: rows, kinds: each.isEmpty ? [ValueKind](repeating: uniform, count: count) : each,
+                ends: ends, bytes: bytes)
+        case .constant(let kind, let bytes):
+            kinds = [ValueKind](repeating: kind, count: count)
+            for _ in 0..<count {
+                allBytes += bytes
+                allEnds.append(UInt32(truncatingIfNeeded: allBytes.count))
+            }
+        case .dictionary(let entryKinds, let ends, let bytes, let codes):
+            for code in codes {
+                kinds.append(entryKinds[Int(code)])
+                allBytes += bytes[range(Int(code), ends)]
+                allEnds.append(UInt32(truncatingIfNeeded: allBytes.count))
+            }
+        case .integers(let numbers):
+            kinds = [ValueKind](repeating: .int, count: count)
+            for number in numbers {
+                AttributeValue.int(number).encode(to: &allBytes)
+                allEnds.append(UInt32(truncatingIfNeeded: allBytes.count))
+            }
+        }
+        return EventColumn(name: name, rows: rows, kinds: kinds, ends: allEnds, bytes: allBytes)
+    }
+
     func range(_ index: Int, _ ends: [UInt32]) -> Range<Int> {
         (index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index])
     }

@@ -9,11 +9,22 @@ import Telemetry
 package final class EmbeddedEventStore: EventStorage {
     private let logs: TableStore
     private let spans: TableStore
+    private let folder: DataFolder
 
     /// Opens both tables inside `folder`: reads the footers of parts and replays the journals after their checkpoints.
     package init(opening folder: DataFolder, options: EventStoreOptions = EventStoreOptions()) throws {
-        logs = try TableStore(table: .logs, folder: folder, options: options)
-        spans = try TableStore(table: .spans, folder: folder, options: options)
+        self.folder = folder
+        let held = Mutex<[EventTable: Int]>([:])
+        let budget = options.budget
+        let note: @Sendable (EventTable, Int) -> Void = { table, bytes in
+            let total = held.withLock { held in
+                held[table] = bytes
+                return held.values.reduce(0, +)
+            }
+            budget?.set(.events, to: total)
+        }
+        logs = try TableStore(table: .logs, folder: folder, options: options, memoryChanged: note)
+        spans = try TableStore(table: .spans, folder: folder, options: options, memoryChanged: note)
     }
 
     private func store(of table: EventTable) -> TableStore {
@@ -51,6 +62,31 @@ package final class EmbeddedEventStore: EventStorage {
 
     package func retain(_ table: EventTable, after time: Int64) async throws {
         try await store(of: table).retain(after: time)
+    }
+
+    package func retain(_ table: EventTable, bytes: Int) async throws {
+        try await store(of: table).retain(bytes: bytes)
+    }
+
+    package func retain(_ table: EventTable, rules: [EventRetentionRule]) async throws {
+        try await store(of: table).retain(rules: rules)
+    }
+
+    package func delete(
+        _ table: EventTable, matchers: [Matcher], predicate: EventPredicate, range: TimeRange
+    ) async throws {
+        try await store(of: table).delete(matchers: matchers, predicate: predicate, range: range)
+    }
+
+    package func compact(_ table: EventTable) async throws {
+        let store = store(of: table)
+        try await store.seal()
+        store.state.withLock { $0.lastAppend = .now - store.options.restTime }
+        while try await store.merge() > 0 {}
+    }
+
+    package func snapshot(to target: String) async throws {
+        try folder.snapshot(to: target, journals: EventTable.allCases.map { "\($0.rawValue)/journal" })
     }
 
     package func health(of table: EventTable) async -> StoreHealth { store(of: table).health }
@@ -124,7 +160,7 @@ extension TableStore {
             health.parts = state.parts.count
             health.rows = state.memory.rows + (state.frozen?.snapshot.rows ?? 0)
             for part in state.parts {
-                health.rows += part.part.footer.rows
+                health.rows += part.record.rows
                 health.bytesOnDisk += part.part.size
             }
             health.problems = state.problems
@@ -155,6 +191,7 @@ extension TableStore {
             state.frozen = nil
             state.memory = MemoryTable()
         }
+        noteMemory()
         if let failure { throw failure }
     }
 

@@ -7,7 +7,7 @@ package struct EventStoreOptions: Sendable {
     /// Memory of one table is sealed when its rows hold more than this.
     package var sealBytes = 16 << 20
     /// Or when it has held rows for longer than this.
-    package var sealAge: Duration = .seconds(30)
+    package var sealAge: Duration = .seconds(5)
     /// Above this an append tries to seal, and is refused where that does not help.
     package var memoryLimit = 256 << 20
     package var codec: BlockCodec = .best
@@ -16,9 +16,16 @@ package struct EventStoreOptions: Sendable {
     package var logPartition: Duration = .seconds(86400)
     package var spanPartition: Duration = .seconds(3600)
     /// That many parts of about one size are merged to one.
-    package var mergeFanIn = 4
+    package var mergeFanIn = 8
+    /// When nothing has come for so long, smaller sets are merged too, so that what is at rest is small and found fast.
+    package var restTime: Duration = .seconds(10)
     /// Parts of more raw bytes than this are not merged any more.
-    package var largestMerge = 2 << 30
+    package var largestMerge = 1 << 30
+    /// Where appends ask before they take anything in.
+    package var pressure: MemoryPressure?
+    package var disk: DiskSpace?
+    /// Told what rows in memory cost, and asked before a merge.
+    package var budget: MemoryBudget?
 
     package init() {}
 

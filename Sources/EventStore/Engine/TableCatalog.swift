@@ -3,42 +3,100 @@ import Telemetry
 
 /// Names and values that a table holds.
 extension TableStore {
-    /// Calls `body` with every group that matches and has rows in the range; of parts, where its first and last row
-    /// allow it.
-    private func forEachGroup(
-        _ query: EventCatalogQuery, context: QueryContext, _ body: (EventGroup) throws -> Void
+    /// Parts of the range, each with its footer; damage is reported and passed over.
+    private func forEachPart(
+        of snapshot: TableSnapshot, _ range: TimeRange, _ context: QueryContext,
+        _ body: (OpenPart, PartFooter) throws -> Void
     ) throws {
-        let matchers = try query.matchers.map { try CompiledMatcher($0) }
-        let snapshot = try snapshot
-        for memory in snapshot.memory {
-            for (number, rows) in MemoryExtents.rows(of: memory, in: query.range).enumerated() where rows > 0 {
-                if matchers.matches(memory.groups[number].labels) { try body(memory.groups[number]) }
+        for open in snapshot.parts where range.overlaps(first: open.record.minTime, last: open.record.maxTime) {
+            try context.check()
+            do {
+                try body(open, try open.part.footer)
+            } catch let error as StorageError {
+                guard case .corrupt = error else { throw error }
+                report(error, context)
             }
         }
-        for part in snapshot.parts {
-            try context.check()
-            let footer = part.footer
-            guard query.range.overlaps(first: footer.firstTime, last: footer.lastTime) else { continue }
-            for (group, extent) in zip(footer.groups, footer.extents)
-            where query.range.overlaps(first: extent.firstTime, last: extent.lastTime) && matchers.matches(group.labels)
-            {
-                try body(group)
+    }
+
+    /// Which groups of each segment match and have rows in the range; of parts, where their first and last row allow
+    /// it. nil of a segment: all of them.
+    private func forEachSegment(
+        of open: OpenPart, _ footer: PartFooter, _ range: TimeRange, _ matchers: [CompiledMatcher],
+        _ body: (StreamSegment, [Bool]?) throws -> Void
+    ) throws {
+        let isWhole = range.start <= footer.firstTime && footer.lastTime < range.end
+        for number in footer.segments.indices {
+            let segment = try open.part.segment(number)
+            if isWhole, matchers.isEmpty {
+                try body(segment, nil)
+                continue
+            }
+            var mask = [Bool](repeating: true, count: segment.count)
+            segment.restrict(&mask, matchers)
+            if !isWhole {
+                for (i, extent) in try open.part.extents(number).enumerated()
+                where extent.rows == 0 || !range.overlaps(first: extent.firstTime, last: extent.lastTime) {
+                    mask[i] = false
+                }
+            }
+            if mask.contains(true) { try body(segment, mask) }
+        }
+    }
+
+    /// Groups in memory that match and have rows in the range.
+    private func forEachMemoryGroup(
+        of snapshot: TableSnapshot, _ range: TimeRange, _ matchers: [CompiledMatcher], _ body: (EventGroup) -> Void
+    ) {
+        for memory in snapshot.memory {
+            for (number, rows) in MemoryExtents.rows(of: memory, in: range).enumerated() where rows > 0 {
+                if matchers.matches(memory.groups[number].labels) { body(memory.groups[number]) }
             }
         }
     }
 
     func labelNames(_ query: EventCatalogQuery, context: QueryContext) throws -> [String] {
+        let matchers = try query.matchers.map { try CompiledMatcher($0) }
+        let snapshot = try snapshot
         var names: Set<String> = []
-        try forEachGroup(query, context: context) { group in group.labels.forEach { name, _ in names.insert(name) } }
+        forEachMemoryGroup(of: snapshot, query.range, matchers) { group in
+            group.labels.forEach { name, _ in names.insert(name) }
+        }
+        try forEachPart(of: snapshot, query.range, context) { open, footer in
+            if footer.labelNames.allSatisfy(names.contains) { return }
+            try forEachSegment(of: open, footer, query.range, matchers) { segment, mask in
+                for label in segment.labels {
+                    let isUsed =
+                        mask == nil
+                        || label.codes.indices.contains { label.codes[$0] != 0 && mask?[$0] == true }
+                    if isUsed { names.insert(String(decoding: label.name, as: UTF8.self)) }
+                }
+            }
+        }
         return limited(names.sorted(by: Self.byBytes), query.limit)
     }
 
     func labelValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) throws -> [String] {
-        var values: Set<String> = []
-        try forEachGroup(query, context: context) { group in
-            if let value = group.labels[name] { values.insert(value) }
+        let matchers = try query.matchers.map { try CompiledMatcher($0) }
+        let snapshot = try snapshot
+        var values = DistinctBytes()
+        forEachMemoryGroup(of: snapshot, query.range, matchers) { group in
+            if let range = group.labels.valueRange(of: name) { values.insert(Array(group.labels.bytes[range])) }
         }
-        return limited(values.sorted(by: Self.byBytes), query.limit)
+        try forEachPart(of: snapshot, query.range, context) { open, footer in
+            guard footer.labelNames.contains(name) else { return }
+            try forEachSegment(of: open, footer, query.range, matchers) { segment, mask in
+                guard let label = segment.column(name) else { return }
+                guard let mask else {
+                    for value in label.values.dropFirst() { values.insert(value) }
+                    return
+                }
+                var isUsed = [Bool](repeating: false, count: label.values.count)
+                for (i, code) in label.codes.enumerated() where mask[i] { isUsed[Int(code)] = true }
+                for (i, value) in label.values.enumerated() where i > 0 && isUsed[i] { values.insert(value) }
+            }
+        }
+        return limited(values.sorted, query.limit).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func byBytes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
@@ -61,28 +119,44 @@ extension TableStore {
                 add(memory.groups[number].labels, rows, rows * average)
             }
         }
-        for part in snapshot.parts {
-            try context.check()
-            for (number, extent) in try extents(of: part, in: query.range, context).enumerated()
-            where extent.rows > 0 && matchers.matches(part.footer.groups[number].labels) {
-                add(part.footer.groups[number].labels, extent.rows, extent.bytes)
+        try forEachPart(of: snapshot, query.range, context) { open, footer in
+            guard footer.rows > 0 else { return }
+            let counted = try extents(of: open.part, footer, in: query.range, context)
+            for number in footer.segments.indices {
+                let segment = try open.part.segment(number)
+                var mask = [Bool](repeating: true, count: segment.count)
+                segment.restrict(&mask, matchers)
+                for i in 0..<segment.count where mask[i] {
+                    let extent = counted[number * StreamSegment.capacity + i]
+                    if extent.rows > 0 { add(segment.labelSet(i), extent.rows, extent.bytes) }
+                }
             }
         }
         let all = found.map { StreamSummary(labels: $0.key, rows: $0.value.rows, bytes: $0.value.bytes) }
         return limited(all.sorted { $0.labels < $1.labels }, query.limit)
     }
 
-    /// Rows of each group of the part that lie in the range: from the footer where it says enough, else counted.
-    private func extents(of part: SealedPart, in range: TimeRange, _ context: QueryContext) throws -> [GroupExtent] {
-        let footer = part.footer
-        guard range.overlaps(first: footer.firstTime, last: footer.lastTime) else { return [] }
-        if range.start <= footer.firstTime, footer.lastTime < range.end { return footer.extents }
-        var out = [GroupExtent](repeating: GroupExtent(), count: footer.groups.count)
+    /// Rows of each group of the part that lie in the range, by segment and place: from what the part says of its
+    /// groups where that is enough, else counted in the blocks that lie across an end of the range.
+    private func extents(
+        of part: SealedPart, _ footer: PartFooter, in range: TimeRange, _ context: QueryContext
+    ) throws -> [GroupExtent] {
+        if range.start <= footer.firstTime, footer.lastTime < range.end {
+            var all: [GroupExtent] = []
+            for number in footer.segments.indices { all += try part.extents(number) }
+            return all
+        }
+        var out = [GroupExtent](repeating: GroupExtent(), count: footer.groupCount)
         for (number, block) in footer.blocks.enumerated()
         where range.overlaps(first: block.firstTime, last: block.lastTime) {
             try context.check()
+            if let only = block.groups.only, range.start <= block.firstTime, block.lastTime < range.end {
+                out[Int(only)].rows += block.rows
+                out[Int(only)].bytes += block.rawBytes
+                continue
+            }
             do {
-                try count(block: number, of: part, in: range, into: &out)
+                try count(block: number, block, of: part, in: range, into: &out)
             } catch let error as StorageError {
                 guard case .corrupt = error else { throw error }
                 report(error, context)
@@ -92,9 +166,9 @@ extension TableStore {
     }
 
     private func count(
-        block number: Int, of part: SealedPart, in range: TimeRange, into out: inout [GroupExtent]
+        block number: Int, _ block: BlockEntry, of part: SealedPart, in range: TimeRange,
+        into out: inout [GroupExtent]
     ) throws {
-        let block = part.footer.blocks[number]
         let directory = try part.directory(of: number)
         let times = try part.integers(directory.times, of: number)
         let groups = try part.groupNumbers(directory.groups, of: number)
@@ -110,10 +184,12 @@ extension TableStore {
     }
 
     func fieldNames(_ query: EventCatalogQuery, context: QueryContext) throws -> [String] {
-        var names: Set<String> = []
-        try forEachGroup(query, context: context) { group in for field in group.shared { names.insert(field.key) } }
         let matchers = try query.matchers.map { try CompiledMatcher($0) }
         let snapshot = try snapshot
+        var names: Set<String> = []
+        forEachMemoryGroup(of: snapshot, query.range, matchers) { group in
+            for field in group.shared { names.insert(field.key) }
+        }
         for memory in snapshot.memory {
             let matching = memory.groups.map { matchers.matches($0.labels) }
             for chunk in memory.chunks where query.range.overlaps(first: chunk.firstTime, last: chunk.lastTime) {
@@ -126,34 +202,38 @@ extension TableStore {
                 }
             }
         }
-        for part in snapshot.parts where query.range.overlaps(first: part.footer.firstTime, last: part.footer.lastTime)
-        {
-            try context.check()
-            addFieldNames(of: part, query, matchers, context, to: &names)
+        try forEachPart(of: snapshot, query.range, context) { open, footer in
+            try addFieldNames(of: open, footer, query, matchers, context, to: &names)
         }
         return limited(names.sorted(by: Self.byBytes), query.limit)
     }
 
     private func addFieldNames(
-        of part: SealedPart, _ query: EventCatalogQuery, _ matchers: [CompiledMatcher], _ context: QueryContext,
-        to names: inout Set<String>
-    ) {
-        let footer = part.footer
-        if footer.columnNames.allSatisfy(names.contains) { return }
-        if matchers.isEmpty, query.range.start <= footer.firstTime, footer.lastTime < query.range.end {
+        of open: OpenPart, _ footer: PartFooter, _ query: EventCatalogQuery, _ matchers: [CompiledMatcher],
+        _ context: QueryContext, to names: inout Set<String>
+    ) throws {
+        let isWhole = query.range.start <= footer.firstTime && footer.lastTime < query.range.end
+        if matchers.isEmpty, isWhole {
+            names.formUnion(footer.sharedNames)
             names.formUnion(footer.columnNames)
             return
         }
-        let matching = footer.groups.map { matchers.matches($0.labels) }
+        if !footer.sharedNames.allSatisfy(names.contains) {
+            try forEachSegment(of: open, footer, query.range, matchers) { segment, mask in
+                var isUsed = [Bool](repeating: mask == nil, count: segment.shared.count)
+                for (i, code) in segment.sharedCodes.enumerated() where mask?[i] == true { isUsed[Int(code)] = true }
+                for (i, payload) in segment.shared.enumerated() where isUsed[i] {
+                    for attribute in StreamSegment.attributes(payload) { names.insert(attribute.key) }
+                }
+            }
+        }
+        if footer.columnNames.allSatisfy(names.contains) { return }
+        let facts = try GroupFacts(part: open.part, footer: footer, matchers: matchers, tests: [])
         for (number, block) in footer.blocks.enumerated()
         where query.range.overlaps(first: block.firstTime, last: block.lastTime)
-            && block.groups.contains(where: { matching[Int($0)] })
+            && block.groups.contains(where: { facts.matches($0) })
         {
-            do {
-                for column in try part.directory(of: number).columns { names.insert(column.name) }
-            } catch {
-                report(error, context)
-            }
+            for column in try open.part.directory(of: number).columns { names.insert(column.name) }
         }
     }
 

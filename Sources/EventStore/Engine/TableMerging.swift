@@ -3,33 +3,21 @@ import Synchronization
 import Telemetry
 
 extension TableStore {
-    /// Merges small parts into larger ones until there are no more candidates. Answers how many merges it made.
+    /// Merges small parts into larger ones, and writes parts anew that hold deleted rows, until there are no more
+    /// candidates. Answers how many parts it wrote.
     @discardableResult
     func merge(limit: Int = 8) async throws -> Int {
-        await maintenanceGate.enterAlone()
-        defer { maintenanceGate.leaveAlone() }
+        await partsGate.enterAlone()
+        defer { partsGate.leaveAlone() }
         var done = 0
-        while done < limit, !Task.isCancelled, let inputs = mergeCandidates() {
-            try mergeOnce(inputs)
+        while done < limit, !Task.isCancelled, let inputs = mergeCandidates() ?? rewriteCandidate() ?? restCandidates()
+        {
+            guard try mergeOnce(inputs) else { break }
             done += 1
             await Task.yield()
         }
+        try removeDeletionsCarriedOut()
         return done
-    }
-
-    /// Parts of one partition and about one size; of several such sets the one with the smallest parts.
-    private func mergeCandidates() -> [OpenPart]? {
-        let (parts, damaged) = state.withLock { ($0.parts, $0.damaged) }
-        var classes: [MergeClass: [OpenPart]] = [:]
-        for part in parts where !damaged.contains(part.part.name) {
-            let raw = part.part.footer.rawBytes
-            guard raw < options.largestMerge / 2 else { continue }
-            classes[MergeClass(partition: part.part.footer.partition, tier: tier(of: raw)), default: []].append(part)
-        }
-        let ready = classes.filter { $0.value.count >= max(2, options.mergeFanIn) }
-        let first = ready.keys.min { ($0.tier, $0.partition) < ($1.tier, $1.partition) }
-        guard let first, let inputs = ready[first] else { return nil }
-        return Array(inputs.prefix(16))
     }
 
     private struct MergeClass: Hashable {
@@ -37,22 +25,78 @@ extension TableStore {
         var tier: Int
     }
 
-    /// 0 up to 1 MiB, one more for every factor of four.
+    /// Parts of one partition and about one size; of several such sets the one with the smallest parts.
+    private func mergeCandidates() -> [OpenPart]? {
+        let (parts, damaged) = state.withLock { ($0.parts, $0.damaged) }
+        guard options.budget?.pressure.level ?? .calm == .calm else { return nil }
+        var classes: [MergeClass: [OpenPart]] = [:]
+        for part in parts where !damaged.contains(part.part.name) {
+            let raw = part.facts.rawBytes
+            guard raw < options.largestMerge / 2 else { continue }
+            classes[MergeClass(partition: part.facts.partition, tier: tier(of: raw)), default: []].append(part)
+        }
+        let ready = classes.filter { $0.value.count >= max(2, options.mergeFanIn) }
+        let first = ready.keys.min { ($0.tier, $0.partition) < ($1.tier, $1.partition) }
+        guard let first, let inputs = ready[first] else { return nil }
+        var total = 0
+        var chosen: [OpenPart] = []
+        for input in inputs.prefix(16) {
+            total += input.facts.rawBytes
+            if chosen.count >= 2, total > options.largestMerge { break }
+            chosen.append(input)
+        }
+        return chosen
+    }
+
+    /// Where a table is at rest: the smallest parts of a partition, each not much larger than those before it together,
+    /// so that a large part is not written again for every crumb.
+    private func restCandidates() -> [OpenPart]? {
+        let (parts, damaged, last) = state.withLock { ($0.parts, $0.damaged, $0.lastAppend) }
+        guard last.duration(to: .now) >= options.restTime, options.budget?.pressure.level ?? .calm == .calm else {
+            return nil
+        }
+        var partitions: [Int64: [OpenPart]] = [:]
+        for part in parts where !damaged.contains(part.part.name) && part.facts.rawBytes < options.largestMerge / 2 {
+            partitions[part.facts.partition, default: []].append(part)
+        }
+        for partition in partitions.keys.sorted() {
+            var chosen: [OpenPart] = []
+            var total = 0
+            for part in (partitions[partition] ?? []).sorted(by: { $0.facts.rawBytes < $1.facts.rawBytes }).prefix(16) {
+                let raw = part.facts.rawBytes
+                if !chosen.isEmpty, raw > 4 * total + (1 << 20) || total + raw > options.largestMerge { break }
+                chosen.append(part)
+                total += raw
+            }
+            if chosen.count > 1 { return chosen }
+        }
+        return nil
+    }
+
+    /// 0 up to 1 MiB, one more for every factor of the fan-in.
     private func tier(of bytes: Int) -> Int {
         var size = bytes >> 20
         var tier = 0
         while size > 0 {
-            size >>= 2
+            size /= max(2, options.mergeFanIn)
             tier += 1
         }
         return tier
     }
 
-    private func mergeOnce(_ inputs: [OpenPart]) throws {
+    /// False where the process has no memory for it now.
+    private func mergeOnce(_ inputs: [OpenPart]) throws -> Bool {
         try folder.recordCodec(options.codec)
-        let merged: SealedPart
+        let (deletions, last) = state.withLock { state in
+            (state.preparedDeletions + state.retentionRules, state.lastDeletion)
+        }
+        let concerned = deletions.filter { deletion in inputs.contains { $0.isConcerned(by: deletion) } }
+        let reserved = min(inputs.reduce(0) { $0 + $1.facts.rawBytes } / 4, 64 << 20)
+        do throws(StorageError) { try options.budget?.reserve(reserved, for: .merges) } catch { return false }
+        defer { options.budget?.release(reserved, of: .merges) }
+        let merged: (part: SealedPart, footer: PartFooter)?
         do {
-            merged = try PartMerger(store: self).merge(inputs.map(\.part))
+            merged = try PartMerger(store: self, deletions: concerned).merge(inputs.map(\.part), deletionNumber: last)
         } catch let error as StorageError {
             guard case .corrupt(let path, _, _) = error else { throw error }
             // A merge must not drop what it cannot read: the part stays as it is, and so do its readable blocks.
@@ -60,157 +104,123 @@ extension TableStore {
                 state.note("\(error)")
                 if let name = path.split(separator: "/").last { state.damaged.insert(String(name)) }
             }
-            return
+            return true
         }
+        let ids = Set(inputs.map(\.record.id))
         let level = (inputs.map(\.record.level).max() ?? 0) + 1
-        let record = record(of: merged, level: level)
-        let ids = inputs.map(\.record.id)
-        let added = try swapSurely(remove: ids, add: record)
+        var added: OpenPart?
+        if let merged { added = opened(merged.part, merged.footer, level: level, deletions: last) }
+        if let record = try swapSurely(remove: Array(ids), add: added?.record) { added?.record = record }
         state.withLock { state in
             state.parts.removeAll { ids.contains($0.record.id) }
-            state.parts.append(OpenPart(part: merged, record: added))
+            if let added { state.parts.append(added) }
         }
         remove(inputs)
+        return true
     }
 
     /// Asks the catalog again where the answer was an error, so that no part is removed that is still named there.
-    private func swapSurely(remove ids: [Int64], add record: PartRecord) throws -> PartRecord {
+    private func swapSurely(remove ids: [Int64], add record: PartRecord?) throws -> PartRecord? {
         do {
-            return try folder.catalog.swap(remove: ids, add: [record]).first ?? record
+            return try folder.catalog.swap(remove: ids, add: record.map { [$0] } ?? []).first ?? record
         } catch {
-            if let committed = try folder.catalog.parts(of: table.rawValue).first(where: { $0.file == record.file }) {
-                return committed
+            let named = try folder.catalog.parts(of: table.rawValue)
+            guard let record else {
+                if named.contains(where: { ids.contains($0.id) }) { throw error }
+                return nil
             }
+            if let committed = named.first(where: { $0.file == record.file }) { return committed }
             try? folder.fileSystem.remove(folder.path + "/" + record.file)
             throw error
         }
     }
 
-    /// Queries that still read them keep their mappings; a file that cannot be removed goes at the next start.
-    private func remove(_ parts: [OpenPart]) {
-        for part in parts { try? folder.fileSystem.remove(folder.path + "/" + part.record.file) }
+    /// Queries that still read them hold the files; a file that cannot be removed goes at the next start.
+    func remove(_ parts: [OpenPart]) {
+        for part in parts {
+            // A query that has the part in its snapshot may not have opened it yet.
+            try? part.part.hold()
+            try? folder.fileSystem.remove(part.part.path)
+        }
     }
 
-    func retain(after time: Int64) async throws {
-        await maintenanceGate.enterAlone()
-        defer { maintenanceGate.leaveAlone() }
-        let (old, lost) = state.withLock { state in
-            (state.parts.filter { $0.part.footer.lastTime < time }, state.lost.filter { $0.maxTime < time })
+    // MARK: Deletions
+
+    /// A part with rows that are deleted or whose rule's time is over, to be written anew.
+    private func rewriteCandidate() -> [OpenPart]? {
+        let (parts, damaged, deletions, rules) = state.withLock {
+            ($0.parts, $0.damaged, $0.preparedDeletions, $0.retentionRules)
         }
-        guard !old.isEmpty || !lost.isEmpty else { return }
-        let ids = Set(old.map(\.record.id) + lost.map(\.id))
-        try folder.catalog.swap(remove: Array(ids), add: [])
+        for part in parts where !damaged.contains(part.part.name) {
+            let asked = deletions.filter { part.isConcerned(by: $0) }
+            if !asked.isEmpty {
+                if (try? touches(part, asked)) ?? true { return [part] }
+                noteUntouched(part, asked.map(\.number).max() ?? 0)
+            }
+            // Rules move on with time: a part is written anew only when that gives a good part of it back.
+            let concerned = rules.filter { part.isConcerned(by: $0) }
+            if !concerned.isEmpty, let gone = try? expiredRows(of: part, concerned), gone > 0,
+                gone * 4 >= part.record.rows
+            {
+                return [part]
+            }
+        }
+        return nil
+    }
+
+    private func touches(_ part: OpenPart, _ deletions: [PreparedDeletion]) throws -> Bool {
+        let footer = try part.part.footer
+        let blocks = try BlockDeletions(deletions, part: part.part, footer: footer)
+        return try !blocks.isEmpty && footer.blocks.indices.contains { try blocks.touch($0) }
+    }
+
+    /// Nothing to carry out in it. The catalog need not know: it is found out again as long as it matters.
+    private func noteUntouched(_ part: OpenPart, _ number: Int) {
         state.withLock { state in
-            state.parts.removeAll { ids.contains($0.record.id) }
-            state.lost.removeAll { ids.contains($0.id) }
-        }
-        remove(old)
-        for record in lost { try? folder.fileSystem.remove(folder.path + "/" + record.file) }
-    }
-}
-
-/// Merges sorted parts to one.
-struct PartMerger {
-    let store: TableStore
-
-    /// A part and how far it has been read.
-    private struct Source {
-        let part: SealedPart
-        /// Number of the part's group in the merged part.
-        var numbers: [UInt32]
-        var block = 0
-        var row = 0
-        var copier: RowCopier?
-        var key = TraceKey.zero
-        var time: Int64 = 0
-        var sequence: UInt64 = 0
-        let table: EventTable
-
-        init(_ part: SealedPart, table: EventTable) {
-            self.part = part
-            self.table = table
-            numbers = []
-        }
-
-        /// Reads the key of the next row, and its block where it begins one. False at the end.
-        mutating func load() throws -> Bool {
-            if let copier, row >= copier.source.rowCount {
-                self.copier = nil
-                block += 1
-                row = 0
-            }
-            if copier == nil {
-                guard block < part.footer.blocks.count else { return false }
-                copier = RowCopier(try part.batch(of: block))
-            }
-            guard let source = copier?.source else { return false }
-            time = source.timestamps[row]
-            sequence = source.sequences[row]
-            if table == .logs {
-                key.high = UInt64(numbers[Int(source.groupOfRow[row])])
-            } else {
-                key = TraceKey(source.column(EventColumnName.traceID)?.payload(ofRow: row) ?? [])
-            }
-            return true
-        }
-
-        var group: UInt32 { copier.map { numbers[Int($0.source.groupOfRow[row])] } ?? 0 }
-
-        func precedes(_ other: Source) -> Bool {
-            if key != other.key { return key < other.key }
-            return time == other.time ? sequence < other.sequence : time < other.time
+            guard let at = state.parts.firstIndex(where: { $0.record.id == part.record.id }) else { return }
+            state.parts[at].facts.deletions = max(state.parts[at].facts.deletions, number)
         }
     }
 
-    func merge(_ parts: [SealedPart]) throws -> SealedPart {
-        var sources = parts.map { Source($0, table: store.table) }
-        let (groups, keys) = number(&sources)
-        let ids = parts.flatMap(\.footer.batchIDs).sorted { $0.sequence < $1.sequence }
-        let name = store.newFileName()
-        let path = store.folder.path + "/" + store.partsFolder + "/" + name
-        let writer = try PartWriter(
-            table: store.table, path: path, files: store.folder.fileSystem, codec: store.options.codec,
-            partition: parts.first?.footer.partition ?? 0, groups: groups, keys: keys,
-            batchIDs: ids.suffix(RecentBatches.limit))
-        var cutter = BlockCutter(table: store.table, writer: writer)
-        do {
-            try copy(&sources, to: &cutter)
-            try cutter.finish()
-            return try SealedPart(name: name, path: path, files: store.folder.fileSystem)
-        } catch {
-            cutter.abandon()
-            throw error
-        }
-    }
-
-    private func number(_ sources: inout [Source]) -> ([EventGroup], [GroupKey]) {
-        var known: [GroupKey: EventGroup] = [:]
-        for source in sources {
-            for (key, group) in zip(source.part.footer.keys, source.part.footer.groups) { known[key] = group }
-        }
-        let keys = known.keys.sorted()
-        var numbers: [GroupKey: UInt32] = [:]
-        for (i, key) in keys.enumerated() { numbers[key] = UInt32(truncatingIfNeeded: i) }
-        for i in sources.indices { sources[i].numbers = sources[i].part.footer.keys.map { numbers[$0] ?? 0 } }
-        return (keys.compactMap { known[$0] }, keys)
-    }
-
-    private func copy(_ sources: inout [Source], to cutter: inout BlockCutter) throws {
-        var live: [Int] = []
-        for i in sources.indices where try sources[i].load() { live.append(i) }
-        var copied = 0
-        while var best = live.first {
-            for i in live.dropFirst() where sources[i].precedes(sources[best]) { best = i }
-            let row = sources[best].row
-            let group = sources[best].group
-            if var copier = sources[best].copier.take() {
-                try cutter.add(row: row, from: &copier, group: group)
-                sources[best].copier = consume copier
+    /// Rows of groups of which all rows are over.
+    private func expiredRows(of part: OpenPart, _ rules: [PreparedDeletion]) throws -> Int {
+        let footer = try part.part.footer
+        let facts = try rules.map { ($0, try GroupFacts(part: part.part, footer: footer, deletion: $0)) }
+        var rows = 0
+        var group: UInt32 = 0
+        for segment in footer.segments.indices {
+            for extent in try part.part.extents(segment) {
+                if extent.rows > 0,
+                    facts.contains(where: { $0.1.matches(group) && extent.lastTime < $0.0.range.end })
+                {
+                    rows += extent.rows
+                }
+                group += 1
             }
-            sources[best].row += 1
-            if try !sources[best].load() { live.removeAll { $0 == best } }
-            copied += 1
-            if copied & 0xffff == 0, Task.isCancelled { throw StorageError.cancelled }
+        }
+        return rows
+    }
+
+    /// Forgets deletions that no row in memory or in a part is left of.
+    private func removeDeletionsCarriedOut() throws {
+        let done = state.withLock { state -> [EventDeletion] in
+            state.deletions.filter { deletion in
+                guard let prepared = state.preparedDeletions.first(where: { $0.number == deletion.number }) else {
+                    return true
+                }
+                let inMemory =
+                    state.memory.firstSequence < deletion.before
+                    || (state.frozen?.snapshot.firstSequence ?? .max) < deletion.before
+                return !inMemory && !state.parts.contains { $0.isConcerned(by: prepared) }
+            }
+        }
+        for deletion in done {
+            try folder.catalog.deleteDocument(
+                kind: DeletionDocument.kind(of: table), key: TableStore.deletionKey(deletion.number))
+            state.withLock { state in
+                state.deletions.removeAll { $0.number == deletion.number }
+                state.preparedDeletions.removeAll { $0.number == deletion.number }
+            }
         }
     }
 }

@@ -4,9 +4,16 @@ import Synchronization
 import Telemetry
 
 /// A part that queries see, with its line in the catalog.
-struct OpenPart {
+struct OpenPart: Sendable {
     var part: SealedPart
     var record: PartRecord
+    var facts: PartFacts
+
+    func isConcerned(by deletion: PreparedDeletion) -> Bool {
+        deletion.concerns(
+            deletionsDone: facts.deletions, firstTime: record.minTime, lastTime: record.maxTime,
+            firstSequence: facts.firstSequence)
+    }
 }
 
 /// Rows that are being sealed: still visible, not growing any more.
@@ -35,7 +42,14 @@ final class TableStore: Sendable {
         var batches = RecentBatches()
         /// When maintenance first saw the rows in memory, nanoseconds since 1970.
         var unsealedSince: Int64?
+        var lastAppend = ContinuousClock.now
+        /// The last seal did not succeed: appends leave the next attempt to maintenance.
+        var sealingFailed = false
         var isClosed = false
+        var deletions: [EventDeletion] = []
+        var preparedDeletions: [PreparedDeletion] = []
+        var lastDeletion = 0
+        var retentionRules: [PreparedDeletion] = []
 
         mutating func note(_ problem: String) {
             if problems.count < 100, !problems.contains(problem) { problems.append(problem) }
@@ -51,10 +65,18 @@ final class TableStore: Sendable {
     let state: Mutex<State>
     /// Appends are inside; freezing the memory is alone.
     let appendGate = AsyncGate()
-    /// Sealing, merging and retention are alone.
-    let maintenanceGate = AsyncGate()
+    /// Seals are alone.
+    let sealGate = AsyncGate()
+    /// Merging and retention are alone.
+    let partsGate = AsyncGate()
 
-    init(table: EventTable, folder: DataFolder, options: EventStoreOptions) throws {
+    private let memoryChanged: @Sendable (EventTable, _ bytes: Int) -> Void
+
+    init(
+        table: EventTable, folder: DataFolder, options: EventStoreOptions,
+        memoryChanged: @escaping @Sendable (EventTable, _ bytes: Int) -> Void
+    ) throws {
+        self.memoryChanged = memoryChanged
         self.table = table
         self.options = options
         self.folder = folder
@@ -63,10 +85,11 @@ final class TableStore: Sendable {
         var state = State(recentRows: RecentRows(table: table))
         try TableStore.openParts(
             of: table, folder: folder, partsFolder: partsFolder, partsPath: partsPath, into: &state)
+        try TableStore.readDeletions(of: table, folder: folder, into: &state)
+        let checkpoint = try folder.catalog.checkpoint(of: table.rawValue)
         journal = try Journal(
             folder: try folder.folder("\(table.rawValue)/journal"), fileSystem: folder.fileSystem,
-            options: options.journal)
-        let checkpoint = try folder.catalog.checkpoint(of: table.rawValue)
+            options: options.journal, after: checkpoint)
         let report = try journal.replay(after: checkpoint) { position, payload in
             do {
                 let record = try BatchRecord(Array(payload))
@@ -77,6 +100,7 @@ final class TableStore: Sendable {
         }
         for problem in report.problems { state.note(problem) }
         self.state = Mutex(state)
+        noteMemory()
     }
 
     private static func restore(_ record: BatchRecord, table: EventTable, into state: inout State) {
@@ -86,30 +110,63 @@ final class TableStore: Sendable {
         if let last = record.batch.sequences.last { state.nextSequence = max(state.nextSequence, last &+ 1) }
     }
 
+    /// From the catalog alone: files are opened by the first query that needs them.
     private static func openParts(
         of table: EventTable, folder: DataFolder, partsFolder: String, partsPath: String, into state: inout State
     ) throws {
         let records = try folder.catalog.parts(of: table.rawValue)
         var names: Set<String> = []
-        var ids: [StoredBatchID] = []
         for record in records {
             let name = String(record.file.split(separator: "/").last ?? "")
             names.insert(name)
             state.nextFile = max(state.nextFile, fileNumber(name) + 1)
-            do {
-                let part = try SealedPart(name: name, path: folder.path + "/" + record.file, files: folder.fileSystem)
-                state.parts.append(OpenPart(part: part, record: record))
-                state.nextSequence = max(state.nextSequence, part.footer.lastSequence &+ 1)
-                ids += part.footer.batchIDs
-            } catch {
+            let facts = try PartFacts(record)
+            state.nextSequence = max(state.nextSequence, facts.lastSequence &+ 1)
+            let path = folder.path + "/" + record.file
+            let size = try? folder.fileSystem.size(of: path)
+            guard size == record.bytes else {
                 state.lost.append(record)
-                state.note("\(error)")
+                state.note(
+                    StorageError.corrupt(
+                        path: path, offset: 0,
+                        reason: size.map { "it has \($0) bytes and the catalog knows \(record.bytes)" }
+                            ?? "it is not there"
+                    ).description)
+                continue
             }
+            let part = SealedPart(name: name, path: path, size: record.bytes, files: folder.fileSystem)
+            state.parts.append(OpenPart(part: part, record: record, facts: facts))
         }
-        for id in ids.sorted(by: { $0.sequence < $1.sequence }) { state.batches.remember(id.id) }
+        rememberBatches(&state)
         // What a crash left behind between writing a file and naming it in the catalog, or the other way round.
         for name in try folder.fileSystem.list(partsPath) where !names.contains(name) {
             try folder.fileSystem.remove(partsPath + "/" + name)
+        }
+    }
+
+    /// The newest ids; of a thousand parts only the last few are opened for them.
+    private static func rememberBatches(_ state: inout State) {
+        var ids: [StoredBatchID] = []
+        let holders = state.parts.filter(\.facts.hasBatchIDs).sorted { $0.facts.lastSequence > $1.facts.lastSequence }
+        for part in holders where ids.count < RecentBatches.limit {
+            do {
+                ids += try part.part.footer.batchIDs
+            } catch {
+                state.note("\(error)")
+            }
+        }
+        for id in ids.sorted(by: { $0.sequence < $1.sequence }).suffix(RecentBatches.limit) {
+            state.batches.remember(id.id)
+        }
+    }
+
+    private static func readDeletions(of table: EventTable, folder: DataFolder, into state: inout State) throws {
+        state.lastDeletion = try folder.catalog.setting(deletionSetting(table)).flatMap { Int($0) } ?? 0
+        for document in try folder.catalog.documents(kind: DeletionDocument.kind(of: table)) {
+            let deletion = try DeletionDocument(decoding: document.body).deletion()
+            state.deletions.append(deletion)
+            state.preparedDeletions.append(try PreparedDeletion(deletion))
+            state.lastDeletion = max(state.lastDeletion, deletion.number)
         }
     }
 
@@ -122,15 +179,24 @@ final class TableStore: Sendable {
                 var memory: [MemorySnapshot] = []
                 if let frozen = state.frozen { memory.append(frozen.snapshot) }
                 memory.append(state.memory.snapshot)
-                return TableSnapshot(memory: memory, parts: state.parts.map(\.part))
+                return TableSnapshot(
+                    memory: memory, parts: state.parts, deletions: state.preparedDeletions + state.retentionRules)
             }
         }
+    }
+
+    /// Tells the process what the rows in memory cost.
+    func noteMemory() {
+        guard options.budget != nil else { return }
+        memoryChanged(table, state.withLock { $0.memory.bytes + ($0.frozen?.snapshot.bytes ?? 0) })
     }
 
     // MARK: Append
 
     func append(_ batch: EventBatch, id: BatchID?) async throws -> AppendOutcome {
         try TableStore.check(batch)
+        try options.pressure?.refuseWhenCritical()
+        try options.disk?.refuseWhenFull()
         try await makeRoom()
         var outcome = AppendOutcome()
         outcome.accepted = batch.rowCount
@@ -159,8 +225,10 @@ final class TableStore: Sendable {
         _ = try await journal.append(record)
         state.withLock { state in
             state.memory.append(rows, id: id)
+            state.lastAppend = .now
             state.recentRows.remember(batch, fingerprints)
         }
+        noteMemory()
         stored = true
         return outcome
     }
@@ -199,8 +267,12 @@ final class TableStore: Sendable {
         }
     }
 
-    /// A seal before the append, where memory is over its limit.
+    /// A seal before the append, where memory is full: who sends faster than rows are sealed waits for it.
     private func makeRoom() async throws {
+        if state.withLock({ $0.memory.bytes >= options.sealBytes && !$0.sealingFailed }) {
+            // Where that does not work, the limit below decides.
+            try? await seal(onlyIf: { self.state.withLock { $0.memory.bytes >= self.options.sealBytes } })
+        }
         guard isOverLimit else { return }
         var reason = "sealing does not keep up"
         do {
@@ -222,19 +294,22 @@ final class TableStore: Sendable {
 
     /// `rows` ascending.
     private static func removing(_ rows: [Int], from batch: EventBatch) -> EventBatch {
-        var out = EventBatch()
-        out.groups = batch.groups
         var source = batch
         source.sequences = [UInt64](repeating: 0, count: batch.rowCount)
-        var copier = RowCopier(source)
+        let numbers = batch.groups.indices.map { UInt32(truncatingIfNeeded: $0) }
+        let kept = RowSource(source, groups: numbers)
+        var gathering = RowGathering()
         var next = 0
         for row in 0..<batch.rowCount {
             if next < rows.count, rows[next] == row {
                 next += 1
-                continue
+            } else {
+                gathering.add(kept, row: UInt32(truncatingIfNeeded: row))
             }
-            copier.copy(row: row, to: &out, epoch: 1, group: batch.groupOfRow[row])
         }
+        var out = gathering.batch
+        out.groups = batch.groups
+        out.sequences = []
         return out
     }
 }

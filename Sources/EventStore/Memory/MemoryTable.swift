@@ -22,6 +22,8 @@ struct MemorySnapshot: Sendable {
     var batchIDs: [StoredBatchID] = []
     var rows = 0
     var bytes = 0
+    /// The least of its rows.
+    var firstSequence = UInt64.max
 }
 
 /// The rows that are in the journal but in no part yet.
@@ -34,6 +36,7 @@ struct MemoryTable {
     /// Of values and their bookkeeping.
     private(set) var bytes = 0
     private(set) var batchIDs: [StoredBatchID] = []
+    private(set) var firstSequence = UInt64.max
 
     private static let chunkRows = 4096
     private static let chunkBytes = 1 << 20
@@ -44,6 +47,7 @@ struct MemoryTable {
     mutating func append(_ batch: EventBatch, id: BatchID?) {
         if let id { batchIDs.append(StoredBatchID(id: id, sequence: batch.sequences.first ?? 0)) }
         guard batch.rowCount > 0 else { return }
+        firstSequence = min(firstSequence, batch.sequences.first ?? .max)
         let known = groups.count
         let numbers = batch.groups.map { groups.number(of: $0) }
         let size = MemoryTable.size(of: batch)
@@ -91,6 +95,7 @@ struct MemoryTable {
         var chunks = closed
         if open.rowCount > 0 { chunks.append(MemoryChunk(open)) }
         return MemorySnapshot(
-            groups: groups.groups, keys: groups.keys, chunks: chunks, batchIDs: batchIDs, rows: rows, bytes: bytes)
+            groups: groups.groups, keys: groups.keys, chunks: chunks, batchIDs: batchIDs, rows: rows, bytes: bytes,
+            firstSequence: firstSequence)
     }
 }

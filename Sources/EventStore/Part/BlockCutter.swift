@@ -1,47 +1,99 @@
+import Dispatch
 import Storage
+import Synchronization
 import Telemetry
 
-/// Collects rows that come in the table's order into blocks of a part.
+/// Collects rows that come in the table's order into blocks of a part. Blocks are encoded on all cores.
 struct BlockCutter {
     private let table: EventTable
+    private let encoder: BlockEncoder
     private(set) var writer: PartWriter
-    private var pending = EventBatch()
-    private var pendingBytes = 0
-    private var lastGroup: UInt32 = 0
-    private var epoch: Int
+    private var gathering = RowGathering()
+    private var lastGroup: UInt32 = .max
+    /// Raw bytes of each group of the part, so that a large group is cut into blocks of one size.
+    private let groupBytes: [Int]
+    private var target = BlockLimits.bytes
+    private var waiting: [Waiting] = []
 
-    /// Copiers that serve several cutters tell their blocks apart by `firstEpoch`: it must lie over all blocks before.
-    init(table: EventTable, writer: PartWriter, firstEpoch: Int = 1) {
+    private enum Waiting {
+        case rows(RowGathering)
+        case block(EncodedBlock)
+    }
+
+    init(table: EventTable, writer: PartWriter, encoder: BlockEncoder, groupBytes: [Int]) {
         self.table = table
         self.writer = writer
-        epoch = firstEpoch
+        self.encoder = encoder
+        self.groupBytes = groupBytes
     }
 
     /// `group` is a number of the part's groups.
-    mutating func add(row: Int, from copier: inout RowCopier, group: UInt32) throws(StorageError) {
-        let rows = pending.rowCount
+    mutating func add(_ source: RowSource, row: UInt32, group: UInt32) throws(StorageError) {
+        let rows = gathering.count
         if rows > 0 {
-            let full = rows >= BlockLimits.rows || pendingBytes >= BlockLimits.bytes
-            let groupEnds =
-                table == .logs && group != lastGroup
-                && (rows >= BlockLimits.ownBlockRows || pendingBytes >= BlockLimits.ownBlockBytes)
-            if full || groupEnds { try cut() }
+            let isFull = rows >= BlockLimits.rows || gathering.bytes >= target
+            if isFull || (group != lastGroup && table == .logs && endsBlock(before: group)) { try cut() }
         }
-        pendingBytes += copier.size(ofRow: row)
-        copier.copy(row: row, to: &pending, epoch: epoch, group: group)
-        lastGroup = group
+        if group != lastGroup {
+            lastGroup = group
+            if gathering.count == 0 { target = BlockCutter.target(groupBytes[Int(group)], table) }
+        }
+        gathering.add(source, row: row)
+    }
+
+    /// Small groups share a block.
+    private func endsBlock(before group: UInt32) -> Bool {
+        gathering.count >= BlockLimits.ownBlockRows || gathering.bytes >= BlockLimits.ownBlockBytes
+            || groupBytes[Int(group)] >= BlockLimits.ownBlockBytes
+    }
+
+    private static func target(_ total: Int, _ table: EventTable) -> Int {
+        guard table == .logs, total > BlockLimits.bytes else { return BlockLimits.bytes }
+        let pieces = (total + BlockLimits.bytes - 1) / BlockLimits.bytes
+        return total / pieces + 1
+    }
+
+    /// Rows of the group that wait for their block to be full; a merge would rather fill it than leave a crumb.
+    func pendingBytes(of group: UInt32) -> Int { lastGroup == group ? gathering.bytes : 0 }
+
+    /// A block as it is in another part, after all rows so far.
+    mutating func add(_ block: EncodedBlock) throws(StorageError) {
+        try cut()
+        lastGroup = .max
+        waiting.append(.block(block))
+        if waiting.count >= 4 { try write() }
     }
 
     private mutating func cut() throws(StorageError) {
-        try writer.append(pending)
-        pending = EventBatch()
-        pendingBytes = 0
-        epoch += 1
+        guard gathering.count > 0 else { return }
+        waiting.append(.rows(gathering))
+        gathering = RowGathering()
+        target = BlockLimits.bytes
+        if lastGroup != .max { target = BlockCutter.target(groupBytes[Int(lastGroup)], table) }
+        if waiting.count >= 2 { try write() }
     }
 
-    mutating func finish() throws(StorageError) {
+    private mutating func write() throws(StorageError) {
+        let jobs = waiting
+        waiting = []
+        let encoder = encoder
+        let done = Mutex([EncodedBlock?](repeating: nil, count: jobs.count))
+        DispatchQueue.concurrentPerform(iterations: jobs.count) { i in
+            let block: EncodedBlock
+            switch jobs[i] {
+            case .rows(let gathering): block = encoder.encode(gathering.batch)
+            case .block(let ready): block = ready
+            }
+            done.withLock { $0[i] = block }
+        }
+        for block in done.withLock({ $0 }) { if let block { try writer.append(block) } }
+    }
+
+    /// The blocks are written; groups and footer are not.
+    mutating func finishBlocks() throws(StorageError) -> PartWriter {
         try cut()
-        try writer.finish()
+        try write()
+        return writer
     }
 
     func abandon() { writer.abandon() }

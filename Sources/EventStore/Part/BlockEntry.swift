@@ -13,12 +13,17 @@ struct BlockEntry {
     var rawBytes: Int
     var firstTime: Int64
     var lastTime: Int64
-    /// Numbers of the groups with rows in the block, ascending.
-    var groups: [UInt32]
+    var firstSequence: UInt64
+    var lastSequence: UInt64
+    /// The part's numbers of the groups with rows in the block. Inside the block a row names its group by the place in
+    /// this list, so that a merge can copy the block as it is.
+    var groups: GroupRuns
     var firstTrace: TraceKey
     var lastTrace: TraceKey
+    /// Encoded as well as can be and large enough: merges copy it.
+    var isFinal: Bool
 
-    func write(to writer: inout ByteWriter) {
+    func write(to writer: inout ByteWriter, table hasTraces: Bool) {
         writer.writeVarint(offset)
         writer.writeVarint(length)
         writer.writeVarint(directoryOffset)
@@ -26,13 +31,12 @@ struct BlockEntry {
         writer.writeVarint(rows)
         writer.writeVarint(rawBytes)
         writer.writeZigzag(firstTime)
-        writer.writeZigzag(lastTime)
-        writer.writeVarint(groups.count)
-        var previous: UInt32 = 0
-        for group in groups {
-            writer.writeVarint(UInt64(group &- previous))
-            previous = group
-        }
+        writer.writeVarint(UInt64(bitPattern: lastTime &- firstTime))
+        writer.writeVarint(firstSequence)
+        writer.writeVarint(lastSequence &- firstSequence)
+        writer.write(isFinal ? 1 : 0)
+        groups.write(to: &writer)
+        guard hasTraces else { return }
         for trace in [firstTrace, lastTrace] {
             writer.writeFixed64(trace.high)
             writer.writeFixed64(trace.low)
@@ -41,7 +45,8 @@ struct BlockEntry {
 
     init(
         offset: Int, length: Int, directoryOffset: Int, directoryChecksum: UInt32, rows: Int, rawBytes: Int,
-        firstTime: Int64, lastTime: Int64, groups: [UInt32], firstTrace: TraceKey, lastTrace: TraceKey
+        times: ClosedRange<Int64>, sequences: ClosedRange<UInt64>, groups: GroupRuns, firstTrace: TraceKey,
+        lastTrace: TraceKey, isFinal: Bool
     ) {
         self.offset = offset
         self.length = length
@@ -49,14 +54,19 @@ struct BlockEntry {
         self.directoryChecksum = directoryChecksum
         self.rows = rows
         self.rawBytes = rawBytes
-        self.firstTime = firstTime
-        self.lastTime = lastTime
+        firstTime = times.lowerBound
+        lastTime = times.upperBound
+        firstSequence = sequences.lowerBound
+        lastSequence = sequences.upperBound
         self.groups = groups
         self.firstTrace = firstTrace
         self.lastTrace = lastTrace
+        self.isFinal = isFinal
     }
 
-    init(_ reader: inout ByteReader, fileSize: Int, groupCount: Int) throws(CodecError) {
+    init(
+        _ reader: inout ByteReader, fileSize: Int, groupCount: Int, table hasTraces: Bool
+    ) throws(CodecError) {
         offset = try reader.readCount(limit: fileSize)
         length = try reader.readCount(limit: fileSize)
         directoryOffset = try reader.readCount(limit: length)
@@ -64,31 +74,32 @@ struct BlockEntry {
         rows = try reader.readCount(limit: BlockLimits.maximumRows)
         rawBytes = try reader.readCount(limit: 1 << 40)
         firstTime = try reader.readZigzag()
-        lastTime = try reader.readZigzag()
-        let count = try reader.readCount(limit: groupCount)
-        var list: [UInt32] = []
-        list.reserveCapacity(count)
-        var number = 0
-        for _ in 0..<count {
-            number += try reader.readCount(limit: groupCount)
-            guard number < groupCount else { throw reader.failure("group \(number) of \(groupCount)") }
-            list.append(UInt32(truncatingIfNeeded: number))
+        lastTime = firstTime &+ Int64(bitPattern: try reader.readVarint())
+        firstSequence = try reader.readVarint()
+        lastSequence = firstSequence &+ (try reader.readVarint())
+        isFinal = try reader.readByte() == 1
+        groups = try GroupRuns(&reader, limit: groupCount)
+        firstTrace = .zero
+        lastTrace = .zero
+        if hasTraces {
+            firstTrace = TraceKey(high: try reader.readFixed64(), low: try reader.readFixed64())
+            lastTrace = TraceKey(high: try reader.readFixed64(), low: try reader.readFixed64())
         }
-        groups = list
-        firstTrace = TraceKey(high: try reader.readFixed64(), low: try reader.readFixed64())
-        lastTrace = TraceKey(high: try reader.readFixed64(), low: try reader.readFixed64())
-        guard rows > 0, firstTime <= lastTime, offset <= fileSize - length else {
-            throw reader.failure("block of \(rows) rows at \(offset)")
-        }
+        guard rows > 0, firstTime <= lastTime, firstSequence <= lastSequence, groups.count > 0,
+            offset <= fileSize - length
+        else { throw reader.failure("block of \(rows) rows at \(offset)") }
     }
 }
 
 enum BlockLimits {
-    static let rows = 4096
-    static let bytes = 1 << 20
+    static let rows = 16_384
+    static let bytes = 2 << 20
     /// A block ends with its group from this size on; smaller groups share a block.
-    static let ownBlockRows = 1024
+    static let ownBlockRows = 2048
     static let ownBlockBytes = 1 << 18
+    /// From this size on a block is worth its best encoding, and a merge copies it as it is.
+    static let finalRows = 8192
+    static let finalBytes = 1 << 20
     /// No reader accepts more.
     static let maximumRows = 1 << 20
 }
@@ -98,6 +109,7 @@ struct BlockDirectory {
     var rows: Int
     var times: ChunkReference
     var sequences: ChunkReference
+    /// Of places in the block's list of groups; of no length where the list has one.
     var groups: ChunkReference
     /// Sorted by name.
     var columns: [ColumnEntry]

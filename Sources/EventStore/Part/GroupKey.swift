@@ -14,6 +14,11 @@ struct GroupKey: Hashable, Comparable {
         shared = bytes
     }
 
+    init(labels: [UInt8], shared: [UInt8]) {
+        self.labels = labels
+        self.shared = shared
+    }
+
     init(_ reader: inout ByteReader) throws(CodecError) {
         labels = Array(try reader.readLengthPrefixed())
         shared = Array(try reader.readLengthPrefixed())

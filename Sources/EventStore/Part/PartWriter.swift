@@ -2,24 +2,23 @@ import Codecs
 import Storage
 import Telemetry
 
-/// Writes one part: blocks as they are finished, the footer at the end, then the name.
+/// Writes one part: blocks as they are finished, then filters and groups, the footer at the end, then the name.
 struct PartWriter {
-    private let table: EventTable
+    let path: String
     private let codec: BlockCodec
-    private let path: String
     private let files: any FileSystem
     private let file: any File
     private var offset: Int
     private(set) var footer = PartFooter()
     private var names: Set<String> = []
+    private var filters = FilterCollector()
+    private(set) var extents: [GroupExtent]
 
-    /// `groups` are numbered as the rows' groups will be; for `logs` they must be in the order of their keys.
+    /// Rows' groups are numbered `0..<groupCount`, in `logs` in the order of their keys.
     init(
-        table: EventTable, path: String, files: any FileSystem, codec: BlockCodec, partition: Int64,
-        groups: [EventGroup],
-        keys: [GroupKey], batchIDs: [StoredBatchID]
+        table: EventTable, path: String, files: any FileSystem, codec: BlockCodec, partition: Int64, groupCount: Int,
+        batchIDs: [StoredBatchID]
     ) throws(StorageError) {
-        self.table = table
         self.codec = codec
         self.path = path
         self.files = files
@@ -27,92 +26,80 @@ struct PartWriter {
         try file.append(PartFooter.magic)
         offset = PartFooter.magic.count
         footer.partition = partition
-        footer.groups = groups
-        footer.keys = keys
-        footer.extents = [GroupExtent](repeating: GroupExtent(), count: groups.count)
+        footer.hasTraces = table == .spans
+        footer.groupCount = groupCount
         footer.batchIDs = batchIDs
+        extents = [GroupExtent](repeating: GroupExtent(), count: groupCount)
     }
 
-    /// Rows in the order of the table, with sequences; `groupOfRow` are numbers of the part's groups.
-    mutating func append(_ batch: EventBatch) throws(StorageError) {
-        guard batch.rowCount > 0 else { return }
-        var bytes: [UInt8] = []
-        func place(_ chunk: [UInt8]) -> ChunkReference {
-            let reference = ChunkReference(offset: bytes.count, length: chunk.count, checksum: CRC32C.checksum(chunk))
-            bytes.append(contentsOf: chunk)
-            return reference
-        }
-        let times = place(IntegerColumn.encode(batch.timestamps))
-        let sequences = place(IntegerColumn.encode(batch.sequences.map { Int64(bitPattern: $0) }))
-        let groups = place(IntegerColumn.encode(batch.groupOfRow.map { Int64($0) }))
-        let writer = ColumnWriter(codec: codec)
-        var filters: [[UInt8]] = []
-        var entries: [ColumnEntry] = []
-        var raw = batch.rowCount * 16
-        let ordered = batch.columns.filter { $0.count > 0 }
-            .sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
-        for column in ordered {
-            // Every block has all the span ids of its traces once: a filter of them is a tenth of the ids and skips
-            // nothing.
-            let exact =
-                table == .logs || (column.name != EventColumnName.spanID && column.name != EventColumnName.parentID)
-            let encoded = writer.encode(
-                column, rowCount: batch.rowCount, times: batch.timestamps, exactFilter: exact)
-            entries.append(
-                ColumnEntry(
-                    name: column.name, encoding: encoded.encoding, count: encoded.count, kind: encoded.kind,
-                    bounds: encoded.bounds, chunk: place(encoded.body), filterKind: encoded.filterKind, filter: .none))
-            filters.append(encoded.filter)
-            raw += column.bytes.count
-            names.insert(column.name)
-        }
-        // Filters lie beside the directory, so that passing a block over touches one place of the file.
-        for i in entries.indices where entries[i].filterKind != .none { entries[i].filter = place(filters[i]) }
-        let directory = BlockDirectory(
-            rows: batch.rowCount, times: times, sequences: sequences, groups: groups, columns: entries
-        ).encoded
-        let directoryOffset = bytes.count
-        bytes.append(contentsOf: directory)
+    private mutating func place(_ bytes: [UInt8]) throws(StorageError) {
         try file.append(bytes)
-        note(batch, raw: raw, length: bytes.count, directoryOffset, CRC32C.checksum(directory))
         offset += bytes.count
     }
 
-    private mutating func note(
-        _ batch: EventBatch, raw: Int, length: Int, _ directoryOffset: Int, _ directoryChecksum: UInt32
-    ) {
-        let first = batch.timestamps.min() ?? 0
-        let last = batch.timestamps.max() ?? 0
-        let average = raw / batch.rowCount
-        for (row, group) in batch.groupOfRow.enumerated() {
-            let time = batch.timestamps[row]
-            let number = Int(group)
-            footer.extents[number].rows += 1
-            footer.extents[number].bytes += average
-            footer.extents[number].firstTime = min(footer.extents[number].firstTime, time)
-            footer.extents[number].lastTime = max(footer.extents[number].lastTime, time)
+    mutating func append(_ block: EncodedBlock) throws(StorageError) {
+        let number = footer.blocks.count
+        var entry = block.entry
+        entry.offset = offset
+        try place(block.bytes)
+        footer.blocks.append(entry)
+        footer.rows += entry.rows
+        footer.rawBytes += entry.rawBytes
+        footer.firstTime = min(footer.firstTime, entry.firstTime)
+        footer.lastTime = max(footer.lastTime, entry.lastTime)
+        footer.firstSequence = min(footer.firstSequence, entry.firstSequence)
+        footer.lastSequence = max(footer.lastSequence, entry.lastSequence)
+        names.formUnion(block.columnNames)
+        for (group, extent) in zip(entry.groups.numbers, block.extents) {
+            let at = Int(group)
+            extents[at].rows += extent.rows
+            extents[at].bytes += extent.bytes
+            extents[at].firstTime = min(extents[at].firstTime, extent.firstTime)
+            extents[at].lastTime = max(extents[at].lastTime, extent.lastTime)
         }
-        var traces = (TraceKey.zero, TraceKey.zero)
-        if table == .spans {
-            let ids = batch.column(EventColumnName.traceID)
-            traces.0 = TraceKey(ids?.payload(ofRow: 0) ?? [])
-            traces.1 = TraceKey(ids?.payload(ofRow: batch.rowCount - 1) ?? [])
+        for (column, filter) in block.filters { try write(filters.add(filter, column: column, block: number)) }
+    }
+
+    private mutating func write(_ matrices: [(matrix: FilterMatrix, body: [UInt8])]) throws(StorageError) {
+        for (matrix, body) in matrices {
+            var placed = matrix
+            placed.offset = offset
+            footer.matrices.append(placed)
+            try place(body)
         }
-        footer.blocks.append(
-            BlockEntry(
-                offset: offset, length: length, directoryOffset: directoryOffset, directoryChecksum: directoryChecksum,
-                rows: batch.rowCount, rawBytes: raw, firstTime: first, lastTime: last,
-                groups: Set(batch.groupOfRow).sorted(), firstTrace: traces.0, lastTrace: traces.1))
-        footer.rows += batch.rowCount
-        footer.rawBytes += raw
-        footer.firstTime = min(footer.firstTime, first)
-        footer.lastTime = max(footer.lastTime, last)
-        footer.lastSequence = max(footer.lastSequence, batch.sequences.max() ?? 0)
+    }
+
+    /// The next groups in the order of their numbers: ``StreamSegment/capacity`` of them, fewer only at the end. After
+    /// the last block.
+    mutating func append(groups keys: ArraySlice<GroupKey>, first: Int) throws(StorageError) {
+        let segment = StreamSegment(keys)
+        var identity = ByteWriter()
+        PackedBytes.write(segment.encoded, codec: codec, to: &identity)
+        let extent = GroupExtent.encode(extents[first..<first + keys.count])
+        footer.segments.append(
+            SegmentReference(
+                count: keys.count, offset: offset, identityLength: identity.count,
+                identityChecksum: CRC32C.checksum(identity.bytes), extentLength: extent.count,
+                extentChecksum: CRC32C.checksum(extent)))
+        try place(identity.bytes + extent)
+        var labels = Set(footer.labelNames)
+        for label in segment.labels { labels.insert(String(decoding: label.name, as: UTF8.self)) }
+        footer.labelNames = PartWriter.sorted(labels)
+        var shared = Set(footer.sharedNames)
+        for payload in segment.shared {
+            for attribute in StreamSegment.attributes(payload) { shared.insert(attribute.key) }
+        }
+        footer.sharedNames = PartWriter.sorted(shared)
+    }
+
+    private static func sorted(_ names: Set<String>) -> [String] {
+        names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Makes the file durable under its name.
     mutating func finish() throws(StorageError) {
-        footer.columnNames = names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        try write(filters.takeAll())
+        footer.columnNames = PartWriter.sorted(names)
         var packed = ByteWriter()
         PackedBytes.write(footer.encoded, codec: codec, to: &packed)
         var trailer = ByteWriter()
@@ -121,12 +108,15 @@ struct PartWriter {
         trailer.writeFixed32(CRC32C.checksum(packed.bytes))
         trailer.writeFixed32(CRC32C.checksum(trailer.bytes))
         trailer.writeBytes(PartFooter.magic)
-        try file.append(packed.bytes + trailer.bytes)
+        try place(packed.bytes + trailer.bytes)
         try file.sync()
         file.close()
         try files.rename(path + ".tmp", to: path)
         try files.syncFolder(parentFolder(of: path))
     }
+
+    /// Of the file, once it is finished.
+    var size: Int { offset }
 
     /// Removes what was written.
     func abandon() {

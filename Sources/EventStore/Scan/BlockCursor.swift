@@ -52,6 +52,7 @@ final class BlockCursor {
 /// Cursors by their next row.
 struct CursorHeap {
     private var cursors: [BlockCursor] = []
+    var isEmpty: Bool { cursors.isEmpty }
     private let newestFirst: Bool
 
     init(newestFirst: Bool) { self.newestFirst = newestFirst }

@@ -4,6 +4,7 @@ import Telemetry
 /// Finds the rows of a block that pass.
 struct BlockEvaluation {
     let block: ScanBlock
+    let facts: GroupFacts
     let predicate: CompiledPredicate
     let range: TimeRange
 
@@ -14,10 +15,10 @@ struct BlockEvaluation {
             for (row, time) in try block.times.enumerated() where !range.contains(time) { mask[row] = false }
             if mask.isEmpty { return nil }
         }
-        if !block.facts.matchesAll {
-            let groups = block.groupNumbers
-            if groups == nil || groups?.contains(where: { !block.facts.matches($0) }) == true {
-                for (row, group) in try block.groupOfRow.enumerated() where !block.facts.matches(group) {
+        if !facts.matchesAll {
+            let groups = block.groups
+            if groups == nil || groups?.contains(where: { !facts.matches($0) }) == true {
+                for (row, group) in try block.groupOfRow.enumerated() where !facts.matches(group) {
                     mask[row] = false
                 }
                 if mask.isEmpty { return nil }
@@ -103,14 +104,10 @@ struct BlockEvaluation {
 
     /// Rows without the column have what their group has.
     private func addRowsByGroup(_ number: Int, to out: inout RowMask, among candidates: RowMask) throws {
-        let facts = block.facts
-        if let groups = block.groupNumbers {
-            let passing = groups.count { facts.answer($0, test: number) == .passes }
-            if passing == 0 { return }
-            if passing == groups.count {
-                out.formUnion(candidates)
-                return
-            }
+        if facts.isAbsent(test: number) { return }
+        if let only = block.groups?.only {
+            if facts.answer(only, test: number) == .passes { out.formUnion(candidates) }
+            return
         }
         let groupOfRow = try block.groupOfRow
         candidates.forEach { row in

@@ -2,13 +2,14 @@ import Codecs
 import Storage
 import Telemetry
 
-/// Decides from a block's directory and filters alone whether a row of it can pass.
+/// Decides from a part's filters, and then from a block's directory, whether a row of the block can pass.
 struct BlockPruning {
     let predicate: CompiledPredicate
-    let part: SealedPart
+    let scan: PartScan
     let block: Int
-    let facts: GroupFacts
-    let directory: BlockDirectory
+    let entry: BlockEntry
+    /// nil: from what is in the footer and the filters alone.
+    let directory: BlockDirectory?
 
     /// What a condition can come out as over the rows of the block.
     private struct Outcomes {
@@ -47,45 +48,48 @@ struct BlockPruning {
 
     private func outcomes(test number: Int) throws -> Outcomes {
         let test = predicate.tests[number]
-        let entry = directory.column(test.column)
         var out = Outcomes(canPass: false, canFail: false)
-        if let entry {
-            out.canPass = try mayPass(test, entry)
-            if case .exists = test.test { out.canFail = false } else { out.canFail = true }
-            if entry.count == directory.rows { return out }
-        }
-        for group in part.footer.blocks[block].groups where facts.matches(group) {
-            switch facts.answer(group, test: number) {
-            case .passes: out.canPass = true
-            case .fails, .absent: out.canFail = true
+        let mayHold = try scan.mayHold(test: number, block: block)
+        if let directory {
+            if let column = directory.column(test.column) {
+                out.canPass = try mayHold && mayPass(test, column)
+                if case .exists = test.test { out.canFail = false } else { out.canFail = true }
+                if column.count == directory.rows { return out }
             }
-            if out.canPass, out.canFail { break }
+        } else {
+            out = Outcomes(canPass: mayHold, canFail: true)
+        }
+        if scan.facts.isAbsent(test: number) {
+            out.canFail = true
+            return out
+        }
+        for run in entry.groups.runs {
+            for i in 0..<run.count where scan.facts.matches(run.first + i) {
+                switch scan.facts.answer(run.first + i, test: number) {
+                case .passes: out.canPass = true
+                case .fails, .absent: out.canFail = true
+                }
+                if out.canPass, out.canFail { return out }
+            }
         }
         return out
     }
 
-    private func mayPass(_ test: EventTest, _ entry: ColumnEntry) throws -> Bool {
+    private func mayPass(_ test: EventTest, _ column: ColumnEntry) throws -> Bool {
         // Elements of arrays are in no filter, and a column of mixed kinds may hold arrays.
-        guard let kind = entry.kind, kind != .array else { return true }
+        guard let kind = column.kind, kind != .array else { return true }
         switch test.test {
         case .contains, .matches:
             if kind != .string { return false }
         default: break
         }
-        if kind == .int, let bounds = entry.bounds { return test.mayPass(bounds: bounds) }
-        switch entry.filterKind {
-        case .none: return true
-        case .trigrams:
-            if case .exists = test.test { return true }
-            return test.mayPass(trigrams: try part.chunk(entry.filter, of: block))
-        case .exact:
-            guard let wanted = test.wanted else { return true }
-            let same = wanted.filter { $0.kind == kind }
-            if same.isEmpty { return false }
-            let bytes = try part.chunk(entry.filter, of: block)
-            // A filter that cannot be read decides nothing: the column itself is checked.
-            guard let filter = try? ExactFilter(bytes[...]) else { return true }
-            return same.contains { filter.mayContain(Hash64.hash($0.payload)) }
-        }
+        if kind == .int, let bounds = column.bounds { return test.mayPass(bounds: bounds) }
+        guard column.filterKind == .exact, let wanted = test.wanted else { return true }
+        let same = wanted.filter { $0.kind == kind }
+        if same.isEmpty { return false }
+        let bytes = try scan.part.chunk(column.filter, of: block)
+        // A filter that cannot be read decides nothing: the column itself is checked.
+        guard let filter = try? ExactFilter(bytes[...]) else { return true }
+        return same.contains { filter.mayContain(Hash64.hash($0.payload)) }
     }
 }

@@ -146,17 +146,15 @@ struct EventTest: Sendable {
         }
     }
 
-    /// A run of bytes that a string must hold to pass, where one is known.
-    func mayPass(trigrams filter: [UInt8]) -> Bool {
+    /// What substring filters are asked: alternatives, of which a value that passes holds all the texts of one. nil where
+    /// the test says nothing that they know.
+    var neededTexts: [[[UInt8]]]? {
         switch test {
-        case .contains(let needle): TrigramFilter.mayContain(needle, filter: filter)
-        case .compare(.equal, let operand):
-            operand.kind == .string && TrigramFilter.mayContain(operand.payload, filter: filter)
-        case .isAny(let operands):
-            operands.contains { $0.kind == .string && TrigramFilter.mayContain($0.payload, filter: filter) }
-        case .matches(let pattern, _):
-            TextSearch.requiredLiterals(pattern).allSatisfy { TrigramFilter.mayContain($0, filter: filter) }
-        default: true
+        case .contains(let needle): [[needle]]
+        case .compare(.equal, let operand): operand.kind == .string ? [[operand.payload]] : []
+        case .isAny(let operands): operands.filter { $0.kind == .string }.map { [$0.payload] }
+        case .matches(let pattern, _): [TextSearch.requiredLiterals(pattern)]
+        default: nil
         }
     }
 

@@ -23,10 +23,10 @@ struct OutputBatch {
         }
     }
 
-    mutating func group(_ number: UInt32, of facts: GroupFacts) -> UInt32 {
+    mutating func group(_ number: UInt32, of facts: GroupFacts) throws -> UInt32 {
         let reference = GroupReference(source: ObjectIdentifier(facts), group: number)
         if let known = groupNumbers[reference] { return known }
-        let new = batch.addGroup(facts.groups[Int(number)])
+        let new = batch.addGroup(try facts.group(number))
         groupNumbers[reference] = new
         return new
     }
@@ -81,12 +81,12 @@ struct BlockCopier {
         targets = [Int](repeating: -1, count: columns.count)
     }
 
-    mutating func copy(row: Int, to output: inout OutputBatch) {
+    mutating func copy(row: Int, to output: inout OutputBatch) throws {
         if epoch != output.epoch {
             epoch = output.epoch
             for i in targets.indices { targets[i] = -1 }
         }
-        let group = output.group(groups[row], of: block.facts)
+        let group = try output.group(groups[row], of: block.facts)
         let newRow = output.addRow(time: times[row], group: group, sequence: sequences[row])
         for i in columns.indices {
             guard let index = columns[i].index(ofRow: row) else { continue }

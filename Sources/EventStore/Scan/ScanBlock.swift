@@ -3,10 +3,13 @@ import Storage
 import Telemetry
 
 /// A block of rows that a query looks at: of a part or of memory. Columns are read when they are asked for.
-final class ScanBlock {
+///
+/// `@unchecked Sendable`: what it caches is touched by one thread at a time. A scan hands a block to exactly one
+/// iteration of its parallel evaluation, waits for all of them, and only then touches the block itself.
+final class ScanBlock: @unchecked Sendable {
     enum Source {
         case memory(MemoryChunk)
-        case sealed(SealedPart, block: Int)
+        case sealed(SealedPart, BlockEntry, block: Int)
     }
 
     let source: Source
@@ -14,8 +17,13 @@ final class ScanBlock {
     let rows: Int
     let firstTime: Int64
     let lastTime: Int64
+    let lastSequence: UInt64
     /// The groups with rows in it; nil where that is not known.
-    let groupNumbers: [UInt32]?
+    let groups: GroupRuns?
+    /// Of the part; nil in memory.
+    let scan: PartScan?
+    /// Of memory, whose rows carry no deletion out; those of a part are in ``scan``.
+    let memoryDeletions: [(deletion: PreparedDeletion, facts: GroupFacts)]
     private let context: QueryContext
     private var directory: BlockDirectory?
     private var cachedTimes: [Int64]?
@@ -24,38 +32,50 @@ final class ScanBlock {
     private var columns: [String: DecodedColumn] = [:]
     private var charged = 0
 
-    init(chunk: MemoryChunk, facts: GroupFacts, context: QueryContext) {
+    init(
+        chunk: MemoryChunk, facts: GroupFacts, deletions: [(deletion: PreparedDeletion, facts: GroupFacts)],
+        context: QueryContext
+    ) {
         source = .memory(chunk)
         self.facts = facts
         self.context = context
         rows = chunk.batch.rowCount
         firstTime = chunk.firstTime
         lastTime = chunk.lastTime
-        groupNumbers = nil
+        lastSequence = .max
+        groups = nil
+        scan = nil
+        memoryDeletions = deletions
     }
 
-    init(part: SealedPart, block: Int, facts: GroupFacts, context: QueryContext) {
-        source = .sealed(part, block: block)
+    init(
+        part: SealedPart, entry: BlockEntry, block: Int, facts: GroupFacts, scan: PartScan? = nil,
+        context: QueryContext
+    ) {
+        source = .sealed(part, entry, block: block)
         self.facts = facts
+        self.scan = scan
         self.context = context
-        let entry = part.footer.blocks[block]
         rows = entry.rows
         firstTime = entry.firstTime
         lastTime = entry.lastTime
-        groupNumbers = entry.groups
+        lastSequence = entry.lastSequence
+        groups = entry.groups
+        memoryDeletions = []
     }
 
     deinit { context.release(memory: charged) }
+
+    var deletions: [(deletion: PreparedDeletion, facts: GroupFacts)] { scan?.deletions ?? memoryDeletions }
 
     private func charge(_ bytes: Int) throws {
         charged += bytes
         try context.charge(memory: bytes)
     }
 
-    func loadDirectory(_ part: SealedPart, _ block: Int) throws -> BlockDirectory {
+    func loadDirectory(_ part: SealedPart, _ entry: BlockEntry, _ block: Int) throws -> BlockDirectory {
         if let directory { return directory }
         let loaded = try part.directory(of: block)
-        let entry = part.footer.blocks[block]
         context.count { $0.bytesRead += entry.length - entry.directoryOffset }
         directory = loaded
         return loaded
@@ -65,9 +85,9 @@ final class ScanBlock {
         get throws {
             switch source {
             case .memory(let chunk): return chunk.batch.timestamps
-            case .sealed(let part, let block):
+            case .sealed(let part, let entry, let block):
                 if let cachedTimes { return cachedTimes }
-                let reference = try loadDirectory(part, block).times
+                let reference = try loadDirectory(part, entry, block).times
                 let loaded = try part.integers(reference, of: block)
                 try note(reference.length, held: rows * 8)
                 cachedTimes = loaded
@@ -80,9 +100,9 @@ final class ScanBlock {
         get throws {
             switch source {
             case .memory(let chunk): return chunk.batch.sequences
-            case .sealed(let part, let block):
+            case .sealed(let part, let entry, let block):
                 if let cachedSequences { return cachedSequences }
-                let reference = try loadDirectory(part, block).sequences
+                let reference = try loadDirectory(part, entry, block).sequences
                 let loaded = try part.integers(reference, of: block).map { UInt64(bitPattern: $0) }
                 try note(reference.length, held: rows * 8)
                 cachedSequences = loaded
@@ -95,10 +115,10 @@ final class ScanBlock {
         get throws {
             switch source {
             case .memory(let chunk): return chunk.batch.groupOfRow
-            case .sealed(let part, let block):
+            case .sealed(let part, let entry, let block):
                 if let cachedGroups { return cachedGroups }
-                if let only = groupNumbers, only.count == 1 { return [UInt32](repeating: only[0], count: rows) }
-                let reference = try loadDirectory(part, block).groups
+                if let only = entry.groups.only { return [UInt32](repeating: only, count: rows) }
+                let reference = try loadDirectory(part, entry, block).groups
                 let loaded = try part.groupNumbers(reference, of: block)
                 try note(reference.length, held: rows * 4)
                 cachedGroups = loaded
@@ -115,10 +135,10 @@ final class ScanBlock {
             let decoded = DecodedColumn(column, rowCount: rows)
             columns[name] = decoded
             return decoded
-        case .sealed(let part, let block):
-            guard let entry = try loadDirectory(part, block).column(name) else { return nil }
-            let decoded = try part.column(entry, of: block)
-            try note(entry.chunk.length, held: decoded.footprint)
+        case .sealed(let part, let entry, let block):
+            guard let column = try loadDirectory(part, entry, block).column(name) else { return nil }
+            let decoded = try part.column(column, of: block)
+            try note(column.chunk.length, held: decoded.footprint)
             columns[name] = decoded
             return decoded
         }
@@ -126,15 +146,17 @@ final class ScanBlock {
 
     /// The rows whose text holds the needle, and those that have one; nil where the column is no text of a part or
     /// is held already.
-    func rows(containing needle: [UInt8], in name: String) throws -> (holding: RowMask, presence: DecodedColumn.Presence)? {
-        guard columns[name] == nil, case .sealed(let part, let block) = source,
-            let entry = try loadDirectory(part, block).column(name), entry.encoding == .text
+    func rows(containing needle: [UInt8], in name: String) throws -> (
+        holding: RowMask, presence: DecodedColumn.Presence
+    )? {
+        guard columns[name] == nil, case .sealed(let part, let entry, let block) = source,
+            let column = try loadDirectory(part, entry, block).column(name), column.encoding == .text
         else { return nil }
-        let text = try part.text(entry, of: block) { read in self.context.count { $0.bytesRead += read } }
+        let text = try part.text(column, of: block) { read in self.context.count { $0.bytesRead += read } }
         do throws(CodecError) {
             return (try text.rows(containing: needle), text.presence)
         } catch {
-            throw part.damage(error, of: entry, block)
+            throw part.damage(error, of: column, block)
         }
     }
 
@@ -142,7 +164,8 @@ final class ScanBlock {
         get throws {
             switch source {
             case .memory(let chunk): return chunk.batch.columns.map(\.name)
-            case .sealed(let part, let block): return try loadDirectory(part, block).columns.map(\.name)
+            case .sealed(let part, let entry, let block):
+                return try loadDirectory(part, entry, block).columns.map(\.name)
             }
         }
     }

@@ -1,13 +1,15 @@
 import Storage
+import Synchronization
 import Telemetry
 
-/// What a query sees: parts and memory at one moment.
+/// What a query sees: parts, memory and deletions at one moment.
 struct TableSnapshot {
     var memory: [MemorySnapshot]
-    var parts: [SealedPart]
+    var parts: [OpenPart]
+    var deletions: [PreparedDeletion]
 }
 
-/// Runs one scan over a snapshot.
+/// Runs one scan over a snapshot. Blocks are evaluated on all cores; what comes of it is put in order here.
 struct Scanner {
     let snapshot: TableSnapshot
     let plan: EventScanPlan
@@ -19,8 +21,11 @@ struct Scanner {
     private(set) var problems: [String] = []
     /// Cursors whose columns are held between batches.
     private var decoded: [BlockCursor] = []
+    private var scans: [PartScan] = []
 
     private static let batchRows = 1000
+    /// Blocks that are evaluated at once, where none has been found to hold a row yet.
+    private static let widest = 32
 
     init(snapshot: TableSnapshot, plan: EventScanPlan, context: QueryContext) throws {
         self.snapshot = snapshot
@@ -32,56 +37,92 @@ struct Scanner {
 
     mutating func run(_ body: (EventBatch) throws -> ScanDecision) throws -> ScanTrailer {
         guard !plan.range.isEmpty else { return trailer }
-        var blocks = candidates()
+        var blocks = try candidates()
         switch plan.order {
         case .any: try runUnordered(blocks, body)
         case .newestFirst, .oldestFirst: try runOrdered(&blocks, body)
+        }
+        for scan in scans {
+            for problem in scan.problems.withLock({ $0 }) where !problems.contains(problem) { problems.append(problem) }
         }
         return trailer
     }
 
     // MARK: Candidates
 
-    private func candidates() -> [ScanBlock] {
+    private mutating func candidates() throws -> [ScanBlock] {
         var out: [ScanBlock] = []
         for memory in snapshot.memory where !memory.chunks.isEmpty {
-            let facts = GroupFacts(groups: memory.groups, matchers: matchers, tests: predicate.tests)
+            let facts = GroupFacts(memory: memory.groups, matchers: matchers, tests: predicate.tests)
+            if facts.matchesNone { continue }
+            let deletions = snapshot.deletions.map { ($0, GroupFacts(memory: memory.groups, deletion: $0)) }
+                .filter { !$0.1.matchesNone }
             for chunk in memory.chunks where plan.range.overlaps(first: chunk.firstTime, last: chunk.lastTime) {
-                out.append(ScanBlock(chunk: chunk, facts: facts, context: context))
+                out.append(ScanBlock(chunk: chunk, facts: facts, deletions: deletions, context: context))
             }
         }
-        var skipped = 0
-        for part in snapshot.parts {
-            let footer = part.footer
-            guard plan.range.overlaps(first: footer.firstTime, last: footer.lastTime) else {
-                skipped += footer.blocks.count
+        for open in snapshot.parts {
+            guard plan.range.overlaps(first: open.record.minTime, last: open.record.maxTime) else {
+                context.count { $0.partsSkipped.byTime += 1 }
                 continue
             }
-            let facts = GroupFacts(groups: footer.groups, matchers: matchers, tests: predicate.tests)
-            for (number, block) in footer.blocks.enumerated() {
-                if isCandidate(block, facts) {
-                    out.append(ScanBlock(part: part, block: number, facts: facts, context: context))
+            try context.check()
+            let scanner = self
+            let found = try guarded { try scanner.scan(of: open) }
+            guard let found else { continue }
+            scans.append(found)
+            var gathered = QueryStatistics()
+            gathered.partsRead = 1
+            for (number, entry) in found.footer.blocks.enumerated() {
+                if !plan.range.overlaps(first: entry.firstTime, last: entry.lastTime) {
+                    gathered.blocksSkippedBy.byTime += 1
+                } else if !mayHaveTraces(entry) {
+                    gathered.blocksSkippedBy.byFilter += 1
+                } else if !found.facts.matchesAll, !entry.groups.contains(where: { found.facts.matches($0) }) {
+                    gathered.blocksSkippedBy.byLabels += 1
                 } else {
-                    skipped += 1
+                    out.append(
+                        ScanBlock(
+                            part: found.part, entry: entry, block: number, facts: found.facts, scan: found,
+                            context: context))
                 }
             }
+            gathered.blocksSkipped = gathered.blocksSkippedBy.total
+            context.add(gathered)
         }
-        context.count { $0.blocksSkipped += skipped }
         return out
     }
 
-    private func isCandidate(_ block: BlockEntry, _ facts: GroupFacts) -> Bool {
-        guard plan.range.overlaps(first: block.firstTime, last: block.lastTime) else { return false }
-        if let traces = predicate.traces, plan.table == .spans, block.firstTrace != .zero {
-            var low = 0
-            var high = traces.count
-            while low < high {
-                let middle = (low + high) / 2
-                if traces[middle] < block.firstTrace { low = middle + 1 } else { high = middle }
+    /// nil where no group of the part matches.
+    private func scan(of open: OpenPart) throws -> PartScan? {
+        let footer = try open.part.footer
+        let facts = try GroupFacts(part: open.part, footer: footer, matchers: matchers, tests: predicate.tests)
+        if facts.matchesNone {
+            context.count {
+                $0.partsSkipped.byLabels += 1
+                $0.blocksSkipped += footer.blocks.count
+                $0.blocksSkippedBy.byLabels += footer.blocks.count
             }
-            guard low < traces.count, traces[low] <= block.lastTrace else { return false }
+            return nil
         }
-        return facts.matchesAll || block.groups.contains { facts.matches($0) }
+        let deletions = try snapshot.deletions.filter { open.isConcerned(by: $0) }
+            .map { ($0, try GroupFacts(part: open.part, footer: footer, deletion: $0)) }
+            .filter { !$0.1.matchesNone }
+        return PartScan(
+            part: open.part, footer: footer, facts: facts, deletions: deletions, predicate: predicate,
+            context: context)
+    }
+
+    /// Whether one of the wanted traces lies between the block's first and last.
+    private func mayHaveTraces(_ block: BlockEntry) -> Bool {
+        guard let traces = predicate.traces, plan.table == .spans, block.firstTrace != .zero else { return true }
+        var low = 0
+        var high = traces.count
+        while low < high {
+            let middle = (low + high) / 2
+            if traces[middle] < block.firstTrace { low = middle + 1 } else { high = middle }
+        }
+        return low < traces.count && traces[low] <= block.lastTrace
     }
 
     /// Runs `body`; damage is noted and answered with nil, everything else is thrown.
@@ -99,45 +140,75 @@ struct Scanner {
         }
     }
 
-    private mutating func matchingRows(_ block: ScanBlock) throws -> RowMask? {
+    /// The rows of each block that pass, worked out on all cores.
+    private mutating func matchingRows(_ blocks: ArraySlice<ScanBlock>) throws -> [RowMask?] {
         try context.check()
         let (context, predicate, range) = (context, predicate, plan.range)
-        return try guarded {
-            if case .sealed(let part, let number) = block.source, !predicate.tests.isEmpty {
-                let directory = try block.loadDirectory(part, number)
-                let pruning = BlockPruning(
-                    predicate: predicate, part: part, block: number, facts: block.facts, directory: directory)
-                guard try pruning.mayPass() else {
-                    context.count { $0.blocksSkipped += 1 }
-                    return nil
-                }
+        let all = Array(blocks)
+        let results = Mutex([Result<RowMask?, any Error>](repeating: .success(nil), count: all.count))
+        @Sendable func evaluate(_ i: Int) {
+            let result = Result { () -> RowMask? in
+                let mask = try Scanner.matchingRows(all[i], predicate: predicate, range: range, context: context)
+                if mask == nil { all[i].dropColumns() }
+                return mask
             }
-            context.count {
-                $0.blocksRead += 1
-                $0.rowsScanned += block.rows
-            }
-            return try BlockEvaluation(block: block, predicate: predicate, range: range).matchingRows()
+            results.withLock { $0[i] = result }
         }
+        ParallelWork.run(all.count, context: context, evaluate)
+        return try results.withLock { $0 }.map { result in try guarded { try result.get() } }
+    }
+
+    private static func matchingRows(
+        _ block: ScanBlock, predicate: CompiledPredicate, range: TimeRange, context: QueryContext
+    ) throws -> RowMask? {
+        try context.check()
+        if let scan = block.scan, case .sealed(let part, let entry, let number) = block.source,
+            !predicate.tests.isEmpty
+        {
+            func mayPass(_ directory: BlockDirectory?) throws -> Bool {
+                try BlockPruning(
+                    predicate: predicate, scan: scan, block: number, entry: entry, directory: directory
+                ).mayPass()
+            }
+            guard try mayPass(nil), try mayPass(try block.loadDirectory(part, entry, number)) else {
+                context.count {
+                    $0.blocksSkipped += 1
+                    $0.blocksSkippedBy.byFilter += 1
+                }
+                return nil
+            }
+        }
+        context.count {
+            $0.blocksRead += 1
+            $0.rowsScanned += block.rows
+        }
+        let evaluation = BlockEvaluation(block: block, facts: block.facts, predicate: predicate, range: range)
+        guard var mask = try evaluation.matchingRows() else { return nil }
+        for (deletion, facts) in block.deletions {
+            guard let deleted = try deletion.rows(of: block, facts: facts) else { continue }
+            mask.subtract(deleted)
+            if mask.isEmpty { return nil }
+        }
+        return mask
     }
 
     // MARK: No order
 
     private mutating func runUnordered(_ blocks: [ScanBlock], _ body: (EventBatch) throws -> ScanDecision) throws {
         var output = OutputBatch(projection: plan.projection)
-        for block in blocks {
-            guard let mask = try matchingRows(block) else {
-                block.dropColumns()
-                continue
+        var next = 0
+        while next < blocks.count {
+            let some = blocks[next..<min(next + 8, blocks.count)]
+            next = some.endIndex
+            let masks = try matchingRows(some)
+            for (block, mask) in zip(some, masks) {
+                defer { block.dropColumns() }
+                guard let mask, var copier = try guarded({ try BlockCopier(block, output: output) }) else { continue }
+                for row in mask.rows {
+                    _ = try guarded { try copier.copy(row: Int(row), to: &output) }
+                    if output.batch.rowCount >= Scanner.batchRows, try hand(&output, body) == .stop { return }
+                }
             }
-            guard var copier = try guarded({ try BlockCopier(block, output: output) }) else {
-                block.dropColumns()
-                continue
-            }
-            for row in mask.rows {
-                copier.copy(row: Int(row), to: &output)
-                if output.batch.rowCount >= Scanner.batchRows, try hand(&output, body) == .stop { return }
-            }
-            block.dropColumns()
         }
         if output.batch.rowCount > 0 { _ = try hand(&output, body) }
     }
@@ -165,18 +236,28 @@ struct Scanner {
         var output = OutputBatch(projection: plan.projection)
         var picked: [(cursor: BlockCursor, row: UInt32)] = []
         var target = 64
+        var width = 1
         while true {
             while next < blocks.count, heap.isReached(newest ? blocks[next].lastTime : blocks[next].firstTime) {
-                let block = blocks[next]
-                next += 1
-                guard let mask = try matchingRows(block) else {
-                    block.dropColumns()
-                    continue
+                // A needle is looked for in ever more blocks at once; rows that are wanted first come from the first.
+                width = heap.isEmpty ? min(width * 2, Scanner.widest) : Scanner.widest
+                var end = next + 1
+                while end < blocks.count, end - next < width,
+                    heap.isReached(newest ? blocks[end].lastTime : blocks[end].firstTime)
+                {
+                    end += 1
                 }
-                if let cursor = try guarded({ try BlockCursor(block, mask, newestFirst: newest, context: context) }) {
-                    heap.push(cursor)
+                let some = blocks[next..<end]
+                next = end
+                for (block, mask) in zip(some, try matchingRows(some)) {
+                    defer { block.dropColumns() }
+                    guard let mask else { continue }
+                    if let cursor = try guarded({
+                        try BlockCursor(block, mask, newestFirst: newest, context: context)
+                    }) {
+                        heap.push(cursor)
+                    }
                 }
-                block.dropColumns()
             }
             guard let (cursor, row) = heap.pop() else { break }
             picked.append((cursor, row))
@@ -216,7 +297,7 @@ struct Scanner {
             try context.check()
             var aside = OutputBatch(projection: plan.projection)
             if var copier = try guarded({ try BlockCopier(cursor.block, output: aside) }) {
-                for row in rows { copier.copy(row: Int(row), to: &aside) }
+                for row in rows { _ = try guarded { try copier.copy(row: Int(row), to: &aside) } }
                 let batch = aside.take()
                 copiers.append(RowCopier(batch))
                 facts.append((cursor.block.facts, batch))
@@ -250,7 +331,10 @@ struct Scanner {
         for cursor in cursors where cursor.copier == nil {
             cursor.copier = try guarded { try BlockCopier(cursor.block, output: output) }
         }
-        for (cursor, row) in picked { cursor.copier?.copy(row: Int(row), to: &output) }
+        for (cursor, row) in picked {
+            // What may fail here is the group's labels.
+            _ = try guarded { try cursor.copier?.copy(row: Int(row), to: &output) }
+        }
         // Interleaved streams stay decoded for the next batch as long as together they are a small part of the budget.
         for cursor in cursors where !decoded.contains(where: { $0 === cursor }) { decoded.append(cursor) }
         let held = decoded.reduce(0) { $0 + $1.block.heldBytes }

@@ -77,6 +77,7 @@ package final class ServerProcess: Sendable {
             eventOptions.journal = journal
             eventOptions.memoryLimit = min(eventOptions.memoryLimit, budget.limit / 8)
             eventOptions.sealBytes = min(eventOptions.sealBytes, eventOptions.memoryLimit / 4)
+            eventOptions.budget = budget
             events = try EmbeddedEventStore(opening: folder, options: eventOptions)
         } catch {
             try? folder.close()

@@ -96,11 +96,36 @@ package protocol EventReader: Sendable {
     func fieldValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) async throws -> [AttributeValue]
 }
 
+/// How long rows of some groups are kept. Of several rules the first whose matchers all match a group decides.
+package struct EventRetentionRule: Hashable, Sendable {
+    /// None: every group.
+    package var matchers: [Matcher]
+    /// Nanoseconds: earlier rows are over.
+    package var after: Int64
+    package init(matchers: [Matcher] = [], after: Int64) {
+        self.matchers = matchers
+        self.after = after
+    }
+}
+
 /// The events engine.
 package protocol EventStorage: EventReader {
     func append(_ batch: EventBatch, to table: EventTable, id: BatchID?) async throws -> AppendOutcome
     /// Drops what lies wholly before `time` (nanoseconds).
     func retain(_ table: EventTable, after time: Int64) async throws
+    /// Drops the oldest parts of the table until it takes no more than `bytes` on disk.
+    func retain(_ table: EventTable, bytes: Int) async throws
+    /// Rows whose rule's time is over are not seen from now on, and leave the disk with merges. The rules replace those
+    /// of the last call and are not stored: call it again at every start, and as time goes on.
+    func retain(_ table: EventTable, rules: [EventRetentionRule]) async throws
+    /// Deletes the rows stored so far that lie in the range, whose group all matchers match and that pass the
+    /// condition. Durable when it returns, and no later query sees them; they leave the disk with merges.
+    func delete(_ table: EventTable, matchers: [Matcher], predicate: EventPredicate, range: TimeRange) async throws
+    /// Moves what is in memory to parts, and merges until there is nothing left to merge.
+    func compact(_ table: EventTable) async throws
+    /// A copy of both tables at this moment inside the new folder `target` on the same file system, by hard links: it
+    /// opens like any data folder.
+    func snapshot(to target: String) async throws
     func health(of table: EventTable) async -> StoreHealth
     func close() async throws
 }

@@ -75,6 +75,18 @@ package struct EventColumn: Sendable {
 
     package init(name: String) { self.name = name }
 
+    /// Takes columns over as they are; nil where they do not fit together. `rows` must ascend.
+    package init?(name: String, rows: [UInt32], kinds: [ValueKind], ends: [UInt32], bytes: [UInt8]) {
+        guard rows.count == kinds.count, rows.count == ends.count, Int(ends.last ?? 0) == bytes.count else {
+            return nil
+        }
+        self.name = name
+        self.rows = rows
+        self.kinds = kinds
+        self.ends = ends
+        self.bytes = bytes
+    }
+
     package var count: Int { rows.count }
 
     /// Rows must come in ascending order, each at most once.
