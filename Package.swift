@@ -179,7 +179,10 @@ let package = Package(
             strict: false),
         // Measures
         .executableTarget(
-            name: "kernels", dependencies: ["Codecs", "Patterns", "Wire", "Telemetry", "OTLPMessages", protobuf],
+            name: "kernels",
+            dependencies: [
+                "Codecs", "EventStore", "Patterns", "ShopLogs", "Wire", "Telemetry", "OTLPMessages", protobuf,
+            ],
             path: "Benchmarks/Kernels", swiftSettings: houseSettings),
         .executableTarget(
             name: "metrics", dependencies: ["BenchmarkSupport", "Codecs", "Wire", "Telemetry", argumentParser],

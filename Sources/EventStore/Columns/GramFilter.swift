@@ -100,9 +100,13 @@ private struct GramCollector {
         let classTable = table
         let classes = classTable.span
         var start = 0
-        for end in ends {
+        let all = room
+        for (number, end) in ends.enumerated() {
             addLine(bytes, start, Int(end), classes, &places)
             start = Int(end)
+            // A kind that will not fit is given up early: it is what costs most.
+            guard number == ends.count / 16 else { continue }
+            for i in 0..<3 where (all[i] &- room[i]) &* ends.count > all[i] &* (number &+ 1) { room[i] = 0 }
         }
         swap(&words, &text)
     }

@@ -4,6 +4,11 @@ import Codecs
 package struct EncodedText: Sendable {
     package var head: [UInt8]
     package var chunks: [UInt8]
+
+    package init(head: [UInt8] = [], chunks: [UInt8] = []) {
+        self.head = head
+        self.chunks = chunks
+    }
 }
 
 /// Writes columns of lines as templates and typed variables (docs/formats/text-column.md).
