@@ -45,16 +45,29 @@ struct LineGenerator {
             return Array(
                 "2026-02-\(padded(31, 2)) \(clock()),\(padded(1000, 3)) [worker-\(number(20))] \(pick(["INFO", "WARN"])) c.s.\(word()) - user \(word()) did \(pick(["pay", "cancel"])) item42 x\(hexadecimal(8))\n\tat a.b.C(C.java:\(number(400)))"
                     .utf8)
-        case 4: return Array("\(hexadecimal(8))-\(hexadecimal(4))-\(hexadecimal(4))-\(hexadecimal(4))-\(hexadecimal(12))".utf8)
+        case 4:
+            return Array(
+                "\(hexadecimal(8))-\(hexadecimal(4))-\(hexadecimal(4))-\(hexadecimal(4))-\(hexadecimal(12))".utf8)
         case 5: return []
         case 6: return (0..<number(60)).map { _ in UInt8.random(in: .min ... .max, using: &random) }
-        case 7: return Array(pick(["\"", "{", "{\"", "{\"a\"", "{\"a\":", "{\"a\":1", "a=", "a=\"", "=", "a=b c", "-", "-0", "007", "2026-11-21T20:15:42", "\\", "{}", "{\"a\":{}}", "99999999999999999999", "{\"a\\\":1}"]).utf8)
-        case 8: return Array((0..<number(12)).map { _ in pick(["1", "-", "0", "ab", " ", "\"", "=", "{", "}", ":", ",", "\\"]) }.joined().utf8)
+        case 7:
+            return Array(
+                pick([
+                    "\"", "{", "{\"", "{\"a\"", "{\"a\":", "{\"a\":1", "a=", "a=\"", "=", "a=b c", "-", "-0", "007",
+                    "2026-11-21T20:15:42", "\\", "{}", "{\"a\":{}}", "99999999999999999999", "{\"a\\\":1}",
+                ]).utf8)
+        case 8:
+            return Array(
+                (0..<number(12)).map { _ in pick(["1", "-", "0", "ab", " ", "\"", "=", "{", "}", ":", ",", "\\"]) }
+                    .joined().utf8)
         case 9: return Array("v\(number(20)) \(number(3)) \(word())".utf8)
         case 10: return Array("Nov 21 \(clock()) host sshd[\(number(30000))]: session opened for \(word())".utf8)
         case 11:
             return Array(
-                (["failed \(hexadecimal(6))"] + (0..<number(9)).map { _ in "\tat shop.\(pick(["Cart", "Pay", "Order"])).run(\(pick(["A", "B"])).java:\(number(40)))" })
+                (["failed \(hexadecimal(6))"]
+                    + (0..<number(9)).map { _ in
+                        "\tat shop.\(pick(["Cart", "Pay", "Order"])).run(\(pick(["A", "B"])).java:\(number(40)))"
+                    })
                     .joined(separator: "\n").utf8)
         default: return Array("\(1_700_000_000_000 + number(100_000)) \(padded(100, 2))\(pick(["", "0"]))".utf8)
         }
@@ -136,7 +149,8 @@ struct TextColumnTests {
                 if generator.number(5) == 0, !needle.isEmpty { needle[generator.number(needle.count)] = 0x37 }
                 let expected = lines.indices.filter { ModelRow.holds(lines[$0], needle) }
                 let found = try text.rows(containing: needle).rows.map { Int($0) }
-                #expect(found == expected, "seed \(seed) shape \(only) needle \(String(decoding: needle, as: UTF8.self))")
+                #expect(
+                    found == expected, "seed \(seed) shape \(only) needle \(String(decoding: needle, as: UTF8.self))")
                 hits += expected.count
                 guard !expected.isEmpty else { continue }
                 for filter in filters {
@@ -144,7 +158,8 @@ struct TextColumnTests {
                     let isMissing = GramFilter.places(of: needle, kind: filter.kind).contains { place in
                         filter.bits[Int((place & mask) >> 3)] >> UInt8(place & 7) & 1 == 0
                     }
-                    #expect(!isMissing, "seed \(seed): \(filter.kind) misses \(String(decoding: needle, as: UTF8.self))")
+                    #expect(
+                        !isMissing, "seed \(seed): \(filter.kind) misses \(String(decoding: needle, as: UTF8.self))")
                 }
             }
         }

@@ -59,7 +59,7 @@ struct ColumnWriter {
             PackedBytes.write(binary, codec: codec, to: &writer)
         } else if kind == .string, effort == .best, column.count >= ColumnWriter.fewestTexts {
             out.encoding = .text
-            var encoder = TextEncoder(codec: codec, times: times)
+            var encoder = TextEncoder(codec: codec, level: effort == .fast ? 1 : 3, times: times)
             let rows = column.count == rowCount ? nil : column.rows
             let text = encoder.encode(bytes: column.bytes, ends: column.ends, rows: rows)
             writer = TextColumn.body(presence: writer.bytes, text)

@@ -40,8 +40,8 @@ package struct GramFilter: Equatable, Sendable {
         return collector.filters(budget: budget)
     }
 
-    /// The places that are set in every filter of a kind over texts of which one contains the needle; to be taken modulo
-    /// the filter's bits. None where the kind says nothing about the needle.
+    /// The places that are set in every filter of a kind over texts of which one contains the needle; to be taken
+    /// modulo the filter's bits. None where the kind says nothing about the needle.
     package static func places(of needle: [UInt8], kind: GramKind) -> [UInt32] {
         var out: [UInt32] = []
         let text = needle.span

@@ -2,7 +2,8 @@ import Codecs
 import Telemetry
 
 /// A column of encoding ``ColumnEncoding/text``: u32 length and u32 checksum of the head, the head (presence, then that
-/// of the text), the chunks. Head and chunks are checked by themselves, so that a few of them can be read without the rest.
+/// of the text), the chunks. Head and chunks are checked by themselves, so that a few of them can be read
+/// without the rest.
 struct TextColumn {
     let presence: DecodedColumn.Presence
     let reader: TextReader

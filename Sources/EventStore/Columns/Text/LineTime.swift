@@ -88,7 +88,10 @@ struct LineTime: Equatable {
             for i in at &+ start..<at &+ start &+ count { number = number &* 10 &+ Int64(text[i] &- 0x30) }
             return number
         }
-        let year, month, day, clock: Int64
+        let year: Int64
+        let month: Int64
+        let day: Int64
+        let clock: Int64
         switch style {
         case .iso: (year, month, day, clock) = (number(0, 4), number(5, 2), number(8, 2), 11)
         case .accessLog:

@@ -15,7 +15,8 @@ struct TemplateTable {
 
     /// The template's number. `holes` are all holes of the block, the line's begin at `firstHole`.
     mutating func number(
-        _ text: Span<UInt8>, _ line: TextSlice, _ holes: Span<TextSlice>, firstHole: Int, holeCount: Int, _ mode: LineMode
+        _ text: Span<UInt8>, _ line: TextSlice, _ holes: Span<TextSlice>, firstHole: Int, holeCount: Int,
+        _ mode: LineMode
     ) -> Int {
         let hash = TemplateTable.hash(text, line, holes, firstHole, holeCount)
         if entries.count &* 2 >= slots.count { grow() }

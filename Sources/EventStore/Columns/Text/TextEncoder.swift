@@ -294,7 +294,8 @@ struct ValueFacts {
             classes |= isSigned ? ByteClass.digit : seen
             if isConstant, value != first {
                 isConstant =
-                    value.length == first.length && TextBytes.isEqual(text, value.lower, first.lower, count: value.count)
+                    value.length == first.length
+                    && TextBytes.isEqual(text, value.lower, first.lower, count: value.count)
             }
             if isCanonical, value.count > 0 {
                 let digit = isSigned ? text[value.lower &+ 1] : text[value.lower]

@@ -112,7 +112,9 @@ package struct TextReader {
         var out = [[UInt32]?](repeating: nil, count: node.columns.count)
         var needed = false
         for (i, column) in node.columns.enumerated()
-        where column.encoding == .nested || column.encoding == .multiline || column.encoding == .times && column.isAgainstRowTime {
+        where column.encoding == .nested || column.encoding == .multiline
+            || column.encoding == .times && column.isAgainstRowTime
+        {
             out[i] = []
             out[i]?.reserveCapacity(column.count)
             needed = true

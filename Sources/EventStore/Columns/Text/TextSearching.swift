@@ -1,8 +1,8 @@
 import Codecs
 import Patterns
 
-/// Finds the lines that hold a needle without rebuilding lines: in static text, in dictionaries and in the columns whose
-/// bytes the needle can be made of. Lines where it would lie over a border are rebuilt, and only they.
+/// Finds the lines that hold a needle without rebuilding lines: in static text, in dictionaries and in the columns
+/// whose bytes the needle can be made of. Lines where it would lie over a border are rebuilt, and only they.
 extension TextReader {
     /// One answer for each line.
     package func lines(containing needle: [UInt8]) throws(CodecError) -> [Bool] {
