@@ -65,7 +65,7 @@ enum Fixture {
                 "30 __error__=JSONParserErr",
             ]
         ),
-        (#"{app="web"} | json | status>=500"#, ["20", "30 __error__=JSONParserErr"]),
+        (#"{app="web"} | json | status>=500"#, ["20"]),
         (#"{app="web"} | json | status>=500 | __error__="""#, ["20"]),
         (#"{app="web"} | json | __error__!="""#, ["30"]),
         (
@@ -114,7 +114,7 @@ enum Fixture {
             ["40 GET 120MS", "60 GET OOPS"]
         ),
         (
-            #"{app="api"} | logfmt | label_format verb=method, sum="{{.level}}-{{.method}}" | verb="POST""#,
+            #"{app="api"} | logfmt | label_format verb=method, sum="{{.level}}-{{.verb}}" | verb="POST""#,
             [
                 "50 verb=POST method= sum=warn-POST"
             ]

@@ -28,7 +28,8 @@ import Testing
         (#"{{ __line__ }} {{ __line__ | len }}"#, "the line 8"),
         (#"{{ __timestamp__ | date "2006-01-02T15:04:05.000Z07:00" }}"#, "2023-11-14T22:13:20.123Z"),
         (
-            #"{{ __timestamp__ | unixEpoch }} {{ __timestamp__ | unixEpochMillis }} {{ unixEpochNanos __timestamp__ }}"#,
+            #"{{ __timestamp__ | unixEpoch }} {{ __timestamp__ | unixEpochMillis }} "#
+                + #"{{ unixEpochNanos __timestamp__ }}"#,
             "1700000000 1700000000123 1700000000123456789"
         ),
         (#"{{ date "Mon Jan _2 3:04PM 2006" (unixToTime "1700000000") }}"#, "Tue Nov 14 10:13PM 2023"),
@@ -67,11 +68,58 @@ import Testing
             "3 1 3 1.5 2 1 1.23"
         ),
         (
-            #"{{ int "12" }} {{ float64 "1.5" }} {{ bytes "2KB" }} {{ duration "1m30s" }} {{ duration_seconds "500ms" }}"#,
+            #"{{ int "12" }} {{ float64 "1.5" }} {{ bytes "2KB" }} "#
+                + #"{{ duration "1m30s" }} {{ duration_seconds "500ms" }}"#,
             "12 1.5 2000 90 0.5"
         ),
         (#"{{ lt 1 2 }} {{ le 2 2 }} {{ gt 1 2 }} {{ ge "b" "a" }} {{ ne 1 2 }}"#, "true true false true true"),
         (#"{{ printf "%.0f %.1f %.3f" 2.5 0.25 1e21 }}"#, "2 0.2 1000000000000000000000.000"),
+        // Characters, not bytes.
+        (
+            #"{{ trunc -1 "Hello, 世界" }} {{ trunc 8 "Hello, 世界" }} {{ trunc 20 "世" }} "#
+                + #"{{ trunc -20 "世" }}|{{ trunc 0 "世" }}"#,
+            "界 Hello, 世 世 世|"
+        ),
+        (
+            #"{{ substr 1 8 "Hello, 世界" }}|{{ substr -10 8 "Hello, 世界" }}|{{ substr 3 -1 "Hello, 世界" }}|"#
+                + #"{{ substr -1 -1 "x" }}|"#
+                + #"{{ substr 20 -1 "x" }}|{{ substr 5 1 "Hello, 世界" }}|{{ substr -1 1 "世界" }}"#,
+            "ello, 世|Hello, 世|lo, 世界||||世"
+        ),
+        (#"{{ alignRight 2 "Hello, 世界" }} {{ alignLeft 8 "Hello, 世界" }} {{ alignLeft -1 "世" }}"#, "世界 Hello, 世 世"),
+        (
+            #"{{ bytes "3MB" }} {{ bytes "3 kB" }} {{ 1679577215.0 }} {{ 20.0 }} {{ divf 1 3 }}"#,
+            "3e+06 3000 1.679577215e+09 20 0.3333333333333333"
+        ),
+        (
+            #"{{ unixToTime "19503" }} {{ unixToTime "1257894000000" }}"#,
+            "2023-05-26 00:00:00 +0000 UTC 2009-11-10 23:00:00 +0000 UTC"
+        ),
+        (
+            #"{{ add "1" 1 | sub "3" | mul "10" | div "20" }} "#
+                + #"{{ round (addf 1.5 1.5 | subf 3.5 | mulf 10.5 | divf 20.4) 5 .2 }}"#,
+            "2 3.88572"
+        ),
+        (#"{{ "2.5" | float64 | int | add 10 }} {{ mod 20 3 }} {{ ceil 5.3 }} {{ floor "5.3" }}"#, "12 2 6 5"),
+        (
+            #"{{ toDateInZone "2006-01-02T15:04:05.999999999Z" "UTC" "2023-03-10T01:32:40.340485723Z" "#
+                + #"| unixEpochNanos }}"#,
+            "1678411960340485723"
+        ),
+        (#"{{ __line__ | count "l|i" }} {{ count "nothing.*" .name }}"#, "2 0"),
+        (#"{{ if .name | contains "ice" }}yes{{ end }}-{{ if .name | contains "z" }}no{{ end }}"#, "yes-"),
+        (#"{{ b64enc "i'm a string, encode me!" }}"#, "aSdtIGEgc3RyaW5nLCBlbmNvZGUgbWUh"),
+        (#"{{ urlencode "/a?q=sum({x=~\"y.*\", z})" }}"#, "%2Fa%3Fq%3Dsum%28%7Bx%3D~%22y.%2A%22%2C+z%7D%29"),
+        (
+            #"{{ div (unixEpoch now) (unixEpoch now) }} "#
+                + #"{{ sub (unixEpoch (toDate "2006-01-02" "2021-11-02")) "#
+                + #"(unixEpoch (toDate "2006-01-02" "2021-11-01")) }}"#,
+            "1 86400"
+        ),
+        (#"{{ .name Replace "foo" }}"#, "TemplateFormatErr"),
+        ("{{ .name | now }}", "TemplateFormatErr"),
+        (#"{{ regexReplaceAll "a|\\q" .name "x" }}"#, "TemplateFormatErr"),
+        (#"{{ unixToTime "464" }}"#, "TemplateFormatErr"),
         ("{{ div 1 0 }}", "TemplateFormatErr"),
         ("{{ range 9999 }}{{ range 9999 }}{{ if .gone }}x{{ end }}{{ end }}{{ end }}", "TemplateFormatErr"),
         (#"{{ date "2006" (toDate "2006" "never") }}"#, "1677"),

@@ -13,6 +13,10 @@ extension LogQLEngine {
         var pipeline = try LogPipeline(expression.stages, names: &record.names)
         var entries: [LogEntry] = []
         guard !range.isEmpty else { return LogResult(entries: [], partial: false, warnings: []) }
+        if !expression.results.isEmpty {
+            return try await results(
+                expression, range: range, limit: limit, direction: direction, context: context)
+        }
         let planner = ScanPlanner(reader: reader, pushesDown: options.pushesDown)
         var plan = try await planner.plan(expression, range: range, context: context)
         plan.order = direction == .backward ? .newestFirst : .oldestFirst
@@ -58,6 +62,9 @@ package struct LogTail: Sendable {
     private var pipeline: LogPipeline
 
     package init(_ expression: LogExpression) throws {
+        guard expression.results.isEmpty else {
+            throw LogQLError.unsupported("a tail shows lines as they come: it cannot sort, count or compare them")
+        }
         matchers = try expression.matchers.map { try CompiledMatcher($0) }
         pipeline = try LogPipeline(expression.stages, names: &record.names)
     }

@@ -114,6 +114,8 @@ struct MetricEvaluator {
             return .matrix(StepMatrix(grid: grid, series: [one]))
         case .range(let operation, let parameter, let range, let grouping):
             return .matrix(try await run(RangeRequest(operation, parameter: parameter, range, grouping: grouping)))
+        case .subquery(let operation, let parameter, let inner, let subquery):
+            return .matrix(try await run(operation, parameter, inner, subquery))
         case .aggregate(let operation, let parameter, let inner, let grouping):
             if case .range(let rangeOperation, _, let range, let own) = inner,
                 let fused = RangeRequest(fusing: operation, grouping, rangeOperation, range, own)

@@ -19,7 +19,7 @@ struct RangeRequest {
         self.parameter = parameter
         self.range = range
         self.grouping = operation == .absent ? .by([]) : grouping
-        removed = grouping == nil ? range.unwrap?.label : nil
+        if case .by? = grouping { removed = nil } else { removed = range.unwrap?.label }
         reportsErrors = true
     }
 

@@ -4,6 +4,8 @@ internal import Vectors
 struct SampleSummary {
     var count = 0.0
     private var sum = CompensatedSum()
+    /// Infinities and NaN added up apart: they would spoil the compensation. Zero where there are none.
+    private var boundless = 0.0
     private var minimum = Double.nan
     private var maximum = Double.nan
     /// Welford's and Chan's running mean and sum of squared distances.
@@ -20,7 +22,7 @@ struct SampleSummary {
 
     init(_ value: Double, at time: Int64) {
         count = 1
-        sum.add(value)
+        if value.isFinite { sum.add(value) } else { boundless = value }
         minimum = value
         maximum = value
         mean = value
@@ -42,22 +44,26 @@ struct SampleSummary {
         lastValue = later.lastValue
         sum.add(later.sum.sum)
         sum.add(later.sum.compensation)
+        boundless += later.boundless
         if later.minimum < minimum || minimum.isNaN { minimum = later.minimum }
         if later.maximum > maximum || maximum.isNaN { maximum = later.maximum }
-        let total = count + later.count
+        let both = count + later.count
         let distance = later.mean - mean
-        squares += later.squares + distance * distance * count * later.count / total
-        mean += distance * later.count / total
-        count = total
+        squares += later.squares + distance * distance * count * later.count / both
+        mean += distance * later.count / both
+        count = both
     }
+
+    private var total: Double { boundless == 0 ? sum.value : boundless }
 
     /// The answer for a window that ends at `end` and is `range` long, both nanoseconds.
     func result(_ operation: RangeOperator, end: Int64, range: Int64) -> Double {
         switch operation {
         case .count: count
-        case .sum, .bytes: sum.value
-        case .rate, .bytesRate: sum.value / (Double(range) / 1e9)
-        case .average: sum.value.isFinite ? sum.value / count : mean
+        case .sum, .bytes: total
+        case .rate, .bytesRate: total / (Double(range) / 1e9)
+        // Where finite values add up to more than a double holds, their running mean still does.
+        case .average: boundless == 0 && !sum.value.isFinite ? mean : total / count
         case .minimum: minimum
         case .maximum: maximum
         case .first: firstValue

@@ -122,7 +122,7 @@ struct LogPipeline {
             case .label(let test): if !labelTests[test].keeps(&record) { return false }
             case .json:
                 if let failure = flattener.parse(record.line, wanted: wanted, into: &record) {
-                    record.fail("JSONParserErr", failure.rawValue)
+                    record.failParsing("JSONParserErr", failure.rawValue)
                 }
             case .jsonFields(let fields): extract(fields, &record)
             case .logfmt(let strict, let keepEmpty, let fields): logfmt(strict, keepEmpty, fields, &record)
@@ -150,7 +150,7 @@ struct LogPipeline {
         if line.isEmpty { return }
         let first = scanner.current
         guard first == UInt8(ascii: "{") || first == UInt8(ascii: "["), scanner.value() != nil else {
-            return record.fail("JSONParserErr", "")
+            return record.failParsing("JSONParserErr", "")
         }
         for field in fields {
             scratch.removeAll(keepingCapacity: true)
@@ -169,7 +169,7 @@ struct LogPipeline {
                 guard try scanner.next() else { break }
             } catch {
                 guard strict else { continue }
-                record.fail("LogfmtParserErr", error.message)
+                record.failParsing("LogfmtParserErr", error.message)
                 break
             }
             if !fields.isEmpty {
@@ -219,7 +219,7 @@ struct LogPipeline {
             return true
         }
         guard complete else {
-            return record.fail("JSONParserErr", "expecting json object(6), but it is not")
+            return record.failParsing("JSONParserErr", "expecting json object(6), but it is not")
         }
         // Only what a shipper has packed is unpacked.
         guard let entry else { return }
@@ -239,28 +239,22 @@ struct LogPipeline {
         }
     }
 
-    /// Templates see the labels as they were before the stage.
+    /// One after the other; templates see the labels as they were before the first of them.
     private func format(_ formats: [(name: Int, source: Format)], _ record: inout Record) {
-        var texts: [[UInt8]?] = []
+        var seen: Record?
         for format in formats {
-            guard case .template(let template) = format.source else {
-                texts.append(nil)
-                continue
-            }
-            var out: [UInt8] = []
-            do {
-                try template.execute(over: RecordContext(record: record), into: &out)
-                texts.append(out)
-            } catch {
-                record.fail("TemplateFormatErr", error.description)
-                texts.append(nil)
-            }
-        }
-        for (format, text) in zip(formats, texts) {
-            if case .rename(let source) = format.source {
-                record.rename(source, to: format.name)
-            } else if let text {
-                record.assign(format.name, text)
+            switch format.source {
+            case .rename(let source): record.rename(source, to: format.name)
+            case .template(let template):
+                let context = seen ?? record
+                seen = context
+                var out: [UInt8] = []
+                do {
+                    try template.execute(over: RecordContext(record: context), into: &out)
+                    record.assign(format.name, out)
+                } catch {
+                    record.fail("TemplateFormatErr", error.description)
+                }
             }
         }
     }

@@ -83,6 +83,11 @@ struct Record {
     mutating func fail(_ error: String, _ details: String) {
         self.error = error
         errorDetails = details
+    }
+
+    /// A parser's failure: this kind alone is kept for a metric query that asks for errors.
+    mutating func failParsing(_ error: String, _ details: String) {
+        fail(error, details)
         if preservesErrors {
             assign(preserveName, "true".utf8)
         } else if let i = index(of: preserveName) {

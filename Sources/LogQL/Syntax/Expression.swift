@@ -11,11 +11,41 @@ package indirect enum Expression: Hashable, Sendable {
 package struct LogExpression: Hashable, Sendable {
     package var matchers: [Matcher]
     package var stages: [Stage]
+    /// Stages of ours that look at all the lines found, not at one after the other. They come last.
+    package var results: [ResultStage]
 
-    package init(matchers: [Matcher], stages: [Stage] = []) {
+    package init(matchers: [Matcher], stages: [Stage] = [], results: [ResultStage] = []) {
         self.matchers = matchers
         self.stages = stages
+        self.results = results
     }
+}
+
+/// An extension: Loki has none of these.
+package enum ResultStage: Hashable, Sendable {
+    /// Of the lines with equal values of these labels, the first.
+    case distinct([String])
+    case sort([SortKey])
+    /// The most frequent combinations of values, a line each.
+    case top(Int, by: [String])
+    /// Of every label the most frequent values, a line each.
+    case facets(Int)
+    /// With so many lines of the same stream before and after each line found.
+    case streamContext(before: Int, after: Int)
+}
+
+package struct SortKey: Hashable, Sendable {
+    package var name: String
+    package var isDescending: Bool
+}
+
+/// `[range:step]` behind an expression of numbers.
+package struct Subquery: Hashable, Sendable {
+    /// Nanoseconds, positive.
+    package var range: Int64
+    /// nil is a minute.
+    package var step: Int64?
+    package var offset: Int64
 }
 
 package enum Stage: Hashable, Sendable {
@@ -165,6 +195,8 @@ package indirect enum MetricExpression: Hashable, Sendable {
     case vector(Double)
     /// `grouping` is nil where nothing is written; `by ()` is not nil.
     case range(RangeOperator, parameter: Double?, LogRange, grouping: Grouping?)
+    /// An extension, as in PromQL: a range aggregation over the values of an expression.
+    case subquery(RangeOperator, parameter: Double?, MetricExpression, Subquery)
     case aggregate(VectorOperator, parameter: Int?, MetricExpression, grouping: Grouping?)
     case binary(BinaryOperator, MetricExpression, MetricExpression, VectorMatching, returnsBool: Bool)
     case labelReplace(MetricExpression, destination: String, replacement: String, source: String, pattern: String)

@@ -65,7 +65,7 @@ struct Lexer {
         case UInt8(ascii: "\""), UInt8(ascii: "`"):
             return Token(kind: .string(try string(quote: byte)), position: start)
         case UInt8(ascii: "["):
-            return Token(kind: .range(try range()), position: start.withoutLine)
+            return Token(kind: try range(), position: start.withoutLine)
         case 48...57: return try numberToken(at: start)
         case UInt8(ascii: ".") where peek(1).map { $0 >= 48 && $0 <= 57 } ?? false: return try numberToken(at: start)
         case UInt8(ascii: "-") where peek(1) == UInt8(ascii: "-") && (peek(2).map(Lexer.isLetter) ?? false):
@@ -122,50 +122,88 @@ struct Lexer {
     }
 
     /// `[` to `]`: spaces are allowed inside.
-    private mutating func range() throws(LogQLError) -> Int64 {
+    private mutating func range() throws(LogQLError) -> TokenKind {
         let start = position.withoutLine
         let opening = cursor
         guard let closing = bytes[opening...].firstIndex(of: UInt8(ascii: "]")) else {
             throw start.error("missing closing ']' in duration")
         }
         let inner = bytes[(opening + 1)..<closing].filter { $0 != 32 && $0 != 9 && $0 != 10 && $0 != 13 }
+        if let colon = inner.firstIndex(of: UInt8(ascii: ":")) {
+            let step = inner[(colon + 1)...]
+            let parsedStep = DurationText.parse(step)
+            if let range = DurationText.parse(inner[..<colon]), range > 0, step.isEmpty || parsedStep ?? 0 > 0 {
+                advance(closing + 1 - opening)
+                return .subquery(range: range, step: parsedStep)
+            }
+        }
         guard let duration = DurationText.parse(inner), duration > 0 else {
             let text = String(decoding: bytes[(opening + 1)..<closing], as: UTF8.self)
             throw start.error("not a valid duration string: \(QuotedText.quote(text))")
         }
         advance(closing + 1 - opening)
-        return duration
+        return .range(duration)
     }
 
+    /// As Loki's scanner: a number, and where the characters behind it make it a duration or a size, that. `1mb` is the
+    /// duration `1m` and the name `b`.
     private mutating func number() throws(LogQLError) -> TokenKind {
         let start = position
         let begin = cursor
-        while let byte = peek() {
-            let isExponentSign =
-                (byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-"))
-                && (bytes[cursor - 1] | 32) == UInt8(ascii: "e") && cursor > begin
-                && bytes[begin..<(cursor - 1)].allSatisfy { ($0 >= 48 && $0 <= 57) || $0 == UInt8(ascii: ".") }
-                && (peek(1).map { $0 >= 48 && $0 <= 57 } ?? false)
-            guard
-                Lexer.isLetter(byte) || (byte >= 48 && byte <= 57) || byte == UInt8(ascii: ".") || byte >= 0x80
-                    || isExponentSign
-            else { break }
-            advance()
-        }
+        skipNumber()
         let text = bytes[begin..<cursor]
-        if text.allSatisfy({ !Lexer.isLetter($0) || ($0 | 32) == UInt8(ascii: "e") }),
-            let value = Double(String(decoding: text, as: UTF8.self)), value.isFinite
-        {
-            return .number(value)
+        let durationEnd = end(of: "numshdwyµ".utf8)
+        if durationEnd > cursor, let duration = DurationText.parse(bytes[begin..<durationEnd]) {
+            advance(durationEnd - cursor)
+            return .duration(duration)
         }
-        if let duration = DurationText.parse(text) { return .duration(duration) }
-        if let bytes = ByteCountText.parse(text, unitNeeded: true) { return .bytes(bytes) }
-        if text.first == 48, let second = text.dropFirst().first, "xXoObB".utf8.contains(second) {
+        let sizeEnd = end(of: "BikKMGTP".utf8)
+        if sizeEnd > cursor, let size = ByteCountText.parse(bytes[begin..<sizeEnd], unitNeeded: true) {
+            advance(sizeEnd - cursor)
+            return .bytes(size)
+        }
+        guard text.allSatisfy({ !Lexer.isLetter($0) || $0 | 32 == UInt8(ascii: "e") }),
+            let value = Double(String(decoding: text, as: UTF8.self))
+        else {
             let quoted = QuotedText.quote(String(decoding: text, as: UTF8.self))
             throw .meaningless(
                 "unable to parse literal as a float: strconv.ParseFloat: parsing \(quoted): invalid syntax")
         }
-        throw start.error("syntax error: \(String(decoding: text, as: UTF8.self)) is no number, duration or size")
+        guard value.isFinite else {
+            throw start.error("syntax error: \(String(decoding: text, as: UTF8.self)) is out of range")
+        }
+        return .number(value)
+    }
+
+    /// Digits with a point and an exponent, or Go's `0x`, `0o` and `0b`.
+    private mutating func skipNumber() {
+        func isDigit(_ byte: UInt8?) -> Bool { byte.map { $0 >= 48 && $0 <= 57 } ?? false }
+        if peek() == 48, let next = peek(1), "xXoObB".utf8.contains(next), next != UInt8(ascii: "B") {
+            advance(2)
+            while let byte = peek(), isDigit(byte) || (byte | 32 >= 97 && byte | 32 <= 102) { advance() }
+            return
+        }
+        while isDigit(peek()) { advance() }
+        if peek() == UInt8(ascii: ".") {
+            advance()
+            while isDigit(peek()) { advance() }
+        }
+        guard let mark = peek(), mark | 32 == UInt8(ascii: "e") else { return }
+        let isSigned = peek(1) == UInt8(ascii: "+") || peek(1) == UInt8(ascii: "-")
+        guard isDigit(peek(isSigned ? 2 : 1)) else { return }
+        advance(isSigned ? 2 : 1)
+        while isDigit(peek()) { advance() }
+    }
+
+    /// Where the run of digits, points and `units` ends that begins here.
+    private func end(of units: String.UTF8View) -> Int {
+        var end = cursor
+        while end < bytes.count,
+            units.contains(bytes[end]) || (bytes[end] >= 48 && bytes[end] <= 57) || bytes[end] == UInt8(ascii: ".")
+        {
+            end += 1
+        }
+        return end
     }
 
     private mutating func string(quote: UInt8) throws(LogQLError) -> String {

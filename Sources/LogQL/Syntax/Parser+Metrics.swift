@@ -79,9 +79,10 @@ extension Parser {
             advance()
             try expect(",")
             parameter = value
-        } else if !isSymbol("{"), !isSymbol("(") {
+        } else if !isSymbol("{"), !isSymbol("("), !isCall {
             throw unexpected("NUMBER", "{", "(")
         }
+        if case .identifier(let name) = current.kind { return try subquery(operation, parameter, of: name) }
         var draft = RangeDraft()
         try logRange(into: &draft)
         try expect(")")
@@ -190,10 +191,41 @@ extension Parser {
                     }
                     draft.unwrap?.filters.append(filter)
                 }
+            } else if isResultStart {
+                throw .meaningless("| \(token(ahead: 1).text) looks at whole lines: no range aggregation can follow it")
             } else {
                 return
             }
         }
+    }
+
+    private var isCall: Bool {
+        guard let word, token(ahead: 1).kind == .symbol("(") || token(ahead: 1).isWord("by") else { return false }
+        return RangeOperator(rawValue: word) != nil || VectorOperator(rawValue: word) != nil
+            || word == "label_replace"
+    }
+
+    /// `max_over_time(rate({…}[1m])[10m:30s])`.
+    private mutating func subquery(
+        _ operation: RangeOperator, _ parameter: Double?, of name: String
+    ) throws(LogQLError) -> MetricExpression {
+        guard isCall else { throw unexpected() }
+        try enter()
+        defer { leave() }
+        let inner = try call(name.lowercased())
+        guard case .subquery(let range, let step) = current.kind else { throw unexpected() }
+        advance()
+        let offset = takeWord("offset") ? try signedDuration() : 0
+        try expect(")")
+        switch operation {
+        case .count, .sum, .average, .minimum, .maximum, .first, .last, .deviation, .variance, .quantile: break
+        default: throw .meaningless("\(operation.rawValue) takes lines, not a subquery")
+        }
+        if parameter == nil, operation == .quantile {
+            throw .meaningless("parameter required for operation quantile_over_time")
+        }
+        return .subquery(
+            operation, parameter: parameter, inner, Subquery(range: range, step: step, offset: offset))
     }
 
     private mutating func signedDuration() throws(LogQLError) -> Int64 {
@@ -224,6 +256,11 @@ extension Parser {
 }
 
 extension Token {
+    var text: String {
+        if case .identifier(let text) = kind { return text }
+        return name
+    }
+
     func isWord(_ word: String) -> Bool {
         if case .identifier(let text) = kind { return text.lowercased() == word }
         return false

@@ -5,7 +5,7 @@ internal import Telemetry
 extension Parser {
     var isStageStart: Bool {
         guard case .symbol(let symbol) = current.kind else { return false }
-        return symbol == "|" || isLineFilterStart
+        return (symbol == "|" && !isResultStart) || isLineFilterStart
     }
 
     /// `!=` also compares vectors: behind a selector it filters lines where text follows.
@@ -241,11 +241,19 @@ extension Parser {
         }
         advance()
         advance()
+        let filter: LabelFilter
         if isWord("ip"), symbol == "=" || symbol == "!=" {
-            return .ip(name: name, equal: symbol == "=", try ipCall())
+            filter = .ip(name: name, equal: symbol == "=", try ipCall())
+        } else {
+            guard let comparison = Comparison(rawValue: symbol == "=" ? "==" : symbol) else {
+                throw unexpected("STRING")
+            }
+            filter = try comparisonFilter(name, comparison, mayBeText: symbol == "=" || symbol == "!=")
         }
-        guard let comparison = Comparison(rawValue: symbol == "=" ? "==" : symbol) else { throw unexpected("STRING") }
-        return try comparisonFilter(name, comparison, mayBeText: symbol == "=" || symbol == "!=")
+        if name == "__error__" || name == "__error_details__" {
+            throw .meaningless("\(name) is a string label and cannot be compared with \(filter)")
+        }
+        return filter
     }
 
     private mutating func comparisonFilter(

@@ -257,13 +257,15 @@ struct Parser {
             var inner = try expression(minimumPrecedence: 0)
             try expect(")")
             if case .log(var logs) = inner {
+                if !logs.results.isEmpty, isStageStart { throw unexpected() }
                 logs.stages += try pipeline()
+                logs.results += try resultStages()
                 inner = .log(logs)
             }
             return inner
         case .symbol("{"):
             let matchers = try selector()
-            return .log(LogExpression(matchers: matchers, stages: try pipeline()))
+            return .log(LogExpression(matchers: matchers, stages: try pipeline(), results: try resultStages()))
         case .symbol("+"), .symbol("-"), .number, .duration, .bytes:
             return .metric(.literal(try scalar()))
         case .identifier(let name):
@@ -294,7 +296,7 @@ struct Parser {
         }
     }
 
-    private mutating func call(_ name: String) throws(LogQLError) -> MetricExpression {
+    mutating func call(_ name: String) throws(LogQLError) -> MetricExpression {
         if let operation = RangeOperator(rawValue: name) {
             advance()
             return try rangeAggregation(operation)

@@ -17,8 +17,10 @@ private func indent(_ level: Int) -> String { String(repeating: "  ", count: lev
 extension LogExpression {
     fileprivate func pretty(_ level: Int) -> String {
         if description.utf8.count <= maximumLine { return indent(level) + description }
-        return ([indent(level) + selectorText] + stages.map { indent(level + 1) + $0.description }).joined(
-            separator: "\n")
+        return
+            ([indent(level) + selectorText] + stages.map { indent(level + 1) + $0.description }
+            + results.map { indent(level + 1) + $0.description }).joined(
+                separator: "\n")
     }
 }
 
@@ -35,7 +37,7 @@ extension MetricExpression {
     fileprivate func pretty(_ level: Int) -> String {
         if description.utf8.count <= maximumLine { return indent(level) + description }
         switch self {
-        case .literal, .vector: return indent(level) + description
+        case .literal, .vector, .subquery: return indent(level) + description
         case .range(let operation, let parameter, let range, let grouping):
             let argument = range.counted ?? parameter.map { formatPlain($0) }
             let head = argument.map { indent(level + 1) + $0 + ",\n" } ?? ""

@@ -12,11 +12,33 @@ extension Expression: CustomStringConvertible {
 }
 
 extension LogExpression: CustomStringConvertible {
-    package var description: String { ([selectorText] + stages.map(\.description)).joined(separator: " ") }
+    package var description: String {
+        ([selectorText] + stages.map(\.description) + results.map(\.description)).joined(separator: " ")
+    }
 
     package var selectorText: String {
         "{" + matchers.map { "\($0.name)\($0.operation.rawValue)\(QuotedText.quote($0.value))" }.joined(separator: ", ")
             + "}"
+    }
+}
+
+extension ResultStage: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .distinct(let names): "| distinct " + names.joined(separator: ",")
+        case .sort(let keys):
+            "| sort by (" + keys.map { $0.name + ($0.isDescending ? " desc" : "") }.joined(separator: ",") + ")"
+        case .top(let count, let names): "| top \(count) by (\(names.joined(separator: ",")))"
+        case .facets(let count): "| facets \(count)"
+        case .streamContext(let before, let after): "| stream_context before \(before) after \(after)"
+        }
+    }
+}
+
+extension Subquery: CustomStringConvertible {
+    package var description: String {
+        "[\(DurationText.format(range)):\(step.map(DurationText.format) ?? "")]"
+            + (offset == 0 ? "" : " offset \(DurationText.format(offset))")
     }
 }
 
@@ -114,6 +136,8 @@ extension MetricExpression: CustomStringConvertible {
             operation.rawValue + "(" + ((range.counted ?? parameter.map { formatPlain($0) }).map { $0 + "," } ?? "")
                 + range.description + ")"
                 + MetricExpression.text(of: grouping)
+        case .subquery(let operation, let parameter, let inner, let subquery):
+            "\(operation.rawValue)(\(parameter.map { formatPlain($0) + "," } ?? "")\(inner)\(subquery))"
         case .aggregate(let operation, let parameter, let inner, let grouping):
             operation.rawValue + MetricExpression.text(of: grouping) + "(" + (parameter.map { "\($0)," } ?? "")
                 + inner.description + ")"

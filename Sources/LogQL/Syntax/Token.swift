@@ -8,6 +8,8 @@ enum TokenKind: Hashable {
     case bytes(UInt64)
     /// `[5m]`, nanoseconds.
     case range(Int64)
+    /// `[10m:1m]`, nanoseconds; without a step `[10m:]`.
+    case subquery(range: Int64, step: Int64?)
     /// `--strict`.
     case flag(String)
     case symbol(String)
@@ -26,7 +28,7 @@ struct Token {
         case .number: "NUMBER"
         case .duration: "DURATION"
         case .bytes: "BYTES"
-        case .range: "RANGE"
+        case .range, .subquery: "RANGE"
         case .flag(let text): text
         case .symbol(let text): text
         }

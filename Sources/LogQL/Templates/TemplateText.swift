@@ -136,18 +136,26 @@ extension LineFunction {
         return String(decoding: out + bytes[start...], as: UTF8.self)
     }
 
+    /// Characters are Unicode scalars, as Go's runes.
     private static func truncated(_ text: String, _ count: Int64) -> String {
-        let bytes = Array(text.utf8)
-        guard count.magnitude < UInt64(bytes.count) else { return text }
-        let kept = count < 0 ? bytes.suffix(Int(count.magnitude)) : bytes.prefix(Int(count))
-        return String(decoding: kept, as: UTF8.self)
+        let scalars = text.unicodeScalars
+        guard count.magnitude < UInt64(scalars.count) else { return text }
+        return count < 0
+            ? String(scalars.suffix(Int(count.magnitude))) : String(scalars.prefix(Int(count)))
     }
 
-    /// Sprig's: a negative start means from the beginning, an end outside means to the end.
+    /// Loki's: a negative start takes from the beginning, a negative end to the end, both nothing.
     private static func substring(_ text: String, _ start: Int64, _ end: Int64) -> String {
-        let bytes = Array(text.utf8)
-        let high = end < 0 || end > Int64(bytes.count) ? bytes.count : Int(end)
-        let low = start < 0 ? 0 : Int(Swift.min(start, Int64(high)))
-        return String(decoding: bytes[low..<high], as: UTF8.self)
+        let scalars = Array(text.unicodeScalars)
+        let high = Int(Swift.min(end, Int64(scalars.count)))
+        let low = Int(Swift.min(start, Int64(scalars.count)))
+        var part = scalars[...]
+        switch (low < 0, high < 0) {
+        case (true, true): part = []
+        case (true, false): part = scalars[..<high]
+        case (false, true): part = scalars[low...]
+        case (false, false): part = low <= high ? scalars[low..<high] : []
+        }
+        return String(String.UnicodeScalarView(part))
     }
 }

@@ -93,7 +93,7 @@ struct LabelTest {
         case .ip(let name, let equal, let pattern):
             if !record.error.isEmpty { return true }
             guard let value = record.value(name) else { return false }
-            return pattern.matches(value) == equal
+            return pattern.isFound(in: value) == equal
         }
     }
 
@@ -102,14 +102,14 @@ struct LabelTest {
         case failure(String)
     }
 
-    /// Only text conditions drop a line that already has an error, so that the reader sees it.
+    /// A line without the label is dropped; one whose value does not convert is kept, for the reader to see. The first
+    /// failure owns the error.
     private func compare(_ name: Int, _ record: inout Record, _ body: (ArraySlice<UInt8>) -> Outcome) -> Bool {
-        if !record.error.isEmpty { return true }
         guard let value = record.value(name) else { return false }
         switch body(value) {
         case .success(let kept): return kept
         case .failure(let details):
-            record.fail("LabelFilterErr", details)
+            if record.error.isEmpty { record.fail("LabelFilterErr", details) }
             return true
         }
     }
