@@ -47,6 +47,8 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     /// Samples at which a flush is due.
     let flushRows: Atomic<Int>
     let lastAppend: Atomic<Int64>
+    /// ``lastAppend`` as it was when free memory was last handed back after it.
+    let lastTrim = Atomic<Int64>(0)
     let lastFlush: Atomic<Int64>
     let lastEviction: Atomic<Int64>
     let batchIDs: Mutex<BatchIDMemory>

@@ -17,6 +17,7 @@ extension EmbeddedSeriesStore {
                     do { try await Task.sleep(for: .seconds(1)) } catch { return }
                     ticks += 1
                     let isQuiet = await self.flushIfDue()
+                    self.trimWhenQuiet(now: self.clock())
                     if ticks % 5 == 0 || ticks % 2 == 0 && self.seriesGuard.isNearlyFull { await self.makeRoom() }
                     guard isQuiet || ticks % 30 == 0 else { continue }
                     do {
@@ -44,6 +45,15 @@ extension EmbeddedSeriesStore {
             reportUnlessFull("writing samples to parts failed and will be tried again", error)
             return false
         }
+    }
+
+    /// What requests freed since the last flush, once nothing comes any more.
+    private func trimWhenQuiet(now: Int64) {
+        let newest = lastAppend.load(ordering: .relaxed)
+        guard now &- newest >= options.quietInterval, lastTrim.exchange(newest, ordering: .relaxed) != newest else {
+            return
+        }
+        ReleaseFreeMemory.now()
     }
 
     /// A full disk is no damage: appends say so, and everything goes on when there is room.
