@@ -223,4 +223,25 @@ import Testing
             _ = try await answer(store, EventScanPlan(table: .logs, range: .all))
         }
     }
+
+    /// Few small parts are left alone while lines come, and become one when they stop; a large one is left alone.
+    @Test func whatIsAtRestIsMerged() async throws {
+        var store = try open(SimulatedFileSystem(seed: 8), Catalog())
+        for i in 0..<3 {
+            _ = try await store.append(logBatch([(Int64(i), "row \(i)")]), to: .logs, id: nil)
+            try await store.seal()
+        }
+        try await store.maintain(now: 0)
+        #expect(await store.health(of: .logs).parts == 3)
+        store = try open(SimulatedFileSystem(seed: 8), Catalog()) { $0.restTime = .zero }
+        for i in 0..<3 {
+            let text = String(repeating: "row \(i) ", count: i == 0 ? 100_000 : 1)
+            let lines = (0..<(i == 0 ? 12 : 1)).map { (Int64($0), text + "\($0)") }
+            _ = try await store.append(logBatch(lines), to: .logs, id: nil)
+            try await store.seal()
+        }
+        try await store.maintain(now: 0)
+        #expect(await store.health(of: .logs).parts == 2)
+        #expect(await store.health(of: .logs).rows == 14)
+    }
 }

@@ -64,6 +64,12 @@ final class ScanBlock: @unchecked Sendable {
         memoryDeletions = []
     }
 
+    /// Roughly what its columns take in memory, 0 where they are there anyway.
+    var decodedBytes: Int {
+        if case .sealed(_, let entry, _) = source { return entry.rawBytes &+ entry.rows &* 16 }
+        return 0
+    }
+
     deinit { context.release(memory: charged) }
 
     var deletions: [(deletion: PreparedDeletion, facts: GroupFacts)] { scan?.deletions ?? memoryDeletions }

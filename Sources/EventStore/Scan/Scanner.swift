@@ -287,7 +287,7 @@ struct Scanner {
                 cursors.append((cursor, [row]))
             }
         }
-        if cursors.count <= 32 {
+        if cursors.reduce(0, { $0 &+ $1.cursor.block.decodedBytes }) <= context.limits.memory / 3 {
             try materialiseFew(picked, cursors.map(\.cursor), into: &output)
             return
         }
@@ -337,11 +337,16 @@ struct Scanner {
         }
         // Interleaved streams stay decoded for the next batch as long as together they are a small part of the budget.
         for cursor in cursors where !decoded.contains(where: { $0 === cursor }) { decoded.append(cursor) }
-        let held = decoded.reduce(0) { $0 + $1.block.heldBytes }
-        let isTooMuch = held > min(64 << 20, context.limits.memory / 4)
-        for cursor in decoded where cursor.isExhausted || isTooMuch {
-            cursor.copier = nil
-            cursor.block.dropColumns()
+        // What does not fit goes, and not all: the next batch wants the others again.
+        var held = 0
+        for cursor in decoded {
+            let bytes = cursor.block.heldBytes
+            if cursor.isExhausted || held + bytes > context.limits.memory / 3 {
+                cursor.copier = nil
+                cursor.block.dropColumns()
+            } else {
+                held += bytes
+            }
         }
         decoded.removeAll { $0.copier == nil }
     }
