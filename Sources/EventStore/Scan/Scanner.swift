@@ -22,6 +22,8 @@ struct Scanner {
     /// Cursors whose columns are held between batches.
     private var decoded: [BlockCursor] = []
     private var scans: [PartScan] = []
+    /// The blocks that the last batch came from do not fit into memory together.
+    private var decodesAnew = false
 
     private static let batchRows = 1000
     /// Blocks that are evaluated at once, where none has been found to hold a row yet.
@@ -265,7 +267,8 @@ struct Scanner {
                 try materialise(picked, into: &output)
                 picked.removeAll(keepingCapacity: true)
                 if output.batch.rowCount > 0, try hand(&output, body) == .stop { return }
-                target = min(target * 4, Scanner.batchRows)
+                // Where every batch decodes all blocks anew, a batch had better be large.
+                target = min(target * 4, decodesAnew ? 16 * Scanner.batchRows : Scanner.batchRows)
             }
         }
         try materialise(picked, into: &output)
@@ -287,7 +290,8 @@ struct Scanner {
                 cursors.append((cursor, [row]))
             }
         }
-        if cursors.reduce(0, { $0 &+ $1.cursor.block.decodedBytes }) <= context.limits.memory / 3 {
+        decodesAnew = cursors.reduce(0) { $0 &+ $1.cursor.block.decodedBytes } > context.limits.memory / 3
+        if !decodesAnew {
             try materialiseFew(picked, cursors.map(\.cursor), into: &output)
             return
         }
