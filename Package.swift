@@ -153,7 +153,8 @@ let package = Package(
                 "Telemetry", "Codecs", "Patterns", "Storage", "SeriesStore", "EventStore", "Vectors", "PromQL",
                 "LogQL", "TraceQL", "Wire", "YAMLReading", "Endpoints", "Scraping", "RemoteWriting",
                 "Alerting", "ServiceInstrumentation", hummingbird, grpc, grpcTransport, lifecycle,
-                logging, metrics, nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioWebSocket, asyncHTTPClient, httpTypes,
+                logging, metrics, nioCore, nioHTTP1, nioHTTPTypes, nioHTTPTypesHTTP1, nioPosix, nioSSL,
+                nioWebSocket, crypto, asyncHTTPClient, httpTypes,
             ], strict: false),
         // Floor 6
         .executableTarget(
@@ -232,7 +233,7 @@ let package = Package(
         tests(
             "Alerting",
             ["Telemetry", "Storage", "YAMLReading", "Endpoints", asyncHTTPClient, hummingbird, logging, nioCore]),
-        tests("Server", ["Telemetry", "Storage", "YAMLReading", asyncHTTPClient, lifecycle, logging, nioCore]),
+        tests("Server", ["Telemetry", "Storage", "YAMLReading", asyncHTTPClient, lifecycle, logging, nioCore, nioPosix]),
         tests(
             "Shop",
             [

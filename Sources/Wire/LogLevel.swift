@@ -44,6 +44,35 @@ package enum LogLevel: String, Sendable, CaseIterable {
         }
     }
 
+    /// Bunyan's and pino's numbers, in tens.
+    package init?(tens: Int64) {
+        switch tens {
+        case 10: self = .trace
+        case 20: self = .debug
+        case 30: self = .info
+        case 40: self = .warn
+        case 50: self = .error
+        case 60: self = .fatal
+        default: return nil
+        }
+    }
+
+    /// The name, without an array for each line.
+    var bytes: ArraySlice<UInt8> {
+        switch self {
+        case .trace: LogLevel.spelled[0][...]
+        case .debug: LogLevel.spelled[1][...]
+        case .info: LogLevel.spelled[2][...]
+        case .warn: LogLevel.spelled[3][...]
+        case .error: LogLevel.spelled[4][...]
+        case .critical: LogLevel.spelled[5][...]
+        case .fatal: LogLevel.spelled[6][...]
+        case .unknown: LogLevel.spelled[7][...]
+        }
+    }
+
+    private static let spelled = allCases.map { Array($0.rawValue.utf8) }
+
     /// The first stream label that names a level.
     package init?(labels: LabelSet) {
         var found: LogLevel?

@@ -7,6 +7,10 @@ package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
     case json(String, offset: Int, line: Int, column: Int)
     /// `line` and `column` count from 1, the column in bytes.
     case exposition(String, line: Int, column: Int)
+    /// `offset` counts bytes from the start of the message.
+    case messagePack(String, offset: Int)
+    /// A request that can be read but is not one of its protocol.
+    case request(String)
 
     package var description: String {
         switch self {
@@ -17,6 +21,8 @@ package enum WireError: Error, Hashable, Sendable, CustomStringConvertible {
             return "broken JSON at line \(line), column \(column) (byte \(offset)): \(reason)"
         case .exposition(let reason, let line, let column):
             return "line \(line), column \(column): \(reason)"
+        case .messagePack(let reason, let offset): return "broken MessagePack at byte \(offset): \(reason)"
+        case .request(let reason): return reason
         }
     }
 }

@@ -16,7 +16,8 @@ struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Run the collector.",
         discussion: """
-            Works without a configuration: it receives OTLP, remote write and Loki pushes, and scrapes itself. A prometheus.yml is \
+            Works without a configuration: it receives OTLP, remote write and Loki pushes, and scrapes itself. Logs come \
+            in by Elasticsearch's bulk, Fluent Forward and syslog where their listeners are asked for. A prometheus.yml is \
             taken as it is. SIGHUP or POST /-/reload reads the configuration again; SIGTERM drains, seals and ends.
             """)
 
@@ -36,6 +37,9 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: ArgumentHelp("Address of OTLP over gRPC.", valueName: "host:port"))
     var otlpGrpc = ListenAddress(host: "127.0.0.1", port: 4317)
+
+    @OptionGroup(title: "Logs from other shippers")
+    var logs: LogListenFlags
 
     @Option(
         help: ArgumentHelp(
@@ -151,6 +155,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.listen = listen
         options.otlpHTTP = otlpHttp
         options.otlpGRPC = otlpGrpc
+        options.logs = logs.options
         options.externalURL = externalUrl
         options.syncAlways = fsync == "always"
         options.queryTimeout = try TimeWindow.duration(queryTimeout)
@@ -168,14 +173,18 @@ struct ServeCommand: AsyncParsableCommand {
         if !listen.isLoopback {
             logger.warning("\(listen) can be reached from other machines, and there is no authentication")
         }
+        for (flag, address) in logs.listening where ListenAddress(address)?.isLoopback == false {
+            logger.warning("--\(flag) \(address) can be reached from other machines")
+        }
         let used = options
+        let listening = logs.listening
         try await process.run { address in
-            logger.info(
-                "ready",
-                metadata: [
-                    "api": "http://\(address)", "otlp-http": "\(used.otlpHTTP)", "otlp-grpc": "\(used.otlpGRPC)",
-                    "data": "\(used.dataFolder)",
-                ])
+            var metadata: Logger.Metadata = [
+                "api": "http://\(address)", "otlp-http": "\(used.otlpHTTP)", "otlp-grpc": "\(used.otlpGRPC)",
+                "data": "\(used.dataFolder)",
+            ]
+            for (name, address) in listening { metadata[name] = "\(address)" }
+            logger.info("ready", metadata: metadata)
         }
         logger.info("stopped")
     }

@@ -20,7 +20,7 @@ package struct IngestGateway: Sendable {
     }
 
     let series: any SeriesStorage
-    private let events: any EventStorage
+    let events: any EventStorage
     private let metrics: SelfMetrics
     private let deltas: DeltaState
     private let pressure: MemoryPressure
@@ -73,8 +73,8 @@ package struct IngestGateway: Sendable {
                     try encoding == .json
                     ? OTLPLogs.decode(json: body, now: now) : OTLPLogs.decode(protobuf: body, now: now)
                 return try await store(
-                    decoded.batch, in: .logs, signal: signal, kind, rejected: decoded.rejected, decoded.rejectionMessage
-                )
+                    decoded.batch, rejections: decoded.rejections, kind,
+                    id: decoded.isTimed ? BatchIdentity.of(kind, body) : nil)
             case .metrics:
                 return try await store(try await deltas.decode(body, encoding: encoding), kind)
             }
@@ -83,14 +83,14 @@ package struct IngestGateway: Sendable {
         }
     }
 
-    /// A Loki push that was decoded already.
-    func push(_ decoded: LokiPushResult) async throws -> Outcome {
+    /// A Loki push that was decoded already. `body` is what it was decoded from, by which a repeated one is known.
+    package func push(_ decoded: LokiPushResult, body: [UInt8]) async throws -> Outcome {
         do {
             try checkRoom()
-            return try await store(
-                decoded.batch, in: .logs, signal: .logs, "loki",
-                rejected: decoded.rejections.reduce(0) { $0 + $1.entries },
-                decoded.rejections.isEmpty ? nil : decoded.message)
+            var outcome = try await store(
+                decoded.batch, rejections: decoded.rejections, "loki", id: BatchIdentity.of("loki", body))
+            if !decoded.rejections.isEmpty { outcome.message = decoded.message }
+            return outcome
         } catch {
             throw refuse(error, .logs, "loki")
         }
@@ -140,6 +140,14 @@ package struct IngestGateway: Sendable {
 
     func reject(_ signal: IngestSignal, _ kind: String, _ reason: String, _ count: Int) {
         metrics.rejected.increment(by: Double(count), ["signal": signal.rawValue, "protocol": kind, "reason": reason])
+    }
+
+    /// A log line that was not stored, whatever it came by.
+    func discard(_ rejection: LokiPushResult.Rejection, _ kind: String) {
+        reject(.logs, kind, rejection.reason.rawValue, rejection.entries)
+        let labels = ["reason": rejection.reason.rawValue, "protocol": kind]
+        metrics.discardedLines.increment(by: Double(rejection.entries), labels)
+        metrics.discardedBytes.increment(by: Double(rejection.bytes), labels)
     }
 
     func refuse(_ error: any Error, _ signal: IngestSignal, _ kind: String) -> IngestFailure {

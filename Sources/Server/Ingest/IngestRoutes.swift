@@ -36,9 +36,15 @@ extension ServerProcess {
             }
         }
         addRemoteWrite(to: routes)
-        routes.on([.post], "/loki/api/v1/push", "/api/prom/push", errors: plainIngestError) { [self] call in
-            try await lokiPush(call)
-        }
+        routes.on(
+            [.post], "/loki/api/v1/push", "/api/prom/push", "/insert/loki/api/v1/push",
+            errors: { error in
+                // Loki's answer to an encoding that it does not know.
+                guard let failure = error as? HTTPFailure, failure.status == 415 else { return plainIngestError(error) }
+                return plainIngestError(HTTPFailure(400, failure.message))
+            }
+        ) { [self] call in try await lokiPush(call) }
+        addLogIngest(to: routes)
     }
 
     private func unsnappy(_ body: [UInt8]) throws -> [UInt8] {
@@ -66,7 +72,7 @@ extension ServerProcess {
         if decoded.outcome == .empty {
             throw HTTPFailure(422, "error at least one valid stream is required for ingestion")
         }
-        let outcome = try await gateway.push(decoded)
+        let outcome = try await gateway.push(decoded, body: call.body)
         // Valid entries are stored; 400 keeps the client from sending all of them again.
         if outcome.rejected > 0 {
             throw HTTPFailure(400, outcome.message ?? "\(outcome.rejected) entries were rejected")

@@ -28,11 +28,11 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
 
     /// What is in the way of listening here, nil when nothing is. Asked before anything is opened, so that the answer
     /// is one sentence and not a half-started process.
-    package func obstacle(flag: String) -> ServerError? {
+    package func obstacle(flag: String, datagrams: Bool = false) -> ServerError? {
         guard port != 0 else { return nil }
         var hints = addrinfo()
         hints.ai_flags = AI_PASSIVE
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_socktype = Int32((datagrams ? SOCK_DGRAM : SOCK_STREAM).rawValue)
         var found: UnsafeMutablePointer<addrinfo>?
         let code = getaddrinfo(host, "\(port)", &hints, &found)
         defer { if let found { freeaddrinfo(found) } }
@@ -44,8 +44,9 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var on: Int32 = 1
-        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
-        if bind(descriptor, first.ai_addr, first.ai_addrlen) == 0, listen(descriptor, 1) == 0 { return nil }
+        // Of datagram sockets it would let two listen at one address.
+        if !datagrams { setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size)) }
+        if bind(descriptor, first.ai_addr, first.ai_addrlen) == 0, datagrams || listen(descriptor, 1) == 0 { return nil }
         switch errno {
         case EADDRINUSE:
             return .portInUse(

@@ -24,6 +24,14 @@ extension ServerProcess {
                 throw obstacle
             }
         }
+        let logServices: [any Service]
+        do {
+            try options.logs.check()
+            logServices = try logListeners()
+        } catch {
+            await close()
+            throw error
+        }
         var quiet = logger
         quiet.logLevel = max(.notice, logger.logLevel)
         let routes = allRoutes()
@@ -55,6 +63,9 @@ extension ServerProcess {
             Room("rules", untilShutdown: { [self] in await rules.run() }),
             Room("remote writes", untilShutdown: { [self] in await remoteWrites.run() }),
             Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),
+        ]
+        services += logServices
+        services += [
             Draining(
                 description: "OTLP over gRPC", service: GRPCListener(process: self), patience: .seconds(1),
                 logger: logger),

@@ -8,6 +8,8 @@ package struct SelfMetrics: Sendable {
     let ingested: Counter
     let rejected: Counter
     let requestsRefused: Counter
+    let discardedLines: Counter
+    let discardedBytes: Counter
     let httpRequests: Counter
     let seriesRefused: Counter
     /// Targets and metrics that have a series of their own in `seriesRefused`.
@@ -24,6 +26,10 @@ package struct SelfMetrics: Sendable {
             help: "Parts of accepted requests that were refused, by signal, protocol and reason.")
         requestsRefused = registry.counter(
             "needletail_ingest_requests_refused_total", help: "Whole requests refused, by signal, protocol and reason.")
+        discardedLines = registry.counter(
+            "loki_discarded_samples_total", help: "Log lines that were not stored, by reason and protocol.")
+        discardedBytes = registry.counter(
+            "loki_discarded_bytes_total", help: "Bytes of log lines that were not stored, by reason and protocol.")
         httpRequests = registry.counter(
             "needletail_http_requests_total", help: "Requests answered, by handler and status.")
         seriesRefused = registry.counter(

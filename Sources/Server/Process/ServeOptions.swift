@@ -9,6 +9,8 @@ package struct ServeOptions: Sendable {
     package var listen = ListenAddress(host: "127.0.0.1", port: 9090)
     package var otlpHTTP = ListenAddress(host: "127.0.0.1", port: 4318)
     package var otlpGRPC = ListenAddress(host: "127.0.0.1", port: 4317)
+    /// Ways in for logs besides those of the main address; all off where nothing is said.
+    package var logs = LogListenOptions()
     /// Where people reach this server; the listen address where it is nil.
     package var externalURL: String?
     /// fsync before each acknowledgement instead of every 100 ms.

@@ -34,6 +34,8 @@ package final class ServerProcess: Sendable {
     package let dispatcher: Dispatcher
     package let startTime = TimeParameters.nowMilliseconds
     let connections = EndpointConnections()
+    let elasticsearch = ElasticsearchState()
+    let firehoseAccessKey: String?
     private let alertmanagers: AlertmanagerClient
     private let state: Mutex<State>
 
@@ -50,6 +52,7 @@ package final class ServerProcess: Sendable {
         self.options = options
         self.logger = logger
         let configuration = try ServerProcess.loadConfiguration(options)
+        firehoseAccessKey = try options.logs.firehoseAccessKey()
         state = Mutex(State(configuration: configuration, listen: options.listen))
         folder = try DataFolder(opening: options.dataFolder)
         metrics = SelfMetrics()

@@ -8,27 +8,37 @@ package struct JSONReader: Sendable {
 
     package let bytes: [UInt8]
     package private(set) var offset = 0
+    private let start: Int
+    private let end: Int
     private var depth = 0
     /// Whether the innermost container has had an element.
     private var isFirst = false
 
-    package init(_ bytes: [UInt8]) { self.bytes = bytes }
+    package init(_ bytes: [UInt8]) { self.init(bytes, 0..<bytes.count) }
+
+    /// Reads a part of the bytes, as one line of many; lines and columns of errors are counted from its start.
+    package init(_ bytes: [UInt8], _ range: Range<Int>) {
+        self.bytes = bytes
+        start = range.lowerBound
+        end = range.upperBound
+        offset = start
+    }
 
     package func failure(_ reason: String, at place: Int? = nil) -> WireError {
-        let position = min(place ?? offset, bytes.count)
+        let position = min(place ?? offset, end)
         var line = 1
-        var lineStart = 0
-        for (index, byte) in bytes[..<position].enumerated() where byte == 0x0a {
+        var lineStart = start
+        for index in start..<position where bytes[index] == 0x0a {
             line += 1
             lineStart = index + 1
         }
-        return .json(reason, offset: position, line: line, column: position - lineStart + 1)
+        return .json(reason, offset: position - start, line: line, column: position - lineStart + 1)
     }
 
     /// What the next value is, without reading it.
     package mutating func peek() throws(WireError) -> Kind {
         skipSpace()
-        guard offset < bytes.count else { throw failure("a value is missing") }
+        guard offset < end else { throw failure("a value is missing") }
         switch bytes[offset] {
         case UInt8(ascii: "{"): return .object
         case UInt8(ascii: "["): return .array
@@ -47,12 +57,12 @@ package struct JSONReader: Sendable {
     package mutating func nextKey(_ key: inout [UInt8]) throws(WireError) -> Bool {
         guard try nextElement(closing: UInt8(ascii: "}")) else { return false }
         key.removeAll(keepingCapacity: true)
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else {
+        guard offset < end, bytes[offset] == UInt8(ascii: "\"") else {
             throw failure("a key in quotes is missing")
         }
         try readString(into: &key)
         skipSpace()
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
+        guard offset < end, bytes[offset] == UInt8(ascii: ":") else { throw failure("a colon is missing") }
         offset += 1
         return true
     }
@@ -63,15 +73,15 @@ package struct JSONReader: Sendable {
     /// Appends the decoded text.
     package mutating func readString(into out: inout [UInt8]) throws(WireError) {
         skipSpace()
-        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw failure("a string is missing") }
+        guard offset < end, bytes[offset] == UInt8(ascii: "\"") else { throw failure("a string is missing") }
         offset += 1
         while true {
             let start = offset
-            while offset < bytes.count, bytes[offset] != UInt8(ascii: "\""), bytes[offset] != UInt8(ascii: "\\"),
+            while offset < end, bytes[offset] != UInt8(ascii: "\""), bytes[offset] != UInt8(ascii: "\\"),
                 bytes[offset] >= 0x20
             { offset += 1 }
             UTF8Text.append(bytes, start..<offset, to: &out)
-            guard offset < bytes.count else { throw failure("a string is not closed") }
+            guard offset < end else { throw failure("a string is not closed") }
             if bytes[offset] == UInt8(ascii: "\"") { break }
             guard bytes[offset] == UInt8(ascii: "\\") else {
                 throw failure("a control character in a string must be escaped")
@@ -92,19 +102,19 @@ package struct JSONReader: Sendable {
     package mutating func readNumber() throws(WireError) -> Range<Int> {
         skipSpace()
         let start = offset
-        if offset < bytes.count, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
+        if offset < end, bytes[offset] == UInt8(ascii: "-") { offset += 1 }
         let whole = readDigits()
         guard whole > 0 else { throw failure("a number is missing") }
         if whole > 1, bytes[offset - whole] == UInt8(ascii: "0") {
             throw failure("a number must not begin with 0", at: start)
         }
-        if offset < bytes.count, bytes[offset] == UInt8(ascii: ".") {
+        if offset < end, bytes[offset] == UInt8(ascii: ".") {
             offset += 1
             guard readDigits() > 0 else { throw failure("digits are missing after the point") }
         }
-        if offset < bytes.count, bytes[offset] | 0x20 == UInt8(ascii: "e") {
+        if offset < end, bytes[offset] | 0x20 == UInt8(ascii: "e") {
             offset += 1
-            if offset < bytes.count, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") {
+            if offset < end, bytes[offset] == UInt8(ascii: "+") || bytes[offset] == UInt8(ascii: "-") {
                 offset += 1
             }
             guard readDigits() > 0 else { throw failure("digits are missing in the exponent") }
@@ -130,7 +140,7 @@ package struct JSONReader: Sendable {
     /// After the one outermost value there may only be white space.
     package mutating func finish() throws(WireError) {
         skipSpace()
-        guard offset == bytes.count else { throw failure("there is more after the end of the value") }
+        guard offset == end else { throw failure("there is more after the end of the value") }
     }
 
     private mutating func skipValue(_ scratch: inout [UInt8]) throws(WireError) {
@@ -152,7 +162,7 @@ package struct JSONReader: Sendable {
 
     private mutating func begin(_ bracket: UInt8, _ name: String) throws(WireError) {
         skipSpace()
-        guard offset < bytes.count, bytes[offset] == bracket else { throw failure("\(name) is missing") }
+        guard offset < end, bytes[offset] == bracket else { throw failure("\(name) is missing") }
         guard depth < JSONReader.maximumDepth else {
             throw failure("values are nested more than \(JSONReader.maximumDepth) deep")
         }
@@ -163,7 +173,7 @@ package struct JSONReader: Sendable {
 
     private mutating func nextElement(closing: UInt8) throws(WireError) -> Bool {
         skipSpace()
-        guard offset < bytes.count else { throw failure("an object or array is not closed") }
+        guard offset < end else { throw failure("an object or array is not closed") }
         if bytes[offset] == closing {
             offset += 1
             depth -= 1
@@ -181,20 +191,20 @@ package struct JSONReader: Sendable {
 
     private mutating func readDigits() -> Int {
         let start = offset
-        while offset < bytes.count, bytes[offset] >= 0x30, bytes[offset] <= 0x39 { offset += 1 }
+        while offset < end, bytes[offset] >= 0x30, bytes[offset] <= 0x39 { offset += 1 }
         return offset - start
     }
 
     private mutating func literal(_ word: StaticString) -> Bool {
         skipSpace()
-        let end = offset + word.utf8CodeUnitCount
-        guard end <= bytes.count, UTF8Text.equals(bytes, offset..<end, word) else { return false }
-        offset = end
+        let stop = offset + word.utf8CodeUnitCount
+        guard stop <= end, UTF8Text.equals(bytes, offset..<stop, word) else { return false }
+        offset = stop
         return true
     }
 
     private mutating func skipSpace() {
-        while offset < bytes.count {
+        while offset < end {
             switch bytes[offset] {
             case 0x20, 0x09, 0x0a, 0x0d: offset += 1
             default: return
@@ -203,7 +213,7 @@ package struct JSONReader: Sendable {
     }
 
     private mutating func readEscape(into out: inout [UInt8]) throws(WireError) {
-        guard offset < bytes.count else { throw failure("a string is not closed") }
+        guard offset < end else { throw failure("a string is not closed") }
         let escaped = bytes[offset]
         offset += 1
         switch escaped {
@@ -220,7 +230,7 @@ package struct JSONReader: Sendable {
 
     private mutating func readUnicodeEscape(into out: inout [UInt8]) throws(WireError) {
         var code = try fourDigits()
-        if code >= 0xd800, code < 0xdc00, offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"),
+        if code >= 0xd800, code < 0xdc00, offset + 1 < end, bytes[offset] == UInt8(ascii: "\\"),
             bytes[offset + 1] == UInt8(ascii: "u")
         {
             let before = offset
@@ -237,7 +247,7 @@ package struct JSONReader: Sendable {
     }
 
     private mutating func fourDigits() throws(WireError) -> UInt32 {
-        guard bytes.count - offset >= 4 else { throw failure("\\u needs four hexadecimal digits") }
+        guard end - offset >= 4 else { throw failure("\\u needs four hexadecimal digits") }
         var code: UInt32 = 0
         for _ in 0..<4 {
             guard let digit = HexText.digit(bytes[offset]) else { throw failure("\\u needs four hexadecimal digits") }

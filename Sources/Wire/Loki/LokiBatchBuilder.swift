@@ -45,23 +45,28 @@ struct LokiBatchBuilder {
     private func check(_ given: [Label]) -> (LokiPushResult.Reason, String)? {
         let shown = LabelSet(given).description
         guard !given.isEmpty else {
-            return (.missingLabels, "a stream needs at least one label")
+            return (.missingLabels, "error at least one label pair is required per stream")
         }
         if given.count > limits.labelNames {
-            return (.tooManyLabels, "stream \(shown) has \(given.count) labels, \(limits.labelNames) are allowed")
+            return (
+                .tooManyLabels,
+                "entry for stream '\(shown)' has \(given.count) label names; limit \(limits.labelNames)")
         }
         var seen: Set<String> = []
         for label in given {
-            if label.name.isEmpty { return (.invalidLabels, "stream \(shown) has a label without a name") }
+            if label.name.isEmpty { return (.invalidLabels, "Error parsing labels '\(shown)' with error: a label has no name") }
             if !seen.insert(label.name).inserted {
-                return (.duplicateLabelNames, "stream \(shown) has the label \(label.name) twice")
+                return (.duplicateLabelNames, "stream '\(shown)' has duplicate label name: '\(label.name)'")
             }
             if label.name.utf8.count > limits.labelNameBytes {
-                return (.labelNameTooLong, "a label name has more than \(limits.labelNameBytes) bytes")
+                return (
+                    .labelNameTooLong,
+                    "stream '\(shown.prefix(4096))' has label name too long: '\(label.name.prefix(4096))'")
             }
             if label.value.utf8.count > limits.labelValueBytes {
                 return (
-                    .labelValueTooLong, "label \(label.name) has a value of more than \(limits.labelValueBytes) bytes"
+                    .labelValueTooLong,
+                    "stream '\(shown.prefix(4096))' has label value too long: '\(label.value.prefix(4096))'"
                 )
             }
         }
@@ -77,23 +82,27 @@ struct LokiBatchBuilder {
         if time > now.addingReportingOverflow(limits.futureGrace).partialValue {
             return reject(
                 .tooFarInFuture, line.count,
-                "entry for stream \(labels) has timestamp too new: \(time) ns is more than 10 minutes ahead")
+                "entry for stream '\(labels)' has timestamp too new: \(RFC3339.format(nanoseconds: time))")
         }
         if line.count > limits.lineBytes {
             return reject(
                 .lineTooLong, line.count,
-                "stream \(labels): a line of \(line.count) bytes is longer than \(limits.lineBytes)")
+                "max entry size '\(limits.lineBytes)' bytes exceeded for stream '\(labels)' while adding an entry with "
+                    + "length '\(line.count)' bytes")
         }
         if metadata.count > limits.metadataEntries {
             return reject(
                 .metadataTooMany, line.count,
-                "stream \(labels): \(metadata.count) fields of metadata, \(limits.metadataEntries) are allowed"
+                "stream '\(labels)' has too many structured metadata labels: '\(metadata.count)', limit: "
+                    + "'\(limits.metadataEntries)'"
             )
         }
-        if metadata.reduce(0, { $0 + $1.name.utf8.count + $1.value.utf8.count }) > limits.metadataBytes {
+        let size = metadata.reduce(0) { $0 + $1.name.utf8.count + $1.value.utf8.count }
+        if size > limits.metadataBytes {
             return reject(
                 .metadataTooLarge, line.count,
-                "stream \(labels): structured metadata has more than \(limits.metadataBytes) bytes")
+                "stream '\(labels)' has structured metadata too large: '\(size)' bytes, limit: "
+                    + "'\(limits.metadataBytes)' bytes")
         }
         append(time, line, metadata)
     }

@@ -13,6 +13,12 @@ package struct LokiPushResult: Sendable {
         case lineTooLong = "line_too_long"
         case metadataTooLarge = "structured_metadata_too_large"
         case metadataTooMany = "structured_metadata_too_many"
+        /// Of protocols other than Loki's: a time that cannot be read.
+        case invalidTimestamp = "invalid_timestamp"
+        /// A record that cannot be read at all.
+        case malformed = "malformed"
+        /// Something that is no log: metrics in a stream of logs, an action of another kind.
+        case unsupported = "unsupported"
     }
 
     package struct Rejection: Sendable, Hashable {

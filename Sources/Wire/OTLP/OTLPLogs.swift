@@ -3,9 +3,21 @@ import Telemetry
 package struct OTLPLogsResult: Sendable {
     /// For the table `logs`.
     package var batch = EventBatch()
-    /// Always 0 today: nothing inside one record makes it unusable. Kept so that the three signals answer alike.
-    package var rejected = 0
-    package var rejectionMessage: String?
+    package private(set) var rejections: [LokiPushResult.Rejection] = []
+    /// Whether every record came with a time: only then two equal requests are one that was sent twice.
+    package var isTimed = true
+
+    package var rejected: Int { rejections.reduce(0) { $0 + $1.entries } }
+    package var rejectionMessage: String? { rejections.first?.message }
+
+    mutating func reject(_ reason: LokiPushResult.Reason, bytes: Int, _ message: String) {
+        if let index = rejections.firstIndex(where: { $0.reason == reason }) {
+            rejections[index].entries += 1
+            rejections[index].bytes += bytes
+        } else {
+            rejections.append(.init(reason: reason, entries: 1, bytes: bytes, message: message))
+        }
+    }
 }
 
 /// ExportLogsServiceRequest to columns, with the mapping that Loki documents for it.
@@ -38,6 +50,7 @@ private struct LogDecoder {
     var result = OTLPLogsResult()
     private let now: Int64
     private let streamAttributes: Set<String>
+    private let limits = LogLimits()
     private var columns = EventColumns(prefix: "")
     private var payload = ValuePayloadWriter()
     private var text: [UInt8] = []
@@ -114,8 +127,14 @@ private struct LogDecoder {
         _ bytes: [UInt8], _ message: ProtobufCursor, _ group: UInt32, _ groupLevel: LogLevel?
     ) throws(WireError) {
         let head = try LogHead(bytes, message)
-        let row = result.batch.addRow(timestamp: head.timestamp(now: now), group: group)
-        try line(bytes, head.body, row)
+        try line(bytes, head.body)
+        let time = head.timestamp(now: now)
+        if let (reason, sentence) = defect(time, message.end - message.offset) {
+            return result.reject(reason, bytes: text.count, sentence)
+        }
+        if head.time == 0, head.observed == 0 { result.isTimed = false }
+        let row = result.batch.addRow(timestamp: time, group: group)
+        columns.set(&result.batch, .line, row, .string, text[...])
         known(bytes, head, row)
         var level = groupLevel
         var cursor = message
@@ -140,8 +159,22 @@ private struct LogDecoder {
         columns.set(&result.batch, .detectedLevel, row, .string, Array(detected.rawValue.utf8)[...])
     }
 
+    /// The limits of every way in. `size` is of the whole record.
+    private func defect(_ time: Int64, _ size: Int) -> (LokiPushResult.Reason, String)? {
+        if time > now.addingReportingOverflow(limits.futureGrace).partialValue {
+            return (.tooFarInFuture, "the timestamp \(RFC3339.format(nanoseconds: time)) is too far in the future")
+        }
+        if text.count > limits.lineBytes {
+            return (.lineTooLong, "a line of \(text.count) bytes is longer than \(limits.lineBytes)")
+        }
+        if size - text.count > 2 * limits.metadataBytes, size > 2 * text.count + 2 * limits.metadataBytes {
+            return (.metadataTooLarge, "attributes have more than \(limits.metadataBytes) bytes")
+        }
+        return nil
+    }
+
     /// The body becomes the line, which is left in `text`.
-    private mutating func line(_ bytes: [UInt8], _ body: ProtobufCursor?, _ row: Int) throws(WireError) {
+    private mutating func line(_ bytes: [UInt8], _ body: ProtobufCursor?) throws(WireError) {
         payload.removeAll()
         let kind = try OTLPValue.encode(bytes, body, to: &payload)
         text.removeAll(keepingCapacity: true)
@@ -150,7 +183,6 @@ private struct LogDecoder {
         } else {
             AttributeValue(kind: kind, bytes: payload.bytes[...]).appendText(to: &text)
         }
-        columns.set(&result.batch, .line, row, .string, text[...])
     }
 
     private mutating func known(_ bytes: [UInt8], _ head: LogHead, _ row: Int) {
