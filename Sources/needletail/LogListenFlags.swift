@@ -22,7 +22,8 @@ struct LogListenFlags: ParsableArguments {
     var forwardSharedKeyFile: String?
 
     @Option(
-        help: ArgumentHelp("File with a line USER:PASSWORD for each sender of the Forward protocol.", valueName: "file"))
+        help: ArgumentHelp("File with a line USER:PASSWORD for each sender of the Forward protocol.", valueName: "file")
+    )
     var forwardUsersFile: String?
 
     @Option(help: ArgumentHelp("Address of syslog over TCP; by custom port 514 or 601.", valueName: "host:port"))
@@ -76,7 +77,8 @@ struct LogListenFlags: ParsableArguments {
         [
             ("elasticsearch", elasticsearch?.description), ("forward", forward?.description),
             ("forward-tls", forwardTls?.description), ("syslog-tcp", syslogTcp?.description),
-            ("syslog-udp", syslogUdp?.description), ("syslog-tls", syslogTls?.description), ("syslog-socket", syslogSocket),
+            ("syslog-udp", syslogUdp?.description), ("syslog-tls", syslogTls?.description),
+            ("syslog-socket", syslogSocket),
         ].compactMap { name, address in address.map { (name, $0) } }
     }
 }

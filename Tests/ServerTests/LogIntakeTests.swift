@@ -41,7 +41,8 @@ import Testing
     }
 
     private static func lines(_ base: String, _ selector: String) async throws -> String {
-        try await LiveServer.send("GET", base + LiveServer.query("/loki/api/v1/query_range", [("query", selector)])).text
+        try await LiveServer.send("GET", base + LiveServer.query("/loki/api/v1/query_range", [("query", selector)]))
+            .text
     }
 
     /// Listeners store what they read; nothing says when.
@@ -77,8 +78,11 @@ import Testing
         try await with { base, ports in
             let es = "http://\(ports.elasticsearch)"
             let now = Int64(Date().timeIntervalSince1970 * 1e9)
-            let root = try await LiveServer.send("GET", es + "/", headers: [("User-Agent", "Elastic-filebeat/8.9.1 (linux)")])
-            #expect(root.status == 200 && root.headers["x-elastic-product"] == "Elasticsearch" && root.text.contains(#""number":"8.9.1""#))
+            let root = try await LiveServer.send(
+                "GET", es + "/", headers: [("User-Agent", "Elastic-filebeat/8.9.1 (linux)")])
+            #expect(
+                root.status == 200 && root.headers["x-elastic-product"] == "Elasticsearch"
+                    && root.text.contains(#""number":"8.9.1""#))
             let bulk = """
                 {"create":{"_index":"web","_id":"1"}}
                 {"message":"by bulk","@timestamp":\(now / 1_000_000)}
@@ -88,50 +92,67 @@ import Testing
                 """
             let type = "application/vnd.elasticsearch+x-ndjson;compatible-with=8"
             let first = try await LiveServer.send("POST", es + "/_bulk", bulk, type: type)
-            #expect(first.status == 200 && first.text.contains(#""errors":true,"items":[{"create":{"_index":"web","_id":"1""#))
+            #expect(
+                first.status == 200
+                    && first.text.contains(#""errors":true,"items":[{"create":{"_index":"web","_id":"1""#))
             #expect(first.headers["content-type"] == "application/vnd.elasticsearch+json;compatible-with=8")
             let again = try await LiveServer.send("POST", base + "/elasticsearch/_bulk", bulk, type: type)
             #expect(again.text.contains(#""status":409"#), "\(again)")
             #expect(try await LiveServer.send("GET", es + "/web/_count").text.hasPrefix(#"{"count":1,"#))
             let checks: [(method: String, path: String, status: UInt)] = [
-                ("HEAD", "/", 200), ("GET", "/_license", 200), ("GET", "/_cluster/health", 200), ("GET", "/_nodes/http", 200),
+                ("HEAD", "/", 200), ("GET", "/_license", 200), ("GET", "/_cluster/health", 200),
+                ("GET", "/_nodes/http", 200),
                 ("GET", "/_ilm/policy/x", 404), ("PUT", "/_ilm/policy/x", 200), ("GET", "/_ilm/policy/x", 200),
-                ("HEAD", "/_index_template/t", 404), ("PUT", "/_index_template/t", 200), ("HEAD", "/_index_template/t", 200),
+                ("HEAD", "/_index_template/t", 404), ("PUT", "/_index_template/t", 200),
+                ("HEAD", "/_index_template/t", 200),
                 ("HEAD", "/web", 200), ("HEAD", "/none", 404), ("POST", "/web/_search", 400), ("DELETE", "/web", 405),
                 ("PUT", "/web/_create/9", 201), ("PUT", "/web/_create/9", 409), ("POST", "/_bulk", 400),
             ]
             for (method, path, status) in checks {
-                let body = path == "/_bulk" ? "" : method == "PUT" ? #"{"message":"one"}"# : method == "POST" ? "{}" : ""
+                let body =
+                    path == "/_bulk" ? "" : method == "PUT" ? #"{"message":"one"}"# : method == "POST" ? "{}" : ""
                 let answer = try await LiveServer.send(method, es + path, body, type: "application/json")
-                #expect(answer.status == status && answer.headers["x-elastic-product"] == "Elasticsearch", "\(method) \(path) \(answer)")
+                #expect(
+                    answer.status == status && answer.headers["x-elastic-product"] == "Elasticsearch",
+                    "\(method) \(path) \(answer)")
             }
             let jsonLines = try await LiveServer.send(
                 "POST", base + "/insert/jsonline?_stream_fields=host", "{\"_msg\":\"by lines\",\"host\":\"h\"}\nx\n")
-            #expect(jsonLines.status == 200 && jsonLines.text.contains(#""accepted":1,"rejected":1,"first_error":{"line":2"#))
-            let delivery = #"{"requestId":"r1","timestamp":1,"records":[{"data":"\#(Data("by firehose".utf8).base64EncodedString())"}]}"#
+            #expect(
+                jsonLines.status == 200
+                    && jsonLines.text.contains(#""accepted":1,"rejected":1,"first_error":{"line":2"#))
+            let delivery =
+                #"{"requestId":"r1","timestamp":1,"records":[{"data":"\#(Data("by firehose".utf8).base64EncodedString())"}]}"#
             let refused = try await LiveServer.send("POST", base + "/firehose", delivery, type: "application/json")
             #expect(refused.status == 401 && refused.text.contains(#""requestId":"r1""#))
             for _ in 0..<2 {
                 let taken = try await LiveServer.send(
                     "POST", base + "/firehose", delivery, type: "application/json",
-                    headers: [("X-Amz-Firehose-Access-Key", "firehose-key"), ("X-Amz-Firehose-Common-Attributes", #"{"commonAttributes":{"via":"fh"}}"#)])
+                    headers: [
+                        ("X-Amz-Firehose-Access-Key", "firehose-key"),
+                        ("X-Amz-Firehose-Common-Attributes", #"{"commonAttributes":{"via":"fh"}}"#),
+                    ])
                 #expect(taken.status == 200 && taken.text.hasPrefix(#"{"requestId":"r1","timestamp":"#), "\(taken)")
             }
             let journal = "__REALTIME_TIMESTAMP=\(now / 1000)\n_HOSTNAME=jh\nMESSAGE=by journal\n\n"
-            let uploaded = try await LiveServer.send("POST", base + "/upload", journal, type: "application/vnd.fdo.journal")
+            let uploaded = try await LiveServer.send(
+                "POST", base + "/upload", journal, type: "application/vnd.fdo.journal")
             #expect(uploaded.status == 202 && uploaded.text.contains("1 entries stored"), "\(uploaded)")
             #expect(try await LiveServer.send("POST", base + "/upload", "nothing of it\n").status == 400)
             // The same push twice is one.
             let push = #"{"streams":[{"stream":{"app":"twice"},"values":[["\#(now)","a"],["\#(now + 1)","b"]]}]}"#
             for _ in 0..<2 {
-                #expect(try await LiveServer.send("POST", base + "/loki/api/v1/push", push, type: "application/json").status == 204)
+                #expect(
+                    try await LiveServer.send("POST", base + "/loki/api/v1/push", push, type: "application/json").status
+                        == 204)
             }
             let counts: [(String, String)] = [
                 (#"{app="twice"}"#, "2"), (#"{index="web"}"#, "2"), (#"{host="h"}"#, "1"), (#"{_HOSTNAME="jh"}"#, "1"),
             ]
             for (selector, count) in counts {
                 let answer = try await LiveServer.send(
-                    "GET", base + LiveServer.query("/loki/api/v1/query", [("query", "sum(count_over_time(\(selector)[5m]))")]))
+                    "GET",
+                    base + LiveServer.query("/loki/api/v1/query", [("query", "sum(count_over_time(\(selector)[5m]))")]))
                 #expect(answer.text.contains("\"\(count)\"]"), "\(selector): \(answer)")
             }
         }
@@ -158,17 +179,22 @@ import Testing
             for line in ["by tcp", "counted", "unfinished"] {
                 #expect(try await LogIntakeTests.eventually(base, #"{hostname="sh"}"#, line), "\(line)")
             }
-            let udp = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "127.0.0.1", port: 0).get()
+            let udp = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(
+                host: "127.0.0.1", port: 0
+            ).get()
             for number in 0..<20 {
                 let to = try SocketAddress(ipAddress: "127.0.0.1", port: ports.udp.port)
-                try await udp.writeAndFlush(AddressedEnvelope(remoteAddress: to, data: ByteBuffer(string: "<13>1 - uh app - - - datagram \(number)\n")))
+                try await udp.writeAndFlush(
+                    AddressedEnvelope(
+                        remoteAddress: to, data: ByteBuffer(string: "<13>1 - uh app - - - datagram \(number)\n")))
             }
             try await udp.close()
             #expect(try await LogIntakeTests.eventually(base, #"{hostname="uh"}"#, "datagram 19"))
             let unix = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
                 .bind(unixDomainSocketPath: ports.socket + ".client").get()
             let to = try SocketAddress(unixDomainSocketPath: ports.socket)
-            try await unix.writeAndFlush(AddressedEnvelope(remoteAddress: to, data: ByteBuffer(string: "<13>1 - xh app - - - by path")))
+            try await unix.writeAndFlush(
+                AddressedEnvelope(remoteAddress: to, data: ByteBuffer(string: "<13>1 - xh app - - - by path")))
             try await unix.close()
             #expect(try await LogIntakeTests.eventually(base, #"{hostname="xh"}"#, "by path"))
         }

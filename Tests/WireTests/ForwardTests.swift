@@ -11,7 +11,8 @@ import Testing
 
     /// Everything that a session makes of the bytes, whatever pieces they come in.
     static func run(
-        _ bytes: [UInt8], pieces: [Int] = [], _ session: ForwardSession = ForwardSession(now: now, messageLimit: 1 << 20)
+        _ bytes: [UInt8], pieces: [Int] = [],
+        _ session: ForwardSession = ForwardSession(now: now, messageLimit: 1 << 20)
     ) -> (rows: [Row], rejected: Int, acknowledgements: [[UInt8]], sent: [[UInt8]], closed: String?) {
         var session = session
         var rows: [Row] = []
@@ -65,7 +66,8 @@ import Testing
     @Test func `every form of a message means the same`() throws {
         let record: [(String, Pack)] = [
             ("log", .text("level=warn slow")), ("n", .int(-7)), ("k", .map([("ns", .text("a")), ("on", .bool(true))])),
-            ("list", .list([.int(1), .text("x")])), ("nothing", .null), ("traceID", .text("4BF92F3577B34DA6A3CE929D0E0E4736")),
+            ("list", .list([.int(1), .text("x")])), ("nothing", .null),
+            ("traceID", .text("4BF92F3577B34DA6A3CE929D0E0E4736")),
         ]
         let time = Pack.eventTime(UInt32(ForwardTests.seconds), 5)
         let entry = Pack.list([time, .map(record)])
@@ -106,7 +108,8 @@ import Testing
             ["app.j",[[1699999001,{"x":"]\\""}]]]
             """
         let fromJSON = ForwardTests.run(Array(json.utf8), pieces: [1, 2, 30])
-        #expect(fromJSON.rows.map(\.line) == ["m", #"{"x":"]\""}"#] && fromJSON.rows[0].fields["a.b"] == "1", "\(fromJSON)")
+        #expect(
+            fromJSON.rows.map(\.line) == ["m", #"{"x":"]\""}"#] && fromJSON.rows[0].fields["a.b"] == "1", "\(fromJSON)")
     }
 
     @Test func `chunks are acknowledged byte for byte, and pieces of Docker's lines become whole`() {
@@ -142,7 +145,8 @@ import Testing
         var deep = Pack.map([("a", .int(1))])
         for _ in 0..<200 { deep = .map([("a", deep)]) }
         let bad: [(String, Pack)] = [
-            ("no array", .list([.int(1)])), ("no map", .list([.int(1), .text("x")])), ("no time", .list([.text("x"), .map([])])),
+            ("no array", .list([.int(1)])), ("no map", .list([.int(1), .text("x")])),
+            ("no time", .list([.text("x"), .map([])])),
             ("deep", .list([.int(1), deep])),
             ("future", .list([.int(ForwardTests.seconds + 900_000), .map([("log", .text("x"))])])),
             ("long", .list([.int(1), .map([("log", .text(String(repeating: "x", count: 900_000) + "é"))])])),
@@ -153,7 +157,9 @@ import Testing
             limits.lineBytes = 500_000
             session = ForwardSession(now: ForwardTests.now, limits: limits, messageLimit: 1 << 20)
             let found = ForwardTests.run(forward([good, entry, good]), pieces: [], session)
-            #expect(found.rows.map(\.line) == ["good", "good"] && found.rejected == 1, "\(name): \(found.rows) \(found.rejected)")
+            #expect(
+                found.rows.map(\.line) == ["good", "good"] && found.rejected == 1,
+                "\(name): \(found.rows) \(found.rejected)")
         }
         // The framing survives a message that is no message, and a compressed one that is broken or too large.
         let bomb = Gzip.compress([UInt8](repeating: 0x93, count: 50 << 20))
@@ -165,7 +171,9 @@ import Testing
             Pack.list([.text("t"), .list([]), .map([("fluent_signal", .int(1))])]),
         ] {
             let found = ForwardTests.run(message.bytes + forward([good]))
-            #expect(found.rows.map(\.line) == ["good"] && found.rejected == 1 && found.closed == nil, "\(message): \(found)")
+            #expect(
+                found.rows.map(\.line) == ["good"] && found.rejected == 1 && found.closed == nil, "\(message): \(found)"
+            )
         }
         // Counts and lengths that cannot be there close the connection before anything is allocated.
         for bytes: [UInt8] in [
@@ -193,11 +201,12 @@ import Testing
         func hex(_ text: [UInt8]) -> String { HexText.string(digest(text)[...]) }
         let nonce: [UInt8] = Array(1...16)
         let plain = Pack.list([.text("t"), .int(ForwardTests.seconds), .map([("log", .text("in"))])])
-        let cases: [(users: [String: String], host: String, key: String, user: String, password: String, isLetIn: Bool)] = [
-            ([:], "client", "secret", "", "", true), ([:], "client", "wrong", "", "", false),
-            ([:], "server", "secret", "", "", false), (["u": "p"], "client", "secret", "u", "p", true),
-            (["u": "p"], "client", "secret", "u", "q", false), (["u": "p"], "client", "secret", "v", "", false),
-        ]
+        let cases:
+            [(users: [String: String], host: String, key: String, user: String, password: String, isLetIn: Bool)] = [
+                ([:], "client", "secret", "", "", true), ([:], "client", "wrong", "", "", false),
+                ([:], "server", "secret", "", "", false), (["u": "p"], "client", "secret", "u", "p", true),
+                (["u": "p"], "client", "secret", "u", "q", false), (["u": "p"], "client", "secret", "v", "", false),
+            ]
         for one in cases {
             let security = ForwardSecurity(sharedKey: "secret", users: one.users, hostname: "server", digest: digest)
             let session = ForwardSession(now: ForwardTests.now, security: security, nonce: nonce)

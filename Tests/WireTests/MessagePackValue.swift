@@ -1,6 +1,12 @@
 /// MessagePack as a sender writes it, independent of the code under test.
 indirect enum Pack {
-    case null, bool(Bool), int(Int64), double(Double), text(String), binary([UInt8]), list([Pack])
+    case null
+    case bool(Bool)
+    case int(Int64)
+    case double(Double)
+    case text(String)
+    case binary([UInt8])
+    case list([Pack])
     case map([(String, Pack)])
     case eventTime(UInt32, UInt32)
 

@@ -15,38 +15,50 @@ import Testing
     }
 
     @Test func `messages of both formats are taken apart`() throws {
-        let cases: [(text: String, time: String, host: String?, app: String?, line: String, fields: [String: String])] = [
-            (
-                #"<165>1 2023-11-14T22:13:15.003Z web1 evntslog 12 ID47 [ex@32473 iut="3" s="a\"b\]c\\d"][two] \#u{feff}An event"#,
-                "2023-11-14T22:13:15.003Z", "web1", "evntslog", "An event",
-                [
-                    "format": "rfc5424", "facility": "20", "facility_keyword": "local4", "severity": "5", "level": "notice",
-                    "priority": "165", "proc_id": "12", "msg_id": "ID47", "ex@32473.iut": "3", "ex@32473.s": #"a"b]c\d"#,
-                    "detected_level": "info",
-                ]
-            ),
-            ("<34>1 2023-11-14T23:13:20+01:00 - su - - -", "2023-11-14T22:13:20Z", nil, "su", "", ["level": "crit"]),
-            ("<13>1 - - - - - - text", "2023-11-14T22:13:20Z", nil, nil, "text", ["format": "rfc5424"]),
-            (
-                "<34>Oct 11 22:14:15 mymachine su[77]: 'su root' failed", "2023-10-11T22:14:15Z", "mymachine", "su",
-                "'su root' failed", ["format": "rfc3164", "proc_id": "77", "detected_level": "critical"]
-            ),
-            // No year is written: December is that of last year.
-            ("<13>Dec 31 23:59:59 h app: x", "2022-12-31T23:59:59Z", "h", "app", "x", [:]),
-            ("<13>Nov  4 01:02:03.25 h app: x", "2023-11-04T01:02:03.25Z", "h", "app", "x", [:]),
-            ("<13>2023-11-14T20:00:00.5+02:00 h app: x", "2023-11-14T18:00:00.5Z", "h", "app", "x", [:]),
-            ("<13>Nov 14 2022 10:00:00 h app: x", "2022-11-14T10:00:00Z", "h", "app", "x", [:]),
-            ("<13>Nov 14 10:00:00 app[3]: no host", "2023-11-14T10:00:00Z", nil, "app", "no host", [:]),
-            ("<13>only text, at 10:30: here", "2023-11-14T22:13:20Z", nil, nil, "only text, at 10:30: here", [:]),
-            (
-                "<189>29: *Nov 14 18:46:11.123: %SYS-5-CONFIG_I: Configured", "2023-11-14T18:46:11.123Z", nil,
-                "%SYS-5-CONFIG_I", "%SYS-5-CONFIG_I: Configured", ["level": "notice"]
-            ),
-            ("no priority at all", "2023-11-14T22:13:20Z", nil, nil, "no priority at all", ["format": "unknown"]),
-            ("<999>x", "2023-11-14T22:13:20Z", nil, nil, "<999>x", ["format": "unknown"]),
-            ("<13>1 yesterday h a p m - x", "2023-11-14T22:13:20Z", nil, nil, "<13>1 yesterday h a p m - x", ["format": "unknown"]),
-            ("<13>1 - h a p m [open x", "2023-11-14T22:13:20Z", nil, nil, "<13>1 - h a p m [open x", ["format": "unknown"]),
-        ]
+        let cases: [(text: String, time: String, host: String?, app: String?, line: String, fields: [String: String])] =
+            [
+                (
+                    #"<165>1 2023-11-14T22:13:15.003Z web1 evntslog 12 ID47 [ex@32473 iut="3" s="a\"b\]c\\d"][two] \#u{feff}An event"#,
+                    "2023-11-14T22:13:15.003Z", "web1", "evntslog", "An event",
+                    [
+                        "format": "rfc5424", "facility": "20", "facility_keyword": "local4", "severity": "5",
+                        "level": "notice",
+                        "priority": "165", "proc_id": "12", "msg_id": "ID47", "ex@32473.iut": "3",
+                        "ex@32473.s": #"a"b]c\d"#,
+                        "detected_level": "info",
+                    ]
+                ),
+                (
+                    "<34>1 2023-11-14T23:13:20+01:00 - su - - -", "2023-11-14T22:13:20Z", nil, "su", "",
+                    ["level": "crit"]
+                ),
+                ("<13>1 - - - - - - text", "2023-11-14T22:13:20Z", nil, nil, "text", ["format": "rfc5424"]),
+                (
+                    "<34>Oct 11 22:14:15 mymachine su[77]: 'su root' failed", "2023-10-11T22:14:15Z", "mymachine", "su",
+                    "'su root' failed", ["format": "rfc3164", "proc_id": "77", "detected_level": "critical"]
+                ),
+                // No year is written: December is that of last year.
+                ("<13>Dec 31 23:59:59 h app: x", "2022-12-31T23:59:59Z", "h", "app", "x", [:]),
+                ("<13>Nov  4 01:02:03.25 h app: x", "2023-11-04T01:02:03.25Z", "h", "app", "x", [:]),
+                ("<13>2023-11-14T20:00:00.5+02:00 h app: x", "2023-11-14T18:00:00.5Z", "h", "app", "x", [:]),
+                ("<13>Nov 14 2022 10:00:00 h app: x", "2022-11-14T10:00:00Z", "h", "app", "x", [:]),
+                ("<13>Nov 14 10:00:00 app[3]: no host", "2023-11-14T10:00:00Z", nil, "app", "no host", [:]),
+                ("<13>only text, at 10:30: here", "2023-11-14T22:13:20Z", nil, nil, "only text, at 10:30: here", [:]),
+                (
+                    "<189>29: *Nov 14 18:46:11.123: %SYS-5-CONFIG_I: Configured", "2023-11-14T18:46:11.123Z", nil,
+                    "%SYS-5-CONFIG_I", "%SYS-5-CONFIG_I: Configured", ["level": "notice"]
+                ),
+                ("no priority at all", "2023-11-14T22:13:20Z", nil, nil, "no priority at all", ["format": "unknown"]),
+                ("<999>x", "2023-11-14T22:13:20Z", nil, nil, "<999>x", ["format": "unknown"]),
+                (
+                    "<13>1 yesterday h a p m - x", "2023-11-14T22:13:20Z", nil, nil, "<13>1 yesterday h a p m - x",
+                    ["format": "unknown"]
+                ),
+                (
+                    "<13>1 - h a p m [open x", "2023-11-14T22:13:20Z", nil, nil, "<13>1 - h a p m [open x",
+                    ["format": "unknown"]
+                ),
+            ]
         for one in cases {
             let rows = SyslogTests.rows(Array(one.text.utf8))
             let row = try #require(rows.first, "\(one.text)")
@@ -67,7 +79,10 @@ import Testing
     }
 
     @Test func `frames are found however the stream is cut`() {
-        let messages = ["<13>1 - - - - - - counted\nwith a line end", "<13>plain", "<14>after a count 12", "12 angry men", "<13>nul"]
+        let messages = [
+            "<13>1 - - - - - - counted\nwith a line end", "<13>plain", "<14>after a count 12", "12 angry men",
+            "<13>nul",
+        ]
         var stream: [UInt8] = []
         stream += Array("\(messages[0].utf8.count) \(messages[0])".utf8)
         stream += Array("\(messages[1])\r\n\n".utf8)

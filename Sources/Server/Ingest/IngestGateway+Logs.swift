@@ -14,7 +14,8 @@ extension IngestGateway {
         }
     }
 
-    /// As ``ingest(_:_:id:)``, but waits while there is no room: for connections whose sender waits when we do not read.
+    /// As ``ingest(_:_:id:)``, but waits while there is no room: for connections, whose sender waits when we do not
+    /// read.
     func ingestPatiently(_ entries: LogEntries, _ kind: String, id: BatchID? = nil) async throws {
         var pause = Duration.milliseconds(100)
         while true {

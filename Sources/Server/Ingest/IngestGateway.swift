@@ -145,7 +145,7 @@ package struct IngestGateway: Sendable {
     /// A log line that was not stored, whatever it came by.
     func discard(_ rejection: LokiPushResult.Rejection, _ kind: String) {
         reject(.logs, kind, rejection.reason.rawValue, rejection.entries)
-        let labels = ["reason": rejection.reason.rawValue, "protocol": kind]
+        let labels: MetricLabels = ["reason": rejection.reason.rawValue, "protocol": kind]
         metrics.discardedLines.increment(by: Double(rejection.entries), labels)
         metrics.discardedBytes.increment(by: Double(rejection.bytes), labels)
     }

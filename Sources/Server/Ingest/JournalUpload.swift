@@ -52,7 +52,8 @@ struct JournalUpload: Sendable {
             var body: [UInt8] = []
             for try await chunk in request.body {
                 guard body.count + chunk.readableBytes <= process.options.bodyLimit else {
-                    throw HTTPFailure(413, "a compressed body of more than \(process.options.bodyLimit) bytes is not taken")
+                    throw HTTPFailure(
+                        413, "a compressed body of more than \(process.options.bodyLimit) bytes is not taken")
                 }
                 try memory.hold(body.count + chunk.readableBytes)
                 body.append(contentsOf: chunk.readableBytesView)

@@ -11,7 +11,8 @@ extension ServerProcess {
         routes.on(
             [.post], "/firehose", "/insert/firehose", errors: { FirehoseReceiver.refusal($0, requestID: "") }
         ) { [self] call in
-            await FirehoseReceiver(gateway: gateway, accessKey: firehoseAccessKey, limit: options.bodyLimit).answer(call)
+            await FirehoseReceiver(gateway: gateway, accessKey: firehoseAccessKey, limit: options.bodyLimit).answer(
+                call)
         }
         let elasticsearch = ElasticsearchAPI(process: self)
         for prefix in ["/elasticsearch", "/insert/elasticsearch"] { elasticsearch.register(on: routes, prefix: prefix) }
@@ -60,7 +61,9 @@ extension JSONLinesOptions {
         self.init()
         func list(_ name: String) -> [String] {
             let header = "vl-" + name.drop { $0 == "_" }.replacing("_", with: "-")
-            return (call.parameters[name] ?? call.headers[header] ?? "").split(separator: ",").map { String($0).trimmingSpaces }
+            return (call.parameters[name] ?? call.headers[header] ?? "").split(separator: ",").map {
+                String($0).trimmingSpaces
+            }
         }
         messageFields = list("_msg_field")
         timeFields = list("_time_field")

@@ -46,7 +46,9 @@ package struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         var on: Int32 = 1
         // Of datagram sockets it would let two listen at one address.
         if !datagrams { setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size)) }
-        if bind(descriptor, first.ai_addr, first.ai_addrlen) == 0, datagrams || listen(descriptor, 1) == 0 { return nil }
+        if bind(descriptor, first.ai_addr, first.ai_addrlen) == 0, datagrams || listen(descriptor, 1) == 0 {
+            return nil
+        }
         switch errno {
         case EADDRINUSE:
             return .portInUse(

@@ -35,7 +35,8 @@ struct BulkReading {
         while let line = nextLine() {
             if line.isEmpty { continue }
             guard items.count < BulkDecoder.mostItems else {
-                throw .request("a request of more than \(BulkDecoder.mostItems) actions is not taken; send smaller batches")
+                throw .request(
+                    "a request of more than \(BulkDecoder.mostItems) actions is not taken; send smaller batches")
             }
             let head = try head(line)
             let index = head.index ?? defaultIndex ?? ""
@@ -46,7 +47,8 @@ struct BulkReading {
                 refuse(head, index)
             case .index, .create:
                 guard let source = nextLine() else {
-                    throw .request("The bulk request ends after the action of line [\(lineNumber)]: its document is missing")
+                    throw .request(
+                        "The bulk request ends after the action of line [\(lineNumber)]: its document is missing")
                 }
                 document(source, head.action, index, head.id)
             }
@@ -75,8 +77,8 @@ struct BulkReading {
             guard try reader.nextKey(&key) else { throw reader.failure("the action is missing") }
             guard let action = BulkItem.Action(rawValue: String(decoding: key, as: UTF8.self)) else {
                 throw .request(
-                    "Malformed action/metadata line [\(lineNumber)], expected one of [create, delete, index, update] but found ["
-                        + String(decoding: key.prefix(100), as: UTF8.self) + "]")
+                    "Malformed action/metadata line [\(lineNumber)], expected one of [create, delete, index, update] but "
+                        + "found [" + String(decoding: key.prefix(100), as: UTF8.self) + "]")
             }
             head.action = action
             try metadata(&reader, &head)
@@ -125,14 +127,18 @@ struct BulkReading {
         defer { items.append(item) }
         if let defect = BulkDecoder.defect(ofIndex: index) {
             let type = index.isEmpty ? "action_request_validation_exception" : "invalid_index_name_exception"
-            let reason = index.isEmpty ? "Validation Failed: 1: index is missing;" : "Invalid index name [\(index.prefix(255))], \(defect)"
+            let reason =
+                index.isEmpty
+                ? "Validation Failed: 1: index is missing;" : "Invalid index name [\(index.prefix(255))], \(defect)"
             builder.reject(LogDefect(.invalidLabels, reason), bytes: range.count)
             item.fate = .failed(status: 400, type: type, reason: reason)
             return
         }
         if let id {
             if id.isEmpty || id.utf8.count > 512 {
-                let reason = id.isEmpty ? "if _id is specified it must not be empty" : "id is too long, must be no longer than 512 bytes"
+                let reason =
+                    id.isEmpty
+                    ? "if _id is specified it must not be empty" : "id is too long, must be no longer than 512 bytes"
                 builder.reject(LogDefect(.malformed, reason), bytes: range.count)
                 item.fate = .failed(status: 400, type: "illegal_argument_exception", reason: reason)
                 return

@@ -236,7 +236,8 @@ private struct FirehoseDecoder {
         }
         let hasLine = builder.prepare(record)
         _ = builder.add(
-            record, from: linesOrigin, time: record.fields.isEmpty ? stamp : nil, line: hasLine ? nil : bytes[start..<stop])
+            record, from: linesOrigin, time: record.fields.isEmpty ? stamp : nil,
+            line: hasLine ? nil : bytes[start..<stop])
         return end + 1
     }
 }

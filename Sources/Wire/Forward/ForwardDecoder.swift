@@ -22,7 +22,8 @@ struct ForwardDecoder {
         let size = end - envelope.bodyStart
         guard envelope.signal == 0 else {
             return builder.reject(
-                LogDefect(.unsupported, "metrics and traces over Forward are not taken; send them by OTLP"), bytes: size)
+                LogDefect(.unsupported, "metrics and traces over Forward are not taken; send them by OTLP"), bytes: size
+            )
         }
         let origin = origin(UTF8Text.string(bytes, envelope.tag))
         switch envelope.body {
@@ -79,7 +80,8 @@ struct ForwardDecoder {
             case .none: return .success((bytes, range))
             case .gzip: plain = try Inflate.gunzip(bytes[range], limit: inflateLimit)
             case .zstd: plain = try Zstd.decompress(bytes[range], limit: inflateLimit)
-            case .unknown: return .failure(LogDefect(.unsupported, "this compression is not known here; send gzip or zstd"))
+            case .unknown:
+                return .failure(LogDefect(.unsupported, "this compression is not known here; send gzip or zstd"))
             }
             return .success((plain, 0..<plain.count))
         } catch {

@@ -51,6 +51,8 @@ package struct ForwardSession: Sendable {
     private let security: ForwardSecurity?
     private let nonce: [UInt8]
     private var state: State
+    /// Why the connection is over, until that was said.
+    private var closing: String?
     private var buffer: [UInt8] = []
     private var start = 0
     private var scanner: MessagePackScanner
@@ -109,12 +111,13 @@ package struct ForwardSession: Sendable {
                 if let step = try message(end, now) { return step }
             } catch {
                 state = .closed
+                closing = error.description
                 decoder.builder.reject(LogDefect(.malformed, error.description), bytes: buffer.count - start)
                 if let stored = drained(now) { return stored }
-                return .close(error.description)
             }
         }
-        return nil
+        defer { closing = nil }
+        return closing.map { .close($0) }
     }
 
     /// The sender has closed its side.
@@ -257,7 +260,11 @@ struct JSONScanner: Sendable {
             if isEscaped {
                 isEscaped = false
             } else if isInString {
-                if byte == UInt8(ascii: "\\") { isEscaped = true } else if byte == UInt8(ascii: "\"") { isInString = false }
+                if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isInString = false
+                }
             } else if byte == UInt8(ascii: "\"") {
                 isInString = true
             } else if byte == UInt8(ascii: "[") || byte == UInt8(ascii: "{") {

@@ -1,6 +1,7 @@
 import Telemetry
 
-/// Docker cuts lines longer than 16 KiB and marks the pieces (`partial_id`, `partial_last`); here they become one again.
+/// Docker cuts lines longer than 16 KiB and marks the pieces (`partial_id`, `partial_last`); here they become one
+/// again.
 struct PartialLines {
     struct Piece {
         var record: FlatRecord
@@ -39,7 +40,8 @@ struct PartialLines {
         if piece.line.count <= PartialLines.longestLine { piece.line.append(contentsOf: line) }
         if isLast { return .complete(finished(piece)) }
         var overflow: [Piece] = []
-        if waiting.count >= PartialLines.mostLines, let oldest = waiting.min(by: { $0.value.time < $1.value.time })?.key {
+        if waiting.count >= PartialLines.mostLines, let oldest = waiting.min(by: { $0.value.time < $1.value.time })?.key
+        {
             overflow = waiting.removeValue(forKey: oldest).map { [finished($0)] } ?? []
         }
         waiting[id] = piece

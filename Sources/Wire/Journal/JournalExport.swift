@@ -82,9 +82,8 @@ package struct JournalExport: Sendable {
     /// `NAME`, then eight bytes of length (little-endian), the value and a line feed.
     private mutating func binaryField(_ name: Range<Int>) throws(WireError) -> Bool {
         guard isName(name) else {
-            throw .request(
-                "not in the journal's export format: \"\(UTF8Text.string(buffer, name.lowerBound..<min(name.upperBound, name.lowerBound + 64)))\" is no field"
-            )
+            let shown = UTF8Text.string(buffer, name.lowerBound..<min(name.upperBound, name.lowerBound + 64))
+            throw .request("not in the journal's export format: \"\(shown)\" is no field")
         }
         let lengthAt = name.upperBound + 1
         guard buffer.count - lengthAt >= 8 else { return false }
@@ -111,10 +110,11 @@ package struct JournalExport: Sendable {
     }
 
     private func isName(_ range: Range<Int>) -> Bool {
-        range.count <= 256 && range.allSatisfy {
-            let byte = buffer[$0]
-            return byte &- 0x41 < 26 || byte &- 0x30 < 10 || byte == UInt8(ascii: "_")
-        }
+        range.count <= 256
+            && range.allSatisfy {
+                let byte = buffer[$0]
+                return byte &- 0x41 < 26 || byte &- 0x30 < 10 || byte == UInt8(ascii: "_")
+            }
     }
 
     private mutating func add(_ name: Range<Int>, _ value: Range<Int>) {
@@ -149,7 +149,8 @@ package struct JournalExport: Sendable {
         guard hasFields else { return }
         if isTooLong {
             return builder.reject(
-                LogDefect(.lineTooLong, "a field is longer than \(FlatRecord.longest) bytes"), bytes: record.bytes.count)
+                LogDefect(.lineTooLong, "a field is longer than \(FlatRecord.longest) bytes"), bytes: record.bytes.count
+            )
         }
         if let defect { return builder.reject(defect, bytes: record.bytes.count) }
         let hasLine = builder.prepare(record)

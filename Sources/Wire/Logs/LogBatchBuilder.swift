@@ -9,9 +9,6 @@ package struct LogBatchBuilder: Sendable {
         fileprivate var index: Int
     }
 
-    /// More columns in one batch than this are no metadata but somebody's data as keys.
-    private static let mostColumns = 20_000
-
     package private(set) var entries = LogEntries()
     package let limits: LogLimits
     private let mapping: LogMapping
@@ -204,11 +201,10 @@ package struct LogBatchBuilder: Sendable {
                     .metadataTooLarge, "structured metadata has more than \(limits.metadataBytes) bytes")
             }
         }
-        if roles.count > LogBatchBuilder.mostColumns, roleOfField.contains(where: { $0 >= LogBatchBuilder.mostColumns }) {
+        if roles.count > limits.columns, roleOfField.contains(where: { $0 >= limits.columns }) {
             return LogDefect(
                 .metadataTooMany,
-                "the request has more than \(LogBatchBuilder.mostColumns) different names of fields; send smaller batches"
-            )
+                "the request has more than \(limits.columns) different names of fields; send smaller batches")
         }
         return nil
     }
@@ -229,14 +225,15 @@ package struct LogBatchBuilder: Sendable {
                 return .failure(
                     LogDefect(
                         .invalidTimestamp,
-                        "the time \"\(shown)\" in field \(UTF8Text.string(record.bytes, field.name)) is neither RFC 3339 nor a "
-                            + "number since 1970"))
+                        "the time \"\(shown)\" in field \(UTF8Text.string(record.bytes, field.name)) is neither RFC 3339 "
+                            + "nor a number since 1970"))
             }
         }
         guard let time = found, time != 0 else { return .success((now, false)) }
         if time > now.addingReportingOverflow(limits.futureGrace).partialValue {
             return .failure(
-                LogDefect(.tooFarInFuture, "the timestamp \(RFC3339.format(nanoseconds: time)) is too far in the future"))
+                LogDefect(
+                    .tooFarInFuture, "the timestamp \(RFC3339.format(nanoseconds: time)) is too far in the future"))
         }
         return .success((time, true))
     }

@@ -34,7 +34,9 @@ package struct LogMapping: Sendable {
     /// What shippers put into records: Fluent Bit, Fluentd, Beats, Docker and ECS.
     package static let shippers = LogMapping(
         line: ["message", "log", "msg", "_msg", "MESSAGE"], time: ["@timestamp", "_time", "timestamp", "time", "ts"],
-        labels: kubernetes + [LabelSource("container_name", ["container_name", "container.name", "docker.container.name"])],
+        labels: kubernetes + [
+            LabelSource("container_name", ["container_name", "container.name", "docker.container.name"])
+        ],
         service: services)
 
     static let kubernetes = [

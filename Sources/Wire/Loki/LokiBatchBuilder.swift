@@ -50,18 +50,22 @@ struct LokiBatchBuilder {
         if given.count > limits.labelNames {
             return (
                 .tooManyLabels,
-                "entry for stream '\(shown)' has \(given.count) label names; limit \(limits.labelNames)")
+                "entry for stream '\(shown)' has \(given.count) label names; limit \(limits.labelNames)"
+            )
         }
         var seen: Set<String> = []
         for label in given {
-            if label.name.isEmpty { return (.invalidLabels, "Error parsing labels '\(shown)' with error: a label has no name") }
+            if label.name.isEmpty {
+                return (.invalidLabels, "Error parsing labels '\(shown)' with error: a label has no name")
+            }
             if !seen.insert(label.name).inserted {
                 return (.duplicateLabelNames, "stream '\(shown)' has duplicate label name: '\(label.name)'")
             }
             if label.name.utf8.count > limits.labelNameBytes {
                 return (
                     .labelNameTooLong,
-                    "stream '\(shown.prefix(4096))' has label name too long: '\(label.name.prefix(4096))'")
+                    "stream '\(shown.prefix(4096))' has label name too long: '\(label.name.prefix(4096))'"
+                )
             }
             if label.value.utf8.count > limits.labelValueBytes {
                 return (

@@ -63,6 +63,8 @@ package struct LokiPushLimits: Sendable {
     package var lineBytes = 2 << 20
     package var metadataBytes = 64 << 10
     package var metadataEntries = 1000
+    /// Different names of metadata in one batch of records; more are somebody's data as keys.
+    package var columns = 20_000
     /// How far ahead of `now` a timestamp may lie, in nanoseconds.
     package var futureGrace: Int64 = 600_000_000_000
 

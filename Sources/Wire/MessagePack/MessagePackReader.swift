@@ -84,12 +84,16 @@ package struct MessagePackReader: Sendable {
     }
 
     private func array(_ count: Int) throws(WireError) -> MessagePackToken {
-        guard count <= end - offset else { throw failure("an array says it has \(count) values, and the bytes end before") }
+        guard count <= end - offset else {
+            throw failure("an array says it has \(count) values, and the bytes end before")
+        }
         return .array(count)
     }
 
     private func map(_ count: Int) throws(WireError) -> MessagePackToken {
-        guard count <= (end - offset) / 2 else { throw failure("a map says it has \(count) pairs, and the bytes end before") }
+        guard count <= (end - offset) / 2 else {
+            throw failure("a map says it has \(count) pairs, and the bytes end before")
+        }
         return .map(count)
     }
 

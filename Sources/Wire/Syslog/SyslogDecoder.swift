@@ -32,7 +32,8 @@ package struct SyslogDecoder: Sendable {
 
     package mutating func rejectTooLong(_ bytes: Int) {
         builder.reject(
-            LogDefect(.lineTooLong, "a line of \(bytes) bytes is longer than \(builder.limits.lineBytes)"), bytes: bytes)
+            LogDefect(.lineTooLong, "a line of \(bytes) bytes is longer than \(builder.limits.lineBytes)"), bytes: bytes
+        )
     }
 
     package mutating func add(_ bytes: [UInt8], _ range: Range<Int>) {

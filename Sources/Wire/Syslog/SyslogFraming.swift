@@ -16,7 +16,10 @@ package struct SyslogFraming: Sendable {
     /// Of a message that is passed over: what is left of a counted one, or bytes so far of one that ends with a line.
     private var skipping: Skipping?
 
-    private enum Skipping { case counted(left: Int, size: Int), line(size: Int) }
+    private enum Skipping {
+        case counted(left: Int, size: Int)
+        case line(size: Int)
+    }
 
     /// `limit` is of bytes in one message.
     package init(limit: Int) { self.limit = limit }

@@ -176,10 +176,13 @@ struct SyslogMessage {
     }
 
     private func hasZoneText(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
-        range.contains { bytes[$0] | 0x20 == UInt8(ascii: "z") || bytes[$0] == UInt8(ascii: "+") || bytes[$0] == UInt8(ascii: "-") }
+        range.contains {
+            bytes[$0] | 0x20 == UInt8(ascii: "z") || bytes[$0] == UInt8(ascii: "+") || bytes[$0] == UInt8(ascii: "-")
+        }
     }
 
-    /// `tag: `, `tag[pid]: `, or `%FACILITY-SEVERITY-MNEMONIC: ` (which stays in the line, as routers' manuals have it).
+    /// `tag: `, `tag[pid]: `, or `%FACILITY-SEVERITY-MNEMONIC: ` (which stays in the line, where routers' manuals have
+    /// it).
     private mutating func readTag(_ bytes: [UInt8]) {
         let start = index
         var cursor = index
@@ -222,7 +225,8 @@ enum SyslogClock {
     static func time(_ bytes: [UInt8], _ index: inout Int, _ end: Int, now: Int64, zone: Int64) -> Int64? {
         var cursor = index
         guard end - cursor >= 12, bytes[cursor + 3] == 0x20,
-            let month = months.firstIndex(where: { name in (0..<3).allSatisfy { bytes[cursor + $0] | 0x20 == name[$0] } })
+            let month = months.firstIndex(where: { name in (0..<3).allSatisfy { bytes[cursor + $0] | 0x20 == name[$0] }
+                })
         else { return nil }
         cursor += 4
         if bytes[cursor] == 0x20 { cursor += 1 }
@@ -242,8 +246,9 @@ enum SyslogClock {
         if cursor < end, bytes[cursor] == UInt8(ascii: ":") { cursor += 1 }
         let local = now.addingReportingOverflow(zone * 1_000_000_000).partialValue
         let guess = year ?? self.year(of: local)
-        guard let days = TimestampText.days(year: guess, month: Int64(month) + 1, day: dayOfMonth)
-            ?? (year == nil ? TimestampText.days(year: guess - 1, month: Int64(month) + 1, day: dayOfMonth) : nil)
+        guard
+            let days = TimestampText.days(year: guess, month: Int64(month) + 1, day: dayOfMonth)
+                ?? (year == nil ? TimestampText.days(year: guess - 1, month: Int64(month) + 1, day: dayOfMonth) : nil)
         else { return nil }
         var found = (days * 86_400 + time - zone) * 1_000_000_000 + fraction
         // No year is written: what would lie ahead was last year's.

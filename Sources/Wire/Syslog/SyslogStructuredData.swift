@@ -6,7 +6,10 @@ enum SyslogStructuredData {
     }
 
     /// Values are not unescaped yet.
-    static func forEach(_ bytes: [UInt8], _ range: Range<Int>, _ body: (_ id: Range<Int>, _ name: Range<Int>, _ value: Range<Int>) -> Void) {
+    static func forEach(
+        _ bytes: [UInt8], _ range: Range<Int>,
+        _ body: (_ id: Range<Int>, _ name: Range<Int>, _ value: Range<Int>) -> Void
+    ) {
         var index = range.lowerBound
         _ = walk(bytes, &index, range.upperBound, body)
     }

@@ -1,7 +1,7 @@
 /// Times as log shippers write them, read from bytes. Nanoseconds since 1970.
 package enum TimestampText {
-    /// RFC 3339 and its relatives (a space instead of `T`, a comma before the fraction, `+0100`, no zone for UTC, a date
-    /// alone), or a number since 1970 whose size tells its unit.
+    /// RFC 3339 and its relatives (a space instead of `T`, a comma before the fraction, `+0100`, no zone for UTC, a
+    /// date alone), or a number since 1970 whose size tells its unit.
     package static func parse(_ bytes: [UInt8], _ range: Range<Int>) -> Int64? {
         calendar(bytes, range) ?? number(bytes, range)
     }

@@ -22,7 +22,9 @@ struct ElasticsearchAPI: Sendable {
             return decorated(try await answer(call, path: path), call)
         }
         for method in methods {
-            routes.on([method], prefix.isEmpty ? "/" : prefix, prefix + "/**", errors: ElasticsearchAPI.error, handler: handler)
+            routes.on(
+                [method], prefix.isEmpty ? "/" : prefix, prefix + "/**", errors: ElasticsearchAPI.error,
+                handler: handler)
         }
     }
 
@@ -33,7 +35,10 @@ struct ElasticsearchAPI: Sendable {
         if answer.contentType == "application/json",
             let wanted = [call.headers["accept"], call.headers["content-type"]].compactMap({ $0 }).first(where: {
                 $0.contains("application/vnd.elasticsearch+")
-            }), let version = wanted.firstRange(of: "compatible-with=").map({ wanted[$0.upperBound...].prefix { $0.isNumber } }),
+            }),
+            let version = wanted.firstRange(of: "compatible-with=").map({
+                wanted[$0.upperBound...].prefix { $0.isNumber }
+            }),
             !version.isEmpty
         {
             answer.contentType = "application/vnd.elasticsearch+json;compatible-with=\(version)"
@@ -52,7 +57,8 @@ struct ElasticsearchAPI: Sendable {
         case ("_license", 1): return .json(ElasticsearchIdentity.license)
         case ("_xpack", 1): return .json(ElasticsearchIdentity.xpack)
         case ("_cluster", _): return .json(ElasticsearchIdentity.cluster(parts.count > 1 ? parts[1] : "", state: state))
-        case ("_nodes", _): return .json(ElasticsearchIdentity.nodes(address: process.elasticsearchAddress, state: state))
+        case ("_nodes", _):
+            return .json(ElasticsearchIdentity.nodes(address: process.elasticsearchAddress, state: state))
         case ("_cat", _): return try await catalog(call, Array(parts.dropFirst()))
         case ("_index_template", _), ("_template", _), ("_component_template", _), ("_data_stream", _):
             return setting(call, first, Array(parts.dropFirst()))
@@ -83,7 +89,10 @@ struct ElasticsearchAPI: Sendable {
             return .json(ElasticsearchIdentity.acknowledged)
         case (nil, .put):
             state.put("index/" + name, call.body)
-            return .json(Array(#"{"acknowledged":true,"shards_acknowledged":true,"index":\#(ElasticsearchIdentity.quoted(name))}"#.utf8))
+            return .json(
+                Array(
+                    #"{"acknowledged":true,"shards_acknowledged":true,"index":\#(ElasticsearchIdentity.quoted(name))}"#
+                        .utf8))
         case (nil, .get), (nil, .head), ("_mapping", .get), ("_settings", .get):
             guard try await isKnown(name) else {
                 throw ElasticsearchFailure(404, "index_not_found_exception", "no such index [\(name)]")
@@ -123,7 +132,9 @@ struct ElasticsearchAPI: Sendable {
         }
         if parts.count > 1 { names = names.filter { $0 == parts[1] } }
         if call.parameters["format"] == "json" {
-            let list = names.map { #"{"\#(parts.first == "indices" ? "index" : "name")":\#(ElasticsearchIdentity.quoted($0))}"# }
+            let list = names.map {
+                #"{"\#(parts.first == "indices" ? "index" : "name")":\#(ElasticsearchIdentity.quoted($0))}"#
+            }
             return .json(Array("[\(list.joined(separator: ","))]".utf8))
         }
         return .text(names.map { $0 + "\n" }.joined())
@@ -141,7 +152,8 @@ struct ElasticsearchAPI: Sendable {
             state.remove("\(kind)/\(name)")
             return .json(ElasticsearchIdentity.acknowledged)
         case .get, .head, .options:
-            let found = name.hasSuffix("*")
+            let found =
+                name.hasSuffix("*")
                 ? state.names(kind).filter { $0.hasPrefix(name.dropLast()) } : state.names(kind).filter { $0 == name }
             guard !found.isEmpty || name.hasSuffix("*") else {
                 return ElasticsearchAPI.error(
@@ -164,7 +176,8 @@ struct ElasticsearchAPI: Sendable {
     private func noHandler(_ call: HTTPCall) -> ElasticsearchFailure {
         if call.path.hasSuffix("_search") || call.path.hasSuffix("_msearch") {
             return ElasticsearchFailure(
-                400, "illegal_argument_exception", "logs are asked in LogQL, at /loki/api/v1/query_range of the main address")
+                400, "illegal_argument_exception",
+                "logs are asked in LogQL, at /loki/api/v1/query_range of the main address")
         }
         return ElasticsearchFailure(
             400, "illegal_argument_exception",
@@ -181,7 +194,8 @@ struct ElasticsearchAPI: Sendable {
         case let known as ElasticsearchFailure: failure = known
         case let known as HTTPFailure:
             failure = ElasticsearchFailure(known.status, "parse_exception", known.message)
-        case let known as WireError: failure = ElasticsearchFailure(400, "illegal_argument_exception", known.description)
+        case let known as WireError:
+            failure = ElasticsearchFailure(400, "illegal_argument_exception", known.description)
         case let known as IngestFailure:
             switch known {
             case .badData(let sentence): failure = ElasticsearchFailure(400, "illegal_argument_exception", sentence)
@@ -260,7 +274,8 @@ final class ElasticsearchState: Sendable {
 
     func names(_ kind: String) -> [String] {
         let prefix = kind + "/"
-        return settings.withLock { $0.keys.filter { $0.hasPrefix(prefix) } }.map { String($0.dropFirst(prefix.count)) }.sorted()
+        return settings.withLock { $0.keys.filter { $0.hasPrefix(prefix) } }.map { String($0.dropFirst(prefix.count)) }
+            .sorted()
     }
 
     /// The beginning of the ids of one request's documents that came without.

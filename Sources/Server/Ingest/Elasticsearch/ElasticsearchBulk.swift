@@ -26,12 +26,14 @@ extension ElasticsearchAPI {
     }
 
     /// `_doc` and `_create`.
-    func document(_ call: HTTPCall, _ action: BulkItem.Action, _ index: String, id: String?) async throws -> HTTPAnswer {
+    func document(_ call: HTTPCall, _ action: BulkItem.Action, _ index: String, id: String?) async throws -> HTTPAnswer
+    {
         guard !call.body.isEmpty else {
             throw ElasticsearchFailure(400, "parse_exception", "request body is required")
         }
         let request = BulkDecoder.decode(
-            document: call.body, action: call.parameters["op_type"] == "create" ? .create : action, index: index, id: id,
+            document: call.body, action: call.parameters["op_type"] == "create" ? .create : action, index: index,
+            id: id,
             now: TimeParameters.nowNanoseconds, known: state.documents.document)
         try await store(request, call)
         guard let item = request.items.first else { throw ElasticsearchFailure(500, "exception", "no document") }

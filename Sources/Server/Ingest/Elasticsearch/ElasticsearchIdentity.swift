@@ -27,7 +27,8 @@ enum ElasticsearchIdentity {
     static func root(userAgent: String, state: ElasticsearchState) -> [UInt8] {
         let number = mirrored(userAgent) ?? version
         let major = number.prefix { $0 != "." }
-        let (wire, index) = major == "7" ? ("6.8.0", "6.0.0-beta1") : major == "9" ? ("8.19.0", "8.0.0") : ("7.17.0", "7.0.0")
+        let (wire, index) =
+            major == "7" ? ("6.8.0", "6.0.0-beta1") : major == "9" ? ("8.19.0", "8.0.0") : ("7.17.0", "7.0.0")
         return Array(
             (#"{"name":"needletail","cluster_name":"needletail","cluster_uuid":"\#(state.clusterID)","version":{"number":"\#(number)","#
                 + #""build_flavor":"default","build_type":"tar","build_hash":"unknown","build_date":"2024-12-11T12:08:05.663969764Z","#
@@ -37,12 +38,16 @@ enum ElasticsearchIdentity {
 
     /// `Elastic-filebeat/8.11.0 (…)`, `logstash/8.11.0`, `elasticsearch-py/8.15.1`.
     static func mirrored(_ userAgent: String) -> String? {
-        for mark in ["Elastic-", "logstash/", "elasticsearch-py/", "elasticsearch-", "go-elasticsearch/", "elastic-transport"] {
+        for mark in [
+            "Elastic-", "logstash/", "elasticsearch-py/", "elasticsearch-", "go-elasticsearch/", "elastic-transport",
+        ] {
             guard let place = userAgent.firstRange(of: mark) else { continue }
             let rest = userAgent[place.lowerBound...].drop { $0 != "/" }.dropFirst()
             let number = rest.prefix { $0.isASCII && ($0.isNumber || $0 == ".") }
             let parts = number.split(separator: ".", omittingEmptySubsequences: false).compactMap { Int($0) }
-            if parts.count == 3, number.split(separator: ".").count == 3, (7...9).contains(parts[0]) { return String(number) }
+            if parts.count == 3, number.split(separator: ".").count == 3, (7...9).contains(parts[0]) {
+                return String(number)
+            }
         }
         return nil
     }
@@ -62,7 +67,8 @@ enum ElasticsearchIdentity {
     }
 
     static func nodes(address: String, state: ElasticsearchState) -> [UInt8] {
-        let http = #""http":{"bound_address":["\#(address)"],"publish_address":"\#(address)","max_content_length_in_bytes":104857600}"#
+        let http =
+            #""http":{"bound_address":["\#(address)"],"publish_address":"\#(address)","max_content_length_in_bytes":104857600}"#
         return Array(
             (#"{"_nodes":{"total":1,"successful":1,"failed":0},"cluster_name":"needletail","nodes":{"\#(state.clusterID)":{"#
                 + #""name":"needletail","transport_address":"\#(address)","host":"\#(address.prefix { $0 != ":" })","ip":"127.0.0.1","#

@@ -59,7 +59,8 @@ package struct LogListenOptions: Sendable {
         let chain: [NIOSSLCertificate]
         let key: NIOSSLPrivateKey
         do { chain = try NIOSSLCertificate.fromPEMFile(certificateFile) } catch {
-            throw ServerError.badAddress("--tls-cert \(certificateFile): no certificate in PEM form can be read: \(error)")
+            throw ServerError.badAddress(
+                "--tls-cert \(certificateFile): no certificate in PEM form can be read: \(error)")
         }
         do { key = try NIOSSLPrivateKey(file: keyFile, format: .pem) } catch {
             throw ServerError.badAddress("--tls-key \(keyFile): no key in PEM form can be read: \(error)")
@@ -161,7 +162,8 @@ extension ServerProcess {
     /// Datagrams that the kernel had no room for: the only losses that a sender of UDP is not to blame for.
     private func registerDrops(of address: ListenAddress) {
         let dropped = metrics.registry.counter(
-            "needletail_syslog_udp_dropped_total", help: "Datagrams that the kernel dropped because they came too fast.")
+            "needletail_syslog_udp_dropped_total", help: "Datagrams that the kernel dropped because they came too fast."
+        )
         let port = ":" + String(UInt32(address.port) | 0x10000, radix: 16, uppercase: true).dropFirst()
         metrics.registry.onCollect {
             var sum = 0
@@ -169,7 +171,8 @@ extension ServerProcess {
                 guard let text = try? String(contentsOfFile: file, encoding: .utf8) else { continue }
                 for row in text.split(separator: "\n").dropFirst() {
                     let columns = row.split(separator: " ")
-                    guard columns.count > 2, columns[1].hasSuffix(port), let drops = columns.last.flatMap({ Int($0) }) else {
+                    guard columns.count > 2, columns[1].hasSuffix(port), let drops = columns.last.flatMap({ Int($0) })
+                    else {
                         continue
                     }
                     sum += drops
