@@ -122,7 +122,8 @@ import Testing
                 jsonLines.status == 200
                     && jsonLines.text.contains(#""accepted":1,"rejected":1,"first_error":{"line":2"#))
             let delivery =
-                #"{"requestId":"r1","timestamp":1,"records":[{"data":"\#(Data("by firehose".utf8).base64EncodedString())"}]}"#
+                #"{"requestId":"r1","timestamp":1,"records":[{"data":"\#(Data("by firehose".utf8).base64EncodedString())"#
+                + #""}]}"#
             let refused = try await LiveServer.send("POST", base + "/firehose", delivery, type: "application/json")
             #expect(refused.status == 401 && refused.text.contains(#""requestId":"r1""#))
             for _ in 0..<2 {

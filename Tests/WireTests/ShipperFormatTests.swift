@@ -33,7 +33,8 @@ import Testing
     @Test func `a bulk request is answered item by item`() throws {
         let body = """
             {"create":{"_index":"logs-nginx.access-prod"}}\r
-            {"@timestamp":"2023-11-14T22:00:00Z","message":"GET /","http":{"status":500},"service":{"name":"web"},"level":"error"}\r
+            {"@timestamp":"2023-11-14T22:00:00Z","message":"GET /","http":{"status":500},\
+            "service":{"name":"web"},"level":"error"}\r
             {"index":{"_id":"7"}}
             {"log":"by id","trace.id":"4bf92f3577b34da6a3ce929d0e0e4736","@timestamp":1699999000123}
             {"create":{"_index":"a","_id":"x"}}
@@ -123,7 +124,8 @@ import Testing
         options.decolorizedFields = ["body.text"]
         options.extraFields = [Label("env", "prod")]
         let text = """
-            {"when":"2023-11-14T22:00:00Z","body":{"text":"\\u001b[31mred\\u001b[0m"},"host":"h1","k8s":{"pod":"p"},"secret_a":"s","n":1.5}
+            {"when":"2023-11-14T22:00:00Z","body":{"text":"\\u001b[31mred\\u001b[0m"},"host":"h1",\
+            "k8s":{"pod":"p"},"secret_a":"s","n":1.5}
 
             not json
             {"_msg":"fallback","when":0}
@@ -156,8 +158,10 @@ import Testing
         }
         func subscription(_ type: String, _ message: String) -> [UInt8] {
             Array(
-                (#"{"messageType":"\#(type)","owner":"123","logGroup":"/aws/lambda/pay","logStream":"2023/x","subscriptionFilters":["f"],"#
-                    + #""logEvents":[{"id":"36","timestamp":1699999000123,"message":"\#(message)","extractedFields":{"a":"b"}}]}"#)
+                (#"{"messageType":"\#(type)","owner":"123","logGroup":"/aws/lambda/pay","logStream":"2023/x","#
+                    + #""subscriptionFilters":["f"],"#
+                    + #""logEvents":[{"id":"36","timestamp":1699999000123,"message":"\#(message)","#
+                    + #""extractedFields":{"a":"b"}}]}"#)
                     .utf8)
         }
         let records = [

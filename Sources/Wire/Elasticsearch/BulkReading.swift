@@ -77,8 +77,8 @@ struct BulkReading {
             guard try reader.nextKey(&key) else { throw reader.failure("the action is missing") }
             guard let action = BulkItem.Action(rawValue: String(decoding: key, as: UTF8.self)) else {
                 throw .request(
-                    "Malformed action/metadata line [\(lineNumber)], expected one of [create, delete, index, update] but "
-                        + "found [" + String(decoding: key.prefix(100), as: UTF8.self) + "]")
+                    "Malformed action/metadata line [\(lineNumber)], expected one of [create, delete, index, update] "
+                        + "but found [" + String(decoding: key.prefix(100), as: UTF8.self) + "]")
             }
             head.action = action
             try metadata(&reader, &head)

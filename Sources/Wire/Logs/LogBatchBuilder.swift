@@ -225,8 +225,8 @@ package struct LogBatchBuilder: Sendable {
                 return .failure(
                     LogDefect(
                         .invalidTimestamp,
-                        "the time \"\(shown)\" in field \(UTF8Text.string(record.bytes, field.name)) is neither RFC 3339 "
-                            + "nor a number since 1970"))
+                        "the time \"\(shown)\" in field \(UTF8Text.string(record.bytes, field.name)) is neither "
+                            + "RFC 3339 nor a number since 1970"))
             }
         }
         guard let time = found, time != 0 else { return .success((now, false)) }

@@ -8,7 +8,6 @@ import Wire
 struct ElasticsearchAPI: Sendable {
     let process: ServerProcess
     let state: ElasticsearchState
-    let methods: [HTTPCall.Method] = [.get, .head, .post, .put, .delete]
 
     init(process: ServerProcess) {
         self.process = process
@@ -21,11 +20,9 @@ struct ElasticsearchAPI: Sendable {
             let path = String(call.path.dropFirst(prefix.count))
             return decorated(try await answer(call, path: path), call)
         }
-        for method in methods {
-            routes.on(
-                [method], prefix.isEmpty ? "/" : prefix, prefix + "/**", errors: ElasticsearchAPI.error,
-                handler: handler)
-        }
+        routes.on(
+            [.get, .head, .post, .put, .delete], prefix.isEmpty ? "/" : prefix, prefix + "/**",
+            errors: ElasticsearchAPI.error, handler: handler)
     }
 
     /// The header without which clients refuse to talk, and the media type that they asked for.

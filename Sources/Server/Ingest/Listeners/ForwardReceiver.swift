@@ -21,20 +21,25 @@ struct ForwardReceiver: Sendable {
             now: TimeParameters.nowNanoseconds, security: security, nonce: nonce, messageLimit: messageLimit)
         let memory = BodyMemory(budget: budget)
         if !session.greeting.isEmpty { try await outbound.write(ByteBuffer(bytes: session.greeting)) }
-        for try await buffer in inbound {
-            session.receive(buffer.readableBytesView)
-            try memory.hold(session.heldBytes)
-            while let step = session.next(now: TimeParameters.nowNanoseconds) {
-                switch step {
-                case .send(let bytes): try await outbound.write(ByteBuffer(bytes: bytes))
-                case .store(let delivery): try await store(delivery, outbound)
-                case .close(let reason):
-                    logger.warning("a connection of the Forward protocol is closed", metadata: ["reason": "\(reason)"])
-                    return
+        do {
+            for try await buffer in inbound {
+                session.receive(buffer.readableBytesView)
+                try memory.hold(session.heldBytes)
+                while let step = session.next(now: TimeParameters.nowNanoseconds) {
+                    switch step {
+                    case .send(let bytes): try await outbound.write(ByteBuffer(bytes: bytes))
+                    case .store(let delivery): try await store(delivery, outbound)
+                    case .close(let reason):
+                        logger.warning(
+                            "a connection of the Forward protocol is closed", metadata: ["reason": "\(reason)"])
+                        return
+                    }
                 }
+                if session.isClosed { return }
+                if session.heldBytes == 0 { memory.release() }
             }
-            if session.isClosed { return }
-            if session.heldBytes == 0 { memory.release() }
+        } catch let error where error is IOError || error is ChannelError {
+            // Reset by the sender: pieces of lines that wait for their end are all there will be of them.
         }
         if let last = session.finish(now: TimeParameters.nowNanoseconds) { try await store(last, outbound) }
     }
@@ -45,6 +50,7 @@ struct ForwardReceiver: Sendable {
         try await gateway.ingestPatiently(
             delivery.entries, "forward", id: delivery.chunk.map { BatchIdentity.of("forward", delivery.tag, $0) })
         guard !delivery.acknowledgement.isEmpty else { return }
-        try await outbound.write(ByteBuffer(bytes: delivery.acknowledgement))
+        // A sender that is gone hears nothing, and what it has sent after this is stored all the same.
+        try? await outbound.write(ByteBuffer(bytes: delivery.acknowledgement))
     }
 }

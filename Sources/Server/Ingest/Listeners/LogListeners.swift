@@ -189,7 +189,7 @@ extension ServerProcess {
         var quiet = logger
         quiet.logLevel = max(.notice, logger.logLevel)
         let application = Application(
-            responder: routes.router.buildResponder(),
+            responder: routes.responder(),
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "needletail"),
             logger: quiet)
         return Draining(
