@@ -39,6 +39,7 @@ extension IngestGateway {
         var outcome = Outcome(accepted: batch.rowCount, message: rejections.first?.message)
         if batch.rowCount > 0 {
             let stored = try await events.append(batch, to: .logs, id: id)
+            if stored.accepted > 0 { followers.publish(batch) }
             outcome.accepted = stored.accepted
             outcome.rejected += stored.rejectedCount
             outcome.message = outcome.message ?? stored.firstRejection
