@@ -19,15 +19,15 @@ final class PartReader {
     }
 
     let part: SeriesPart
-    private var window: [UInt8] = []
-    private var windowOffset = 0
-    private var lastEnd = -1
+    private var file: PartBytes
     private var columns: [Int: [Int64]] = [:]
     private var lastColumn: (times: PartTimes, values: [Int64])?
     private var lastIntegers: (offset: Int, integers: ValueColumn.Integers)?
-    private static let readAhead = 64 << 10
 
-    init(_ part: SeriesPart) { self.part = part }
+    init(_ part: SeriesPart) {
+        self.part = part
+        file = PartBytes(part)
+    }
 
     func floats(_ block: PartBlock) throws -> Floats {
         var read = Floats(
@@ -49,7 +49,7 @@ final class PartReader {
 
     func histograms(_ block: PartBlock) throws -> Histograms {
         let times = try timestamps(block.times)
-        let bytes = try block.inline.map { $0[...] } ?? bytes(block.offset, block.length)
+        let bytes = try block.inline.map { $0[...] } ?? file.block(block.offset, block.length)
         do {
             var read = Histograms(
                 timestamps: times, histograms: try HistogramColumn.decode(bytes, count: block.count),
@@ -61,7 +61,7 @@ final class PartReader {
             }
             return read
         } catch let error as CodecError {
-            throw damage(block.offset, error.reason)
+            throw file.damage(block.offset, error.reason)
         }
     }
 
@@ -93,14 +93,14 @@ final class PartReader {
     private func decode(
         _ offset: Int, _ length: Int, _ inline: [UInt8]?, _ count: Int, _ reference: ValueColumn.Integers?
     ) throws -> (values: [Double], integers: ValueColumn.Integers?) {
-        let bytes = try inline.map { $0[...] } ?? bytes(offset, length)
+        let bytes = try inline.map { $0[...] } ?? file.block(offset, length)
         do {
             var reader = ByteReader(bytes)
             let read = try ValueColumn.decode(&reader, count: count, reference: reference)
             guard reader.isAtEnd else { throw reader.failure("bytes after the last sample") }
             return read
         } catch {
-            throw damage(offset, (error as? CodecError)?.reason ?? "\(error)")
+            throw file.damage(offset, (error as? CodecError)?.reason ?? "\(error)")
         }
     }
 
@@ -127,8 +127,7 @@ final class PartReader {
 
     private func stored(_ times: PartTimes) throws -> [Int64] {
         if let known = columns[times.offset], known.count == times.count { return known }
-        // Not through the window: they stand before the blocks of their group, and the blocks are what is read in a row.
-        let bytes = try checked(try part.file.read(at: times.offset, count: times.length)[...], times.offset, times.length)
+        let bytes = try file.times(times.offset, times.length)
         do {
             var reader = ByteReader(bytes)
             let values = try EntropyColumn.decode(&reader, count: times.count)
@@ -139,34 +138,7 @@ final class PartReader {
             columns[times.offset] = values
             return values
         } catch {
-            throw damage(times.offset, (error as? CodecError)?.reason ?? "\(error)")
+            throw file.damage(times.offset, (error as? CodecError)?.reason ?? "\(error)")
         }
-    }
-
-    // MARK: Bytes
-
-    /// What the block holds behind its checksum.
-    private func bytes(_ offset: Int, _ length: Int) throws -> ArraySlice<UInt8> {
-        if offset < windowOffset || offset + length > windowOffset + window.count {
-            // Whoever reads on where it stopped will want what comes next.
-            let isSequential = lastEnd >= 0 && offset >= lastEnd && offset - lastEnd <= PartReader.readAhead
-            window = try part.file.read(at: offset, count: isSequential ? max(length, PartReader.readAhead) : length)
-            windowOffset = offset
-        }
-        lastEnd = offset + length
-        let start = offset - windowOffset
-        return try checked(window[min(start, window.count)..<min(start + length, window.count)], offset, length)
-    }
-
-    private func checked(_ bytes: ArraySlice<UInt8>, _ offset: Int, _ length: Int) throws -> ArraySlice<UInt8> {
-        var reader = ByteReader(bytes)
-        guard bytes.count == length, let checksum = try? reader.readFixed32(),
-            CRC32C.checksum(reader.rest) == checksum
-        else { throw damage(offset, "the block's checksum does not match") }
-        return reader.rest
-    }
-
-    private func damage(_ offset: Int, _ reason: String) -> StorageError {
-        .corrupt(path: part.path, offset: offset, reason: reason)
     }
 }

@@ -8,11 +8,7 @@ internal import Telemetry
 /// `@safe`: the memory is its own, allocated once and freed with it; blocks have no more samples than it has room for,
 /// which the series table was checked for.
 @safe final class BlockDecoder {
-    private let part: SeriesPart
-    private var window: [UInt8] = []
-    private var windowOffset = 0
-    private var lastEnd = -1
-    private static let readAhead = 64 << 10
+    private var file: PartBytes
 
     /// Integers of the block decoded last, and room for those of the next.
     private var integers: UnsafeMutableBufferPointer<Int64>
@@ -24,7 +20,7 @@ internal import Telemetry
     private var lastScale: UInt8 = 0
 
     init(_ part: SeriesPart) {
-        self.part = part
+        file = PartBytes(part)
         unsafe integers = .allocate(capacity: PartFormat.blockSamples)
         unsafe spare = .allocate(capacity: PartFormat.blockSamples)
     }
@@ -92,7 +88,7 @@ internal import Telemetry
             }
             return outcome.mayHoldNaN
         } catch let error as CodecError {
-            throw damage(block.offset, error.reason)
+            throw file.damage(block.offset, error.reason)
         }
     }
 
@@ -103,9 +99,7 @@ internal import Telemetry
     }
 
     func timestamps(_ stretch: TimelineTable.Stretch) throws -> [Int64] {
-        // Not through the window: they stand before the blocks of their group, and those are what is read in a row.
-        let bytes = try checked(
-            try part.file.read(at: stretch.offset, count: stretch.length)[...], stretch.offset, stretch.length)
+        let bytes = try file.times(stretch.offset, stretch.length)
         do {
             var reader = ByteReader(bytes)
             let values = try EntropyColumn.decode(&reader, count: stretch.count)
@@ -117,7 +111,7 @@ internal import Telemetry
             }
             return values
         } catch let error as CodecError {
-            throw damage(stretch.offset, error.reason)
+            throw file.damage(stretch.offset, error.reason)
         }
     }
 
@@ -127,27 +121,6 @@ internal import Telemetry
     private func bytes(_ block: GroupIndex.Block, of group: GroupIndex) throws -> ArraySlice<UInt8> {
         let length = Int(block.length)
         if block.isInline { return group.inlineBytes[block.offset..<block.offset + length] }
-        let offset = block.offset
-        if offset < windowOffset || offset + length > windowOffset + window.count {
-            // Whoever reads on where it stopped will want what comes next.
-            let isSequential = lastEnd >= 0 && offset >= lastEnd && offset - lastEnd <= BlockDecoder.readAhead
-            window = try part.file.read(at: offset, count: isSequential ? max(length, BlockDecoder.readAhead) : length)
-            windowOffset = offset
-        }
-        lastEnd = offset + length
-        let start = offset - windowOffset
-        return try checked(window[min(start, window.count)..<min(start + length, window.count)], offset, length)
-    }
-
-    private func checked(_ bytes: ArraySlice<UInt8>, _ offset: Int, _ length: Int) throws -> ArraySlice<UInt8> {
-        var reader = ByteReader(bytes)
-        guard bytes.count == length, let checksum = try? reader.readFixed32(),
-            CRC32C.checksum(reader.rest) == checksum
-        else { throw damage(offset, "the block's checksum does not match") }
-        return reader.rest
-    }
-
-    private func damage(_ offset: Int, _ reason: String) -> StorageError {
-        .corrupt(path: part.path, offset: offset, reason: reason)
+        return try file.block(block.offset, length)
     }
 }
