@@ -200,11 +200,6 @@ struct TextColumnTests {
             }
             #expect(found == (0..<80).map { expected[$0 % lines.count] }, "\(path)")
         }
-        let mined = try reader.minedTemplates(times: (0..<80).map { Int64($0) * 10 })
-        #expect(mined.reduce(0) { $0 + $1.lines } == 80)
-        #expect(
-            mined.contains(
-                MinedTemplate(text: Array(#"{"a":"<*>","e":<*>}"#.utf8), lines: 10, firstTime: 10, lastTime: 730)))
     }
 
     /// Files that were written once must be read for ever.

@@ -7,7 +7,7 @@ import Telemetry
 /// What `append` has returned for is in the table's journal and visible to queries. ``maintain(now:)`` moves rows to
 /// sealed parts and merges those; the server calls it in the background.
 package final class EmbeddedEventStore: EventStorage {
-    private let logs: TableStore
+    let logs: TableStore
     private let spans: TableStore
     private let folder: DataFolder
 

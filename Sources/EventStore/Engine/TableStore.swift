@@ -69,6 +69,7 @@ final class TableStore: Sendable {
     let sealGate = AsyncGate()
     /// Merging and retention are alone.
     let partsGate = AsyncGate()
+    let templateCache = TemplateCache(limit: 32 << 20)
 
     private let memoryChanged: @Sendable (EventTable, _ bytes: Int) -> Void
 

@@ -166,6 +166,19 @@ final class ScanBlock: @unchecked Sendable {
         }
     }
 
+    /// The patterns of the lines, of the rows that have one; nil where they are no text of a part or are held already.
+    func minedLines() throws -> (patterns: LinePatterns, presence: DecodedColumn.Presence)? {
+        guard columns[EventColumnName.line] == nil, case .sealed(let part, let entry, let block) = source,
+            let column = try loadDirectory(part, entry, block).column(EventColumnName.line), column.encoding == .text
+        else { return nil }
+        let text = try part.text(column, of: block) { read in self.context.count { $0.bytesRead += read } }
+        do throws(CodecError) {
+            return (try text.reader.linePatterns(), text.presence)
+        } catch {
+            throw part.damage(error, of: column, block)
+        }
+    }
+
     var columnNames: [String] {
         get throws {
             switch source {

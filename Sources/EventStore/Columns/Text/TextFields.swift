@@ -33,16 +33,6 @@ struct TextField {
     }
 }
 
-/// A template as people read it, with what is known of its lines.
-struct MinedTemplate: Equatable {
-    /// Static text, `<*>` for each hole.
-    var text: [UInt8]
-    var lines: Int
-    /// Least and greatest timestamp of its rows.
-    var firstTime: Int64
-    var lastTime: Int64
-}
-
 extension TextReader {
     /// The field with these keys, the outermost first, spelled as in the line. Reads one column.
     func field(_ path: [[UInt8]]) throws(CodecError) -> TextField {
@@ -91,24 +81,5 @@ extension TextReader {
         var values: TextPool.Values?
         if column >= 0 { values = try read(node.columns[column], try rowsOfValues(column, in: node, rows), &pool) }
         return TextField(lines: lines, pool: pool, values: values, isQuoted: isQuoted)
-    }
-
-    /// What the lines of the block look like. `times` are those of the block's rows.
-    func minedTemplates(times: [Int64]) throws(CodecError) -> [MinedTemplate] {
-        let node = directory.nodes[0]
-        var out = node.templates.map { template in
-            MinedTemplate(
-                text: Array(template.pieces.map { directory.strings[$0] }.joined(separator: Array("<*>".utf8))),
-                lines: template.lines, firstTime: .max, lastTime: .min)
-        }
-        let codes = try templates(of: node)
-        for line in 0..<node.lineCount {
-            let row = rows.map { Int($0[line]) } ?? line
-            guard row < times.count else { throw CodecError(0, "row \(row) of \(times.count)") }
-            let t = codes.map { Int($0[line]) } ?? 0
-            out[t].firstTime = min(out[t].firstTime, times[row])
-            out[t].lastTime = max(out[t].lastTime, times[row])
-        }
-        return out
     }
 }
