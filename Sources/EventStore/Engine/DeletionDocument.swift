@@ -19,6 +19,8 @@ struct DeletionDocument: Codable {
     var matchers: [Condition]
     /// Hexadecimal of ``PredicateCodec``.
     var predicate: String
+    /// ``SequenceSet``; absent: no condition.
+    var rows: Data?
 
     static func kind(of table: EventTable) -> String { "\(table.rawValue).deletion" }
 
@@ -30,6 +32,7 @@ struct DeletionDocument: Codable {
         matchers = deletion.matchers.map {
             Condition(name: $0.name, operation: $0.operation.rawValue, value: $0.value)
         }
+        rows = deletion.rows.map { Data($0.encoded) }
         predicate = String(decoding: Hexadecimal.encode(PredicateCodec.encode(deletion.predicate)), as: UTF8.self)
     }
 
@@ -59,6 +62,7 @@ struct DeletionDocument: Codable {
                         "deletion \(number) has the matcher operation \(condition.operation)")
                 }
                 return Matcher(condition.name, operation, condition.value)
-            }, predicate: try PredicateCodec.decode(bytes), range: TimeRange(start: start, end: end), before: before)
+            }, predicate: try PredicateCodec.decode(bytes), range: TimeRange(start: start, end: end), before: before,
+            rows: try rows.map { try SequenceSet(decoding: Array($0)) })
     }
 }

@@ -78,6 +78,15 @@ package final class EmbeddedEventStore: EventStorage {
         try await store(of: table).delete(matchers: matchers, predicate: predicate, range: range)
     }
 
+    /// Deletes these rows, known by their sequences, which lie in the range and whose groups all matchers match.
+    package func delete(
+        _ table: EventTable, rows: [UInt64], matchers: [Matcher], range: TimeRange
+    ) async throws {
+        let rows = SequenceSet(rows)
+        guard !rows.isEmpty else { return }
+        try await store(of: table).delete(matchers: matchers, predicate: .everything, range: range, rows: rows)
+    }
+
     package func compact(_ table: EventTable) async throws {
         let store = store(of: table)
         try await store.seal()

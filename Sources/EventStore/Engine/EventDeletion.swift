@@ -12,6 +12,8 @@ struct EventDeletion: Sendable {
     var range: TimeRange
     /// Rows of this sequence or a later one came afterwards and stay.
     var before: UInt64
+    /// Only these rows: what a condition on columns cannot say.
+    var rows: SequenceSet?
 }
 
 /// A deletion, or a retention rule, made ready to run.
@@ -24,6 +26,8 @@ struct PreparedDeletion: Sendable {
     let predicate: CompiledPredicate
     let range: TimeRange
     let before: UInt64
+    /// Only these rows.
+    let rows: SequenceSet?
 
     init(_ deletion: EventDeletion) throws {
         number = deletion.number
@@ -32,6 +36,7 @@ struct PreparedDeletion: Sendable {
         predicate = try CompiledPredicate(deletion.predicate)
         range = deletion.range
         before = deletion.before
+        rows = deletion.rows
     }
 
     init(rule matchers: [CompiledMatcher], exceptions: [[CompiledMatcher]], before time: Int64) throws {
@@ -41,6 +46,7 @@ struct PreparedDeletion: Sendable {
         predicate = try CompiledPredicate(.everything)
         range = TimeRange(start: .min, end: time)
         before = .max
+        rows = nil
     }
 
     /// Of a part that carried out deletions up to `done` and whose rows have these times and sequences.
@@ -104,6 +110,11 @@ extension PreparedDeletion {
         guard var mask = try evaluation.matchingRows() else { return nil }
         if block.lastSequence >= before {
             for (row, sequence) in try block.sequences.enumerated() where sequence >= before { mask[row] = false }
+        }
+        if let rows {
+            for (row, sequence) in try block.sequences.enumerated() where mask[row] && !rows.contains(sequence) {
+                mask[row] = false
+            }
         }
         return mask.isEmpty ? nil : mask
     }

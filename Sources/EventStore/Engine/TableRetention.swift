@@ -11,7 +11,9 @@ extension TableStore {
     }
 
     /// Rows that are stored so far. Answers when the deletion is on disk; from then on no query sees the rows.
-    func delete(matchers: [Matcher], predicate: EventPredicate, range: TimeRange) async throws {
+    func delete(
+        matchers: [Matcher], predicate: EventPredicate, range: TimeRange, rows: SequenceSet? = nil
+    ) async throws {
         // Nothing that is acknowledged before may have a later sequence.
         await appendGate.enterAlone()
         defer { appendGate.leaveAlone() }
@@ -21,7 +23,7 @@ extension TableStore {
             return (state.lastDeletion, state.nextSequence)
         }
         let deletion = EventDeletion(
-            number: number, matchers: matchers, predicate: predicate, range: range, before: before)
+            number: number, matchers: matchers, predicate: predicate, range: range, before: before, rows: rows)
         let prepared = try PreparedDeletion(deletion)
         // The number first: parts remember the numbers that were carried out in them, so none may come again.
         try folder.catalog.setSetting(TableStore.deletionSetting(table), String(number))

@@ -115,6 +115,48 @@ package struct TemplateFolding {
         }
     }
 
+    /// A line with what is known of it.
+    package struct Line: Sendable {
+        package var text: [UInt8]
+        package var time: Int64
+        package var level: String
+        /// Of its stream.
+        package var labels: LabelSet
+
+        package init(text: [UInt8], time: Int64, level: String, labels: LabelSet) {
+            self.text = text
+            self.time = time
+            self.level = level
+            self.labels = labels
+        }
+    }
+
+    /// Lines that a filter left of a window's rows.
+    package mutating func add(_ lines: [Line], window: Int) {
+        var bytes: [UInt8] = []
+        var ends: [UInt32] = []
+        var numbers: [LabelSet: UInt32] = [:]
+        var labels: [LabelSet] = []
+        var groups: [UInt32] = []
+        var levels = RowLevels()
+        for line in lines {
+            bytes.append(contentsOf: line.text)
+            ends.append(UInt32(truncatingIfNeeded: bytes.count))
+            let kept = LabelSet(line.labels.labels.filter { query.labels.contains($0.name) })
+            let number = numbers[kept] ?? UInt32(truncatingIfNeeded: labels.count)
+            if Int(number) == labels.count {
+                numbers[kept] = number
+                labels.append(kept)
+            }
+            groups.append(number)
+            levels.append(Array(line.level.utf8))
+        }
+        let summary = TemplateSummary(
+            TextMiner.mine(bytes, ends: ends, as: .line), rows: nil, times: lines.map(\.time), groups: groups,
+            levels: levels, wanted: nil)
+        add(summary, window: window, isWanted: { _ in true }, labels: { labels[Int($0)] })
+    }
+
     private static func floor(_ time: Int64, _ step: Int64) -> Int64 {
         let remainder = time % step
         return time &- (remainder < 0 ? remainder + step : remainder)

@@ -133,6 +133,9 @@ struct RowLevels {
         }
     }
 
+    /// The level of the next row.
+    mutating func append(_ name: [UInt8]) { codes.append(name.isEmpty ? 0 : code(of: name)) }
+
     func code(_ row: Int) -> UInt16 { codes.isEmpty ? 0 : codes[row] }
 
     /// There are a handful; what comes beyond a thousand has no level.

@@ -52,6 +52,8 @@ struct LokiAPI {
         on([.get, .post], "/detected_field/{name}/values") { try await detectedFieldValues($0) }
         on([.get], "/drilldown-limits") { _ in drilldownLimits() }
         on([.get], "/tail") { try refuseTail($0) }
+        registerTemplates(on: routes)
+        registerDelete(on: routes)
         on([.get, .post], "/format_query") { call in formatQuery(call) }
         on([.get], "/status/buildinfo") { _ in
             var json = JSONWriter()

@@ -65,7 +65,7 @@ struct LinePrinter {
     private mutating func pretty(_ line: LogLine, _ time: String, _ mark: Bool?) -> String {
         widen(line)
         let level = line.level
-        let shown = (level.isEmpty ? "-" : level).withoutControls.padding(toLength: 5, withPad: " ", startingAt: 0)
+        let shown = LogLevel.short(level)
         let service = (line["service_name"] ?? "").withoutControls
         let room = String(repeating: " ", count: max(0, serviceWidth - service.columns))
         let text = line.text.withoutControls
@@ -95,6 +95,21 @@ enum LogLevel {
         case "debug", "trace": .dim
         default: nil
         }
+    }
+
+    /// In five columns: no level is cut in the middle of its word.
+    static func short(_ level: String) -> String {
+        let name =
+            switch level {
+            case "", "unknown": "-"
+            case "critical": "crit"
+            case "warning": "warn"
+            case "information", "informational": "info"
+            case "emergency": "emerg"
+            case "notice": "note"
+            default: level.withoutControls
+            }
+        return name.padding(toLength: 5, withPad: " ", startingAt: 0)
     }
 
     static func rank(_ level: String) -> Int { all.firstIndex(of: level) ?? all.count - 1 }

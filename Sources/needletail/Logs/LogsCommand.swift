@@ -32,6 +32,9 @@ struct LogsCommand: AsyncParsableCommand {
     @Flag(help: "Shapes of lines with their counts, and the change against the time before.")
     var patterns = false
 
+    @Option(help: "Of --patterns those that nobody has seen before this time: RFC 3339, unix seconds, or now-1h.")
+    var newSince: String?
+
     @Flag(help: "Lines by level over time, as bars.")
     var histogram = false
 
@@ -44,6 +47,10 @@ struct LogsCommand: AsyncParsableCommand {
     func validate() throws {
         guard (1...5000).contains(limit) else { throw ValidationError("--limit must be from 1 to 5000") }
         if let context, !(0...500).contains(context) { throw ValidationError("--context must be from 0 to 500") }
+        if let newSince {
+            guard patterns else { throw ValidationError("--new-since goes with --patterns") }
+            _ = try TimeWindow.time(newSince, now: 0)
+        }
         let modes = [follow, context != nil, patterns, histogram, countBy != nil].filter { $0 }.count
         guard modes <= 1 else {
             throw ValidationError("give one of --follow, --context, --patterns, --histogram and --count-by")
@@ -68,7 +75,11 @@ struct LogsCommand: AsyncParsableCommand {
         }
         let (start, end) = try window.range(default: 3_600_000)
         let logs = LogSource(client: client, query: query)
-        if patterns { return try await LogPatterns(client, query).print(start: start, end: end, output.output) }
+        if patterns {
+            let since = try newSince.map { try TimeWindow.time($0, now: Int64(Date().timeIntervalSince1970 * 1000)) }
+            return try await LogPatterns(client, query).print(
+                start: start, end: end, newSince: since, limit: limit, output.output)
+        }
         if histogram { return try await LogHistogram(client, query).print(start: start, end: end, output.output) }
         if let countBy {
             return try await LogCounts(client, query).print(
