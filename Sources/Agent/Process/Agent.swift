@@ -12,6 +12,7 @@ package enum Agent {
         reload: @escaping @Sendable () throws -> AgentConfiguration
     ) async throws {
         try configuration.check()
+        ProgramPages.letGo()
         Machine.raiseFileLimit()
         let fileSystem = POSIXFileSystem()
         try fileSystem.makeFolder(configuration.dataFolder)
@@ -38,6 +39,7 @@ package enum Agent {
                 statistics.now.exposition(ledger: ledger)
             }
         }
+        ProgramPages.letGo()
         logger.info(
             "agent is ready",
             metadata: [
@@ -51,6 +53,7 @@ package enum Agent {
         await withTaskGroup { group in
             let sending = SendingEnds(folder: spoolFolder, fileSystem: fileSystem, ledger: ledger)
             group.addTask { await sender.run(sending.makeReader()) }
+            group.addTask { await trim() }
             await onThread(collector)
             sender.drain()
             let patience = configuration.drainTimeout
@@ -65,6 +68,16 @@ package enum Agent {
             logger.info("stopped; \(ledger.waiting) batches stay in the spool and are sent at the next start")
         } else {
             logger.info("stopped; everything that was read is with the server")
+        }
+    }
+
+    /// Once the first batches are under way, and then from time to time.
+    private static func trim() async {
+        var pause = Duration.seconds(1)
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: pause) } catch { return }
+            ProgramPages.letGo()
+            pause = .seconds(60)
         }
     }
 
