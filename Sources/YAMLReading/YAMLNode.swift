@@ -211,6 +211,17 @@ package struct YAMLNode {
     /// A size such as `10MB` or `512KiB`, in bytes; Prometheus counts both spellings in powers of 1024.
     package func byteSize() throws(YAMLError) -> Int {
         let text = try string()
+        guard let bytes = ByteSize.parse(text) else {
+            throw error("\"\(text)\" is not a size; write for example 512KB or 10MB")
+        }
+        return bytes
+    }
+}
+
+/// `10MB` or `512KiB`; Prometheus counts both spellings in powers of 1024.
+package enum ByteSize {
+    /// Bytes; nil where the text is not a size.
+    package static func parse(_ text: String) -> Int? {
         let digits = text.prefix { $0.isNumber }
         let scale: Int? =
             switch text.dropFirst(digits.count) {
@@ -219,11 +230,10 @@ package struct YAMLNode {
             case "M", "MB", "MiB": 1 << 20
             case "G", "GB", "GiB": 1 << 30
             case "T", "TB", "TiB": 1 << 40
+            case "P", "PB", "PiB": 1 << 50
             default: nil
             }
-        guard let number = Int(digits), let scale, number <= Int.max / scale else {
-            throw error("\"\(text)\" is not a size; write for example 512KB or 10MB")
-        }
+        guard let number = Int(digits), let scale, number <= Int.max / scale else { return nil }
         return number * scale
     }
 }

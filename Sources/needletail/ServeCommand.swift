@@ -42,6 +42,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup(title: "Logs from other shippers")
     var logs: LogListenFlags
 
+    @OptionGroup(title: "What is kept")
+    var retention: RetentionFlags
+
     @Option(
         help: ArgumentHelp(
             "Address under which people reach this server, for links in notifications.", valueName: "url"))
@@ -157,6 +160,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.otlpHTTP = otlpHttp
         options.otlpGRPC = otlpGrpc
         options.logs = logs.options
+        options.retention = try retention.flags()
         options.externalURL = externalUrl
         options.syncAlways = fsync == "always"
         options.queryTimeout = try TimeWindow.duration(queryTimeout)

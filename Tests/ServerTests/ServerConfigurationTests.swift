@@ -44,9 +44,39 @@ import YAMLReading
         #expect(configuration.scrapes[1].unsupportedDiscovery == ["consul_sd_configs"])
         #expect(configuration.alerting.alertmanagers.map(\.url) == ["http://localhost:9093/api/v2/alerts"])
         #expect(configuration.alerting.route?.receiver == "hook")
-        #expect(configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs == 7 * 86_400_000)
+        #expect(configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs.time == 7 * 86_400_000)
         #expect(configuration.remoteWrites.count == 1)
         #expect(configuration.warnings == ["needletail.yml:24: section remote_read is not acted on yet"])
+    }
+
+    @Test func `what is kept, by time, size and rules`() throws {
+        let text = """
+            retention:
+              metrics: {time: 30d, size: 2GB}
+              logs:
+                time: 10d
+                size: 50GB
+                rules:
+                  - {selector: '{app="audit"}', time: forever}
+                  - {selector: '{app=~"debug.*"}', time: 1d}
+              traces: 7d
+            """
+        var retention = try ServerConfiguration.read(text, file: "f").retention
+        let day: Int64 = 86_400_000
+        #expect(retention.metrics == 30 * day && retention.metricsBytes == 2 << 30)
+        #expect(retention.logs.time == 10 * day && retention.logs.bytes == 50 << 30)
+        let now = 100 * day
+        let rules = retention.logs.storeRules(now: now)
+        #expect(rules.map(\.after) == [.min, 99 * day * 1_000_000, 90 * day * 1_000_000])
+        #expect(rules.map(\.matchers.count) == [1, 1, 0])
+        #expect(retention.logs.earliest(now: now) == .min && retention.logs.rules[1].time == day)
+        #expect(retention.traces.storeRules(now: now).isEmpty)
+        #expect(retention.traces.earliest(now: now) == 93 * day * 1_000_000)
+        var flags = RetentionConfiguration.Flags()
+        flags.logs = 3 * day
+        flags.tracesBytes = 7
+        retention.apply(flags)
+        #expect(retention.logs.time == 3 * day && retention.logs.bytes == 50 << 30 && retention.traces.bytes == 7)
     }
 
     @Test func `what is wrong is named with its line and column`() {
@@ -80,6 +110,9 @@ import YAMLReading
             ("route: {receiver: x}", "f:1:19: route.receiver: undefined receiver \"x\""),
             ("receivers: [{name: a, slack_configs: [{}]}]", "slack_configs is not built in yet"),
             ("retention: {logs: 0}", "must be longer than nothing"),
+            ("retention: {logs: {size: 5 apples}}", "f:1:25: retention.logs.size: \"5 apples\" is not a size"),
+            ("retention: {traces: {rules: [{time: 1d}]}}", "a rule has a selector and a time"),
+            ("retention: {logs: {rules: [{selector: '{a=', time: 1d}]}}", "\"{a=\" is not a selector"),
             ("global: [", "not valid YAML"),
         ]
         for (yaml, complaint) in cases {

@@ -19,25 +19,13 @@ package struct ServerConfiguration: Sendable {
     package var ruleFiles: [String] = []
     package var alerting = AlertingConfiguration()
     package var otlp = OTLPTranslation()
-    /// Days are kept in milliseconds; nil is the default of the table.
-    package var retention = Retention()
+    package var retention = RetentionConfiguration()
     /// The folder of the file, to which other paths are relative.
     package var folder = "."
     /// The file as read, for `/api/v1/status/config`.
     package var text = ""
     /// Sections that were read but do nothing here yet.
     package var warnings: [String] = []
-
-    package struct Retention: Sendable, Hashable {
-        package var metrics: Int64 = 15 * 86_400_000
-        /// Bytes that metrics may take on the disk, 0 for any number: `storage.tsdb.retention.size`.
-        package var metricsBytes = 0
-        /// The same as a share of the whole disk, 0 to 100.
-        package var metricsPercentage = 0.0
-        package var logs: Int64 = 15 * 86_400_000
-        package var traces: Int64 = 15 * 86_400_000
-        package init() {}
-    }
 
     package init() {}
 
@@ -72,7 +60,7 @@ package struct ServerConfiguration: Sendable {
         configuration.ruleFiles = try keys["rule_files"]?.strings() ?? []
         configuration.alerting = try AlertingConfiguration.read(keys, file: file)
         configuration.remoteWrites = try RemoteWriteConfiguration.readAll(keys["remote_write"])
-        try configuration.readRetention(keys)
+        try configuration.retention.read(keys)
         configuration.otlp = try OTLPTranslation.read(keys["otlp"])
         for section in ["remote_read", "tracing"] {
             guard let node = keys[section] else { continue }
@@ -137,32 +125,5 @@ package struct ServerConfiguration: Sendable {
         }
         scrapes += try ScrapeConfigurationFiles.read(
             files?.list() ?? [], relativeTo: folder, defaults: scrapeDefaults, seen: &names)
-    }
-
-    private mutating func readRetention(_ keys: [String: YAMLNode]) throws(YAMLError) {
-        if let storage = try keys["storage"]?.mapping(["tsdb", "exemplars"]),
-            let tsdb = try storage["tsdb"]?.mapping([
-                "out_of_order_time_window", "retention", "chunk_encoding", "stale_series_compaction_threshold",
-            ]), let kept = try tsdb["retention"]?.mapping(["time", "size", "percentage"])
-        {
-            if let time = kept["time"] { retention.metrics = try positive(time) }
-            if let size = kept["size"] { retention.metricsBytes = try size.byteSize() }
-            if let percentage = kept["percentage"] {
-                let share = try percentage.double()
-                guard share >= 0, share <= 100 else { throw percentage.error("must be from 0 to 100") }
-                retention.metricsPercentage = share
-            }
-        }
-        if let own = try keys["retention"]?.mapping(["metrics", "logs", "traces"]) {
-            if let node = own["metrics"] { retention.metrics = try positive(node) }
-            if let node = own["logs"] { retention.logs = try positive(node) }
-            if let node = own["traces"] { retention.traces = try positive(node) }
-        }
-    }
-
-    private func positive(_ node: YAMLNode) throws(YAMLError) -> Int64 {
-        let time = try node.duration()
-        guard time > 0 else { throw node.error("must be longer than nothing") }
-        return time
     }
 }

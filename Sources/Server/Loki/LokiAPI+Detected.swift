@@ -2,6 +2,7 @@ import LogQL
 import Storage
 import Telemetry
 import Wire
+import YAMLReading
 
 /// What Logs Drilldown asks to know which labels and fields there are.
 extension LokiAPI {
@@ -114,7 +115,7 @@ extension LokiAPI {
         }
         json.field("max_query_length", "30d1h")
         json.field("query_timeout", "1m")
-        json.field("retention_period", "0s")
+        json.field("retention_period", PrometheusDuration.format(process.configuration.retention.logs.time))
         json.key("discover_service_name")
         json.strings(["service_name"])
         json.key("discover_log_levels")

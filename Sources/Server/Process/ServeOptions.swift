@@ -28,6 +28,7 @@ package struct ServeOptions: Sendable {
     package var seriesLimitPerTarget: Int?
     package var seriesLimitPerMetric: Int?
     package var seriesLimit: Int?
+    package var retention = RetentionConfiguration.Flags()
     /// Whether `/api/v1/admin/tsdb` answers; Prometheus' `--web.enable-admin-api`.
     package var enablesAdminAPI = false
     /// Milliseconds.

@@ -13,27 +13,32 @@ extension ServerProcess {
 
     private func maintainRest() async {
         var lastRetention: Int64 = 0
+        var applied: RetentionConfiguration?
         while !Task.isCancelled {
             do { try await Task.sleep(for: .seconds(2)) } catch { return }
             let now = TimeParameters.nowMilliseconds
             // One that fails, on a full disk perhaps, does not keep the others from giving space back.
             await attempt("sealing and merging logs and traces") { try await maintainEvents(now: now) }
-            guard now - lastRetention > 600_000 else { continue }
-            lastRetention = now
             let retention = configuration.retention
+            // A configuration that was loaded holds at once.
+            guard now - lastRetention > 600_000 || retention != applied else { continue }
+            lastRetention = now
+            applied = retention
             await attempt("dropping old metrics") { try await series.retain(after: now - retention.metrics) }
             await attempt("dropping metrics over their size") { try await dropMetricsOverSize(retention) }
-            await attempt("dropping old logs") {
-                try await events.retain(.logs, after: (now - retention.logs) * 1_000_000)
-            }
-            await attempt("dropping old traces") {
-                try await events.retain(.spans, after: (now - retention.traces) * 1_000_000)
-            }
+            await attempt("dropping old logs") { try await retain(.logs, retention.logs, now) }
+            await attempt("dropping old traces") { try await retain(.spans, retention.traces, now) }
             ReleaseFreeMemory.now()
         }
     }
 
-    private func dropMetricsOverSize(_ retention: ServerConfiguration.Retention) async throws {
+    private func retain(_ table: EventTable, _ retention: RetentionConfiguration.Events, _ now: Int64) async throws {
+        try await events.retain(table, rules: retention.storeRules(now: now))
+        try await events.retain(table, after: retention.earliest(now: now))
+        if retention.bytes > 0 { try await events.retain(table, bytes: retention.bytes) }
+    }
+
+    private func dropMetricsOverSize(_ retention: RetentionConfiguration) async throws {
         var limit = retention.metricsBytes > 0 ? retention.metricsBytes : Int.max
         if retention.metricsPercentage > 0 {
             let whole = try folder.fileSystem.totalSpace(at: folder.path)

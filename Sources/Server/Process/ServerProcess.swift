@@ -127,8 +127,10 @@ package final class ServerProcess: Sendable {
 
     private static func loadConfiguration(_ options: ServeOptions) throws -> ServerConfiguration {
         if let built = options.builtConfiguration { return built }
-        guard let file = options.configurationFile else { return ServerConfiguration() }
-        return try ServerConfiguration.load(path: file)
+        var configuration = ServerConfiguration()
+        if let file = options.configurationFile { configuration = try ServerConfiguration.load(path: file) }
+        configuration.retention.apply(options.retention)
+        return configuration
     }
 
     package var configuration: ServerConfiguration { state.withLock { $0.configuration } }
