@@ -110,7 +110,7 @@ import YAMLReading
             ("route: {receiver: x}", "f:1:19: route.receiver: undefined receiver \"x\""),
             ("receivers: [{name: a, slack_configs: [{}]}]", "slack_configs is not built in yet"),
             ("retention: {logs: 0}", "must be longer than nothing"),
-            ("retention: {logs: {size: 5 apples}}", "f:1:25: retention.logs.size: \"5 apples\" is not a size"),
+            ("retention: {logs: {size: 5 apples}}", "f:1:26: retention.logs.size: \"5 apples\" is not a size"),
             ("retention: {traces: {rules: [{time: 1d}]}}", "a rule has a selector and a time"),
             ("retention: {logs: {rules: [{selector: '{a=', time: 1d}]}}", "\"{a=\" is not a selector"),
             ("global: [", "not valid YAML"),

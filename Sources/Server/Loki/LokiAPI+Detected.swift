@@ -11,7 +11,11 @@ extension LokiAPI {
 
     func detectedLabels(_ call: HTTPCall) async throws -> HTTPAnswer {
         var values: [String: Set<String>] = [:]
-        for stream in try await process.events.streams(catalogQuery(call), context: process.queryContext()) {
+        let wanted = try catalogQuery(call)
+        let streams = try await process.query(.names, question(call), for: call) {
+            try await process.events.streams(wanted, context: $0.context)
+        }
+        for stream in streams {
             for label in stream.labels.labels { values[label.name, default: []].insert(label.value) }
         }
         var json = JSONWriter()
@@ -85,10 +89,13 @@ extension LokiAPI {
 
     private func detected(_ call: HTTPCall) async throws -> [DetectedField] {
         let times = try times(call)
-        return try await engine.detectedFields(
-            try queryText(call), range: TimeRange(start: times.start, end: times.end),
-            lineLimit: try number(call, "line_limit", or: 100), context: process.queryContext()
-        ).fields
+        let text = try queryText(call)
+        let lines = try number(call, "line_limit", or: 100)
+        return try await process.query(.names, question(call), for: call) { query in
+            try await engine.detectedFields(
+                text, range: TimeRange(start: times.start, end: times.end), lineLimit: lines, context: query.context
+            ).fields
+        }
     }
 
     private func fieldLimit(_ call: HTTPCall) throws -> Int {

@@ -21,6 +21,10 @@ extension LokiAPI {
         /// Nanoseconds that a line is held back, so that late ones come in order.
         var delay: Int64
         var isCategorised: Bool
+        /// In the words of the first API.
+        var isLegacy: Bool
+        /// As it stands in the list of running queries.
+        var question: RunningQuery.Question
     }
 
     private static let tailPaths: Set<String> = ["/loki/api/v1/tail", "/api/prom/tail"]
@@ -59,10 +63,15 @@ extension LokiAPI {
         }
         return TailRequest(
             expression: expression, start: try times(call).start, limit: try limit(call), delay: delay,
-            isCategorised: isCategorised(call))
+            isCategorised: isCategorised(call), isLegacy: call.path.hasPrefix("/api/prom"),
+            question: RunningQuery.Question(
+                .names, question(call), from: .client(call.connection?.address ?? "")))
     }
 
     private func tail(_ request: TailRequest, _ connection: WebSocketConnection) async throws {
+        // In the list, where it can be ended; it takes nobody's place and has no time limit of a query.
+        let running = try await process.queries.begin(request.question, QueryContext())
+        defer { running.finish() }
         let followers = process.gateway.followers
         let (id, batches) = followers.follow()
         defer { followers.leave(id) }
@@ -71,7 +80,7 @@ extension LokiAPI {
             limit: request.limit, direction: .backward, context: process.queryContext())
         let waiting = TailQueue(limit: LokiAPI.backlog, known: Set(past.entries))
         if !past.entries.isEmpty {
-            try await connection.send(text: frame(past.entries.reversed(), [], request.isCategorised))
+            try await connection.send(text: frame(past.entries.reversed(), [], request))
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -86,9 +95,10 @@ extension LokiAPI {
                 var ticks = 0
                 while ContinuousClock.now < end {
                     try await Task.sleep(for: .milliseconds(100))
+                    try running.context.check()
                     let (entries, dropped) = waiting.take(at: TimeParameters.nowNanoseconds)
                     if !entries.isEmpty || !dropped.isEmpty {
-                        try await connection.send(text: frame(entries, dropped, request.isCategorised))
+                        try await connection.send(text: frame(entries, dropped, request))
                     }
                     ticks += 1
                     if ticks % 10 == 0 { try await connection.ping() }
@@ -99,11 +109,16 @@ extension LokiAPI {
         }
     }
 
-    private func frame(_ entries: [LogEntry], _ dropped: [TailQueue.Dropped], _ isCategorised: Bool) -> [UInt8] {
+    private func frame(_ entries: [LogEntry], _ dropped: [TailQueue.Dropped], _ request: TailRequest) -> [UInt8] {
+        let isCategorised = request.isCategorised && !request.isLegacy
         var json = JSONWriter()
         json.beginObject()
-        json.key("streams")
-        streams(LogResult(entries: entries), categorised: isCategorised, &json)
+        if request.isLegacy {
+            legacyStreams(LogResult(entries: entries), &json)
+        } else {
+            json.key("streams")
+            streams(LogResult(entries: entries), categorised: isCategorised, &json)
+        }
         if !dropped.isEmpty {
             json.key("dropped_entries")
             json.beginArray()

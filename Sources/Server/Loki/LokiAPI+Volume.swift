@@ -8,7 +8,7 @@ extension LokiAPI {
     /// Loki's `volume_max_series`.
     private static let maximumVolumes = 1_000
 
-    private enum Grouping {
+    private enum Grouping: Sendable {
         /// By the values of these labels.
         case labels([String])
         case series
@@ -17,7 +17,7 @@ extension LokiAPI {
     }
 
     /// What one volume is of.
-    private struct Volume: Hashable, Comparable {
+    private struct Volume: Hashable, Comparable, Sendable {
         var labels: LabelSet
         /// A label's name without a value, which a label set cannot hold.
         var name: String?
@@ -40,7 +40,10 @@ extension LokiAPI {
         let grouping = try grouping(call, query.matchers)
         let limit = try volumeLimit(call)
         var bytes: [Volume: Int] = [:]
-        for stream in try await process.events.streams(query, context: process.queryContext()) {
+        let streams = try await process.query(.names, question(call), for: call) {
+            try await process.events.streams(query, context: $0.context)
+        }
+        for stream in streams {
             for key in keys(of: stream.labels, grouping) { bytes[key, default: 0] += stream.bytes }
         }
         let time = query.range.end / 1_000_000
@@ -72,18 +75,20 @@ extension LokiAPI {
                 "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter"
             )
         }
-        let context = process.queryContext()
-        var bytes: [Volume: [Int]] = [:]
-        for number in 0..<Int(count) {
-            let start = query.range.start + Int64(number) * step
-            var window = query
-            window.range = TimeRange(start: start, end: min(start + step, query.range.end))
-            guard !window.range.isEmpty else { continue }
-            for stream in try await process.events.streams(window, context: context) where stream.bytes > 0 {
-                for key in keys(of: stream.labels, grouping) {
-                    bytes[key, default: [Int](repeating: 0, count: Int(count))][number] += stream.bytes
+        let bytes = try await process.query(.names, question(call), for: call) { running in
+            var bytes: [Volume: [Int]] = [:]
+            for number in 0..<Int(count) {
+                let start = query.range.start + Int64(number) * step
+                var window = query
+                window.range = TimeRange(start: start, end: min(start + step, query.range.end))
+                guard !window.range.isEmpty else { continue }
+                for stream in try await process.events.streams(window, context: running.context) where stream.bytes > 0 {
+                    for key in keys(of: stream.labels, grouping) {
+                        bytes[key, default: [Int](repeating: 0, count: Int(count))][number] += stream.bytes
+                    }
                 }
             }
+            return bytes
         }
         let totals = bytes.mapValues { $0.reduce(0, +) }
         let largest = totals.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(limit)

@@ -54,6 +54,8 @@ struct LokiAPI {
         on([.get], "/tail") { try refuseTail($0) }
         registerTemplates(on: routes)
         registerDelete(on: routes)
+        registerLegacy(on: routes)
+        registerAdministration(on: routes)
         on([.get, .post], "/format_query") { call in formatQuery(call) }
         on([.get], "/status/buildinfo") { _ in
             var json = JSONWriter()
@@ -140,177 +142,6 @@ struct LokiAPI {
         return max(1_000_000, nanoseconds / 1_000_000 * 1_000_000)
     }
 
-    // MARK: Queries
-
-    private func query(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let text = try queryText(call)
-        let time =
-            try call.parameters["time"].map { try TimeParameters.nanoseconds($0, name: "time") }
-            ?? TimeParameters.nowNanoseconds
-        let query = try await process.begin(.logql, text, for: call)
-        defer { query.finish() }
-        let result = try await process.timed(query) {
-            try await query.run { try await engine.instant(text, at: time, context: $0) }
-        }
-        return answer(query, call, warnings: []) { json in
-            switch result {
-            case .matrix(let matrix):
-                json.field("resultType", "vector")
-                json.key("result")
-                json.vector(matrix, time: time / 1_000_000)
-            case .scalar(let value):
-                json.field("resultType", "scalar")
-                json.key("result")
-                json.beginArray()
-                json.seconds(time / 1_000_000)
-                json.string(formatValue(value))
-                json.endArray()
-            }
-        }
-    }
-
-    private func queryRange(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let text = try queryText(call)
-        let times = try times(call)
-        guard times.end >= times.start else {
-            throw HTTPFailure(400, "end timestamp must not be before or equal to start time")
-        }
-        let parsing = ContinuousClock.now
-        let parsed = try LogQLEngine.parse(text)
-        let parseTime = ContinuousClock.now - parsing
-        let query = try await process.begin(.logql, text, for: call)
-        defer { query.finish() }
-        query.context.add(parseTime, to: .parse)
-        switch parsed {
-        case .log(let expression):
-            let limit = try limit(call)
-            let direction = try direction(call)
-            let result = try await process.timed(query) {
-                try await query.run { context in
-                    try await engine.logs(
-                        expression, range: TimeRange(start: times.start, end: times.end), limit: limit,
-                        direction: direction, context: context)
-                }
-            }
-            let categorised = isCategorised(call)
-            return answer(query, call, warnings: result.warnings, entries: result.entries.count) { json in
-                json.field("resultType", "streams")
-                json.key("result")
-                streams(result, categorised: categorised, &json)
-                if categorised {
-                    json.key("encodingFlags")
-                    json.strings(["categorize-labels"])
-                }
-            }
-        case .metric(let metric):
-            let step = try step(call, times)
-            if (times.end - times.start) / step > 11_000 {
-                throw HTTPFailure(
-                    400,
-                    "exceeded maximum resolution of 11,000 points per time series. Try increasing the value of the step parameter"
-                )
-            }
-            let result = try await process.timed(query) {
-                try await query.run { context in
-                    try await engine.range(metric, start: times.start, end: times.end, step: step, context: context)
-                }
-            }
-            return answer(query, call, warnings: []) { json in
-                json.field("resultType", "matrix")
-                json.key("result")
-                switch result {
-                case .matrix(let matrix): json.matrix(matrix)
-                case .scalar(let value):
-                    let count = Int((times.end - times.start) / step) + 1
-                    let grid = StepGrid(
-                        start: times.start / 1_000_000, end: times.end / 1_000_000, step: step / 1_000_000)
-                    json.matrix(
-                        StepMatrix(
-                            grid: grid,
-                            series: [StepSeries(labels: .empty, constant: value, count: min(count, grid.count))]))
-                }
-            }
-        }
-    }
-
-    func streams(_ result: LogResult, categorised: Bool, _ json: inout JSONWriter) {
-        json.beginArray()
-        for stream in result.streams(categorised: categorised) {
-            json.beginObject()
-            json.key("stream")
-            json.labels(stream.labels)
-            json.key("values")
-            json.beginArray()
-            for index in stream.entries {
-                let entry = result.entries[index]
-                json.beginArray()
-                json.quotedInteger(entry.timestamp)
-                json.string(entry.line)
-                if categorised {
-                    json.beginObject()
-                    if !entry.structuredMetadata.isEmpty {
-                        json.key("structuredMetadata")
-                        json.labels(entry.structuredMetadata)
-                    }
-                    if !entry.parsed.isEmpty {
-                        json.key("parsed")
-                        json.labels(entry.parsed)
-                    }
-                    json.endObject()
-                }
-                json.endArray()
-            }
-            json.endArray()
-            json.endObject()
-        }
-        json.endArray()
-    }
-
-    private func answer(
-        _ query: RunningQuery, _ call: HTTPCall, warnings: [String], entries: Int = 0,
-        _ body: (inout JSONWriter) -> Void
-    ) -> HTTPAnswer {
-        let context = query.context
-        var json = JSONWriter()
-        json.beginObject()
-        json.field("status", "success")
-        json.key("data")
-        json.beginObject()
-        context.measure(.encode) { body(&json) }
-        let statistics = context.statistics
-        let seconds = max(1e-6, query.elapsed.seconds)
-        json.key("stats")
-        json.beginObject()
-        json.key("summary")
-        json.beginObject()
-        let numbers: [(String, Int)] = [
-            ("bytesProcessedPerSecond", Int(Double(statistics.bytesRead) / seconds)),
-            ("linesProcessedPerSecond", Int(Double(statistics.rowsScanned) / seconds)),
-            ("totalBytesProcessed", statistics.bytesRead), ("totalLinesProcessed", statistics.rowsScanned),
-            ("totalEntriesReturned", entries),
-        ]
-        for (name, number) in numbers {
-            json.key(name)
-            json.integer(number)
-        }
-        json.key("execTime")
-        json.double(seconds)
-        json.endObject()
-        json.endObject()
-        if Explanation.isWanted(call) {
-            json.key("explain")
-            Explanation(query).write(to: &json)
-        }
-        json.endObject()
-        let all = warnings + context.warnings
-        if !all.isEmpty {
-            json.key("warnings")
-            json.strings(all)
-        }
-        json.endObject()
-        return .json(json.takeBytes())
-    }
-
     // MARK: Names
 
     /// How a question for names stands in the list of running queries.
@@ -338,7 +169,7 @@ struct LokiAPI {
         return .json(json.takeBytes())
     }
 
-    private func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
+    func labels(_ call: HTTPCall) async throws -> HTTPAnswer {
         let wanted = try catalogQuery(call)
         return names(
             try await process.query(.names, question(call), for: call) {
@@ -355,7 +186,7 @@ struct LokiAPI {
             })
     }
 
-    private func series(_ call: HTTPCall) async throws -> HTTPAnswer {
+    func series(_ call: HTTPCall) async throws -> HTTPAnswer {
         let times = try times(call)
         let range = TimeRange(start: times.start, end: times.end)
         let selectors = call.parameters.values("match[]") + call.parameters.values("match")

@@ -65,7 +65,7 @@ extension ServerProcess {
         Needletail answers here:
           /metrics  /-/healthy  /-/ready  /-/reload
           /api/v1/query, query_range, series, labels, targets, rules, alerts   Prometheus
-          /loki/api/v1/query_range, labels, push                               Loki
+          /loki/api/v1/query_range, labels, patterns, delete, push             Loki
           /tempo/api/traces/{id}, search   /jaeger/api/traces, services        Tempo, Jaeger
           /api/v2/alerts, silences                                             Alertmanager
           /v1/traces, /v1/logs, /v1/metrics                                    OTLP over HTTP

@@ -32,8 +32,17 @@ struct TempoAPI {
         func on(_ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {
             routes.on([.get], path, "/tempo\(path)", errors: TempoAPI.errors) { call in
                 let text = call.parameters["q"] ?? call.parameters["query"]
-                return try await process.query(text == nil ? .names : .traceql, text ?? call.path, for: call) { _ in
-                    try await handler(call)
+                let query = try await process.begin(text == nil ? .names : .traceql, text ?? call.path, for: call)
+                do {
+                    let answer = try await RunningQuery.$current.withValue(query) {
+                        try await process.timed(query) { try await query.run { _ in try await handler(call) } }
+                    }
+                    // One that goes out in pieces ends with the last of them.
+                    if answer.rest == nil { query.finish() }
+                    return answer
+                } catch {
+                    query.finish()
+                    throw error
                 }
             }
         }
@@ -169,27 +178,46 @@ struct TempoAPI {
         let context = process.queryContext()
         let found = try await engine.search(
             query, range: range(call), limit: limit, spansPerSpanset: spans, context: context)
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("traces")
-        json.beginArray()
-        for trace in found { write(trace, to: &json) }
-        json.endArray()
-        json.key("metrics")
-        json.beginObject()
-        let statistics = context.statistics
-        json.key("inspectedTraces")
-        json.integer(found.count)
-        json.key("inspectedBytes")
-        json.quotedInteger(statistics.bytesRead)
-        json.key("completedJobs")
-        json.integer(1)
-        json.key("totalJobs")
-        json.integer(1)
-        json.endObject()
-        explain(call, &json)
-        json.endObject()
-        return .json(json.takeBytes())
+        return try await list("traces", call, count: found.count) { index, json in
+            write(found[index], to: &json)
+        } after: { json in
+            json.key("metrics")
+            json.beginObject()
+            json.key("inspectedTraces")
+            json.integer(found.count)
+            json.key("inspectedBytes")
+            json.quotedInteger(context.statistics.bytesRead)
+            json.key("completedJobs")
+            json.integer(1)
+            json.key("totalJobs")
+            json.integer(1)
+            json.endObject()
+        }
+    }
+
+    /// `{"NAME":[…],…}`, in pieces.
+    private func list(
+        _ name: String, _ call: HTTPCall, count: Int, _ element: @escaping @Sendable (Int, inout JSONWriter) -> Void,
+        after: @escaping @Sendable (inout JSONWriter) -> Void
+    ) async throws -> HTTPAnswer {
+        guard let query = RunningQuery.current else { throw HTTPFailure(500, "a query that is not in the list") }
+        let isExplained = Explanation.isWanted(call)
+        return try await ListPieces.answer(
+            query, count: count,
+            before: { json in
+                json.beginObject()
+                json.key(name)
+                json.beginArray()
+            }, element: element,
+            after: { json in
+                json.endArray()
+                after(&json)
+                if isExplained {
+                    json.key("explain")
+                    Explanation(query).write(to: &json)
+                }
+                json.endObject()
+            })
     }
 
     private func write(_ trace: TraceSearchResult, to json: inout JSONWriter) {
@@ -377,11 +405,8 @@ struct TempoAPI {
         let result = try await engine.metricsRange(
             metricsQuery(call), start: times.start, end: times.end, step: step,
             exemplars: integer(call, "exemplars", default: 0, most: 1000), context: process.queryContext())
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("series")
-        json.beginArray()
-        for series in result.series {
+        return try await list("series", call, count: result.series.count) { index, json in
+            let series = result.series[index]
             json.beginObject()
             labels(series.labels, &json)
             json.key("samples")
@@ -398,11 +423,8 @@ struct TempoAPI {
             }
             json.endArray()
             json.endObject()
+        } after: { _ in
         }
-        json.endArray()
-        explain(call, &json)
-        json.endObject()
-        return .json(json.takeBytes())
     }
 
     private func metricsInstant(_ call: HTTPCall) async throws -> HTTPAnswer {
