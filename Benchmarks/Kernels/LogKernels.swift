@@ -111,7 +111,7 @@ enum LogKernels {
         let build = Measure.best {
             filters = blocks.map {
                 GramFilter.build(
-                    bytes: $0.bytes, ends: $0.ends, budget: ($0.text.head.count + $0.text.chunks.count) / 16)
+                    bytes: $0.bytes, ends: $0.ends, budget: ($0.text.head.count + $0.text.chunks.count) / 6)
             }
         }
         var trigrams = 0

@@ -9,24 +9,10 @@ package enum LogLevel: String, Sendable, CaseIterable {
         "level", "LEVEL", "Level", "log.level", "severity", "SEVERITY", "Severity", "SeverityText", "lvl", "LVL", "Lvl",
         "severity_text", "Severity_Text", "SEVERITY_TEXT", "log_level", "detected_level",
     ]
-    /// How much of a line is looked at: a level stands near its beginning, and lines can be megabytes.
-    private static let examinedBytes = 1024
-
     /// A word that names a level, in any case; nil where it does not.
     package init?(word: ArraySlice<UInt8>) {
-        guard word.count >= 3, word.count <= 13 else { return nil }
-        var lower = Array(word)
-        for i in lower.indices where lower[i] >= 0x41 && lower[i] <= 0x5a { lower[i] |= 0x20 }
-        switch String(decoding: lower, as: UTF8.self) {
-        case "trace", "trc": self = .trace
-        case "debug", "dbg": self = .debug
-        case "info", "inf", "information", "informational", "notice": self = .info
-        case "warn", "wrn", "warning": self = .warn
-        case "error", "err": self = .error
-        case "critical", "crit", "alert": self = .critical
-        case "fatal", "panic", "emerg", "emergency": self = .fatal
-        default: return nil
-        }
+        guard let level = LineLevel.named(word.span, 0..<word.count) else { return nil }
+        self = level
     }
 
     package init?(word: String) { self.init(word: Array(word.utf8)[...]) }
@@ -84,61 +70,5 @@ package enum LogLevel: String, Sendable, CaseIterable {
     }
 
     /// From the text itself: a key of a JSON object or of logfmt, else the first word that is a level.
-    package init(line: ArraySlice<UInt8>) {
-        let head = line.prefix(LogLevel.examinedBytes)
-        let start = head.first { $0 != 0x20 && $0 != 0x09 }
-        self = LogLevel.keyed(head) ?? (start == UInt8(ascii: "{") ? nil : LogLevel.firstWord(head)) ?? .unknown
-    }
-
-    /// `level=warn`, `"level":"warn"`, `level: warn`: a word that is a level's key, then punctuation, then a level.
-    private static func keyed(_ line: ArraySlice<UInt8>) -> LogLevel? {
-        var index = line.startIndex
-        while let word = nextWord(line, &index) {
-            guard isKey(line[word]) else { continue }
-            var cursor = word.upperBound
-            var separated = false
-            while cursor < line.endIndex, let isSeparator = separator(line[cursor]) {
-                separated = separated || isSeparator
-                cursor += 1
-            }
-            guard separated, let value = nextWord(line, &cursor) else { continue }
-            if let level = LogLevel(word: line[value]) { return level }
-        }
-        return nil
-    }
-
-    private static func separator(_ byte: UInt8) -> Bool? {
-        switch byte {
-        case UInt8(ascii: "="), UInt8(ascii: ":"): true
-        case 0x20, UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "["): false
-        default: nil
-        }
-    }
-
-    private static func isKey(_ word: ArraySlice<UInt8>) -> Bool {
-        guard word.count == 3 || word.count == 5 || word.count == 8 || word.count == 12 else { return false }
-        let lower = word.lazy.map { $0 | 0x20 }
-        return lower.elementsEqual("level".utf8) || lower.elementsEqual("lvl".utf8)
-            || lower.elementsEqual("severity".utf8)
-    }
-
-    private static func firstWord(_ line: ArraySlice<UInt8>) -> LogLevel? {
-        var index = line.startIndex
-        while let word = nextWord(line, &index) {
-            // `information` and `alert` in prose say nothing about the line.
-            guard word.count <= 8, let level = LogLevel(word: line[word]) else { continue }
-            if level != .critical || word.count != 5 { return level }
-        }
-        return nil
-    }
-
-    /// The next run of letters; `index` goes behind it.
-    private static func nextWord(_ line: ArraySlice<UInt8>, _ index: inout Int) -> Range<Int>? {
-        while index < line.endIndex, !isLetter(line[index]) { index += 1 }
-        let start = index
-        while index < line.endIndex, isLetter(line[index]) { index += 1 }
-        return start < index ? start..<index : nil
-    }
-
-    private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 }
+    package init(line: ArraySlice<UInt8>) { self = LineLevel.find(line.span) ?? .unknown }
 }

@@ -233,7 +233,10 @@ import Testing
         }
         try await store.maintain(now: 0)
         #expect(await store.health(of: .logs).parts == 3)
-        store = try open(SimulatedFileSystem(seed: 8), Catalog()) { $0.restTime = .zero }
+        store = try open(SimulatedFileSystem(seed: 8), Catalog()) {
+            $0.restTime = .zero
+            $0.longRestTime = .zero
+        }
         for i in 0..<3 {
             let text = String(repeating: "row \(i) ", count: i == 0 ? 100_000 : 1)
             let lines = (0..<(i == 0 ? 12 : 1)).map { (Int64($0), text + "\($0)") }

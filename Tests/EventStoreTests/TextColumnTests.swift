@@ -154,10 +154,8 @@ struct TextColumnTests {
                 hits += expected.count
                 guard !expected.isEmpty else { continue }
                 for filter in filters {
-                    let mask = UInt32(filter.bits.count * 8 - 1)
-                    let isMissing = GramFilter.places(of: needle, kind: filter.kind).contains { place in
-                        filter.bits[Int((place & mask) >> 3)] >> UInt8(place & 7) & 1 == 0
-                    }
+                    let places = GramFilter.places(of: needle, kind: filter.kind, bytes: filter.bits.count)
+                    let isMissing = places.contains { filter.bits[Int($0 >> 3)] >> UInt8($0 & 7) & 1 == 0 }
                     #expect(
                         !isMissing, "seed \(seed): \(filter.kind) misses \(String(decoding: needle, as: UTF8.self))")
                 }

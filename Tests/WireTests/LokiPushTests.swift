@@ -108,4 +108,58 @@ import Testing
         ]
         for (line, level) in lines { #expect(LogLevel(line: Array(line.utf8)[...]) == level, "\(line)") }
     }
+
+    /// The quick search of bytes against the plain one by words.
+    @Test func levelsAreThoseThatAReaderOfWordsFinds() {
+        let pieces = [
+            "level", "LEVEL", "lvl", "severity", "Severity", "sever", "revel", "=", ":", "\"", " ", "  ", "[", "'", ",",
+            "{",
+            "}", "warn", "ERROR", "info", "information", "informational", "alert", "crit", "critical", "panic", "emerg",
+            "emergency", "trc", "dbg", "v", "leve", "el", "1", "3f9a", "\u{e9}", "_", "-", "notice", "x", "levellevel",
+        ]
+        var random = SeededGenerator(seed: 71)
+        var found: Set<LogLevel> = []
+        for _ in 0..<20_000 {
+            var line = ""
+            for _ in 0..<Int(random.next() % 14) { line += pieces[Int(random.next() % UInt64(pieces.count))] }
+            if random.next() % 40 == 0 { line = String(repeating: "some words ", count: 92) + line }
+            let bytes = Array(line.utf8)
+            let expected = WordLevel.find(bytes)
+            #expect(LogLevel(line: bytes[...]) == expected, "seed 71: \(line)")
+            #expect(LogLevel(line: ([0x76, 0x3d] + bytes).dropFirst(2)) == expected, "seed 71: \(line)")
+            found.insert(expected)
+        }
+        #expect(found.count == LogLevel.allCases.count)
+    }
+}
+
+/// What ``LogLevel/init(line:)`` promises, word by word.
+private enum WordLevel {
+    static func find(_ line: [UInt8]) -> LogLevel {
+        let head = Array(line.prefix(1024))
+        var words: [Range<Int>] = []
+        var at = 0
+        while at < head.count {
+            let start = at
+            while at < head.count, isLetter(head[at]) { at += 1 }
+            if at > start { words.append(start..<at) } else { at += 1 }
+        }
+        for (number, word) in words.enumerated() {
+            guard ["level", "lvl", "severity"].contains(text(head[word]).lowercased()), number + 1 < words.count else {
+                continue
+            }
+            let between = head[word.upperBound..<words[number + 1].lowerBound]
+            let separators = between.prefix { Array("=: \"'[".utf8).contains($0) }
+            guard separators.contains(where: { $0 == 0x3d || $0 == 0x3a }) else { continue }
+            if let level = LogLevel(word: head[words[number + 1]]) { return level }
+        }
+        if head.first(where: { $0 != 0x20 && $0 != 0x09 }) == UInt8(ascii: "{") { return .unknown }
+        for word in words where word.count <= 8 && text(head[word]).lowercased() != "alert" {
+            if let level = LogLevel(word: head[word]) { return level }
+        }
+        return .unknown
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 }
+    private static func text(_ bytes: ArraySlice<UInt8>) -> String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -88,6 +88,17 @@ struct EngineRun {
             baseline.map { String(format: "= %.3f of zstd -3", Double(stored) / Double($0.packed)) } ?? "")
     }
 
+    /// What the stored bytes are, the most first.
+    func layout() throws {
+        let layout = try store.layout(of: .logs)
+        print(
+            "\(layout.finalBlocks) blocks are final, \(layout.otherBlocks) of \(layout.otherRaw >> 10) KiB raw are not")
+        for (what, bytes) in layout.bytes.sorted(by: { ($1.value, $0.key) < ($0.value, $1.key) }) where bytes > 0 {
+            print(
+                String(format: "%9.1f kB %6.2f%%  ", Double(bytes) / 1e3, 100 * Double(bytes) / Double(stored)) + what)
+        }
+    }
+
     /// Copies of the files as they are, which is what a kill leaves.
     mutating func restart() async throws {
         let copy = folder + "-killed"

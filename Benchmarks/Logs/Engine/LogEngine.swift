@@ -5,8 +5,8 @@ import ShopLogs
 import Storage
 import Telemetry
 
-/// `logengine [--lines N] [--folder PATH] [--batch N] [--no-baseline] [--streams N]`: shop logs into the engine and
-/// back, without a server around it.
+/// `logengine [--lines N] [--folder PATH] [--batch N] [--no-baseline] [--streams N] [--layout] [--ingest-only]`: shop
+/// logs into the engine and back, without a server around it.
 @main
 struct LogEngine {
     static func main() async throws {
@@ -31,6 +31,8 @@ struct LogEngine {
             options: options, folder: folder + "/data", batchRows: Arguments.number("--batch") ?? 1000,
             baseline: baseline)
         try await run.ingest()
+        if Arguments.has("--layout") { try run.layout() }
+        if Arguments.has("--ingest-only") { return }
         try await run.restart()
         try await run.search()
         if baseline != nil, !run.needles.isEmpty {

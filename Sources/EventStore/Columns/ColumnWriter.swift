@@ -84,8 +84,8 @@ struct ColumnWriter {
         case .plain where out.kind == .string, .text:
             // Half of the work of a block: those that are made anew within minutes are searched without.
             guard effort == .best else { return }
-            // A sixteenth of what is stored; the smallest blocks are read faster than they are excluded.
-            let budget = max(out.body.count / 16, 512)
+            // Ids take most of it, a seventh of their own bytes.
+            let budget = out.body.count / 6
             out.gramFilters = GramFilter.build(bytes: column.bytes, ends: column.ends, budget: budget)
         default: break
         }

@@ -27,7 +27,7 @@ package final class EmbeddedEventStore: EventStorage {
         spans = try TableStore(table: .spans, folder: folder, options: options, memoryChanged: note)
     }
 
-    private func store(of table: EventTable) -> TableStore {
+    func store(of table: EventTable) -> TableStore {
         switch table {
         case .logs: logs
         case .spans: spans
@@ -90,7 +90,7 @@ package final class EmbeddedEventStore: EventStorage {
     package func compact(_ table: EventTable) async throws {
         let store = store(of: table)
         try await store.seal()
-        store.state.withLock { $0.lastAppend = .now - store.options.restTime }
+        store.state.withLock { $0.lastAppend = .now - max(store.options.restTime, store.options.longRestTime) }
         while try await store.merge() > 0 {}
     }
 
@@ -151,6 +151,8 @@ extension TableStore {
             if state.isClosed { return false }
             if state.frozen != nil || state.memory.bytes >= options.sealBytes { return true }
             guard state.memory.rows > 0 else { return false }
+            let rest = state.lastAppend.duration(to: .now)
+            if rest >= options.restTime, state.memory.bytes >= options.restBytes { return true }
             guard let since = state.unsealedSince else {
                 state.unsealedSince = now
                 return false

@@ -17,8 +17,12 @@ package struct EventStoreOptions: Sendable {
     package var spanPartition: Duration = .seconds(3600)
     /// That many parts of about one size are merged to one.
     package var mergeFanIn = 8
-    /// When nothing has come for so long, smaller sets are merged too, so that what is at rest is small and found fast.
-    package var restTime: Duration = .seconds(10)
+    /// When nothing has come for so long, memory is sealed and smaller sets of parts are merged too, so that what is at
+    /// rest is small and found fast.
+    package var restTime: Duration = .seconds(2)
+    /// Less than this is left for longer (``sealAge``, ``longRestTime``): a line every few seconds is not a part each.
+    package var restBytes = 1 << 20
+    package var longRestTime: Duration = .seconds(10)
     /// Parts of more raw bytes than this are not merged any more.
     package var largestMerge = 1 << 30
     /// Where appends ask before they take anything in.

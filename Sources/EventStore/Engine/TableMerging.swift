@@ -49,12 +49,12 @@ extension TableStore {
     }
 
     /// Where a table is at rest: the smallest parts of a partition, each not much larger than those before it together,
-    /// so that a large part is not written again for every crumb.
+    /// so that a large part is not written again for every crumb. A part that was never merged is written anew at
+    /// last, even alone: until then its rows are encoded quickly and have no filters.
     private func restCandidates() -> [OpenPart]? {
         let (parts, damaged, last) = state.withLock { ($0.parts, $0.damaged, $0.lastAppend) }
-        guard last.duration(to: .now) >= options.restTime, options.budget?.pressure.level ?? .calm == .calm else {
-            return nil
-        }
+        let rest = last.duration(to: .now)
+        guard rest >= options.restTime, options.budget?.pressure.level ?? .calm == .calm else { return nil }
         var partitions: [Int64: [OpenPart]] = [:]
         for part in parts where !damaged.contains(part.part.name) && part.facts.rawBytes < options.largestMerge / 2 {
             partitions[part.facts.partition, default: []].append(part)
@@ -64,14 +64,24 @@ extension TableStore {
             var total = 0
             for part in (partitions[partition] ?? []).sorted(by: { $0.facts.rawBytes < $1.facts.rawBytes }).prefix(16) {
                 let raw = part.facts.rawBytes
-                if !chosen.isEmpty, raw > 4 * total + (1 << 20) || total + raw > options.largestMerge { break }
+                if !chosen.isEmpty, raw > TableStore.restRatio * total + (1 << 20) || total + raw > options.largestMerge
+                {
+                    break
+                }
                 chosen.append(part)
                 total += raw
             }
-            if chosen.count > 1 { return chosen }
+            func isDue(_ raw: Int) -> Bool { raw >= options.restBytes || rest >= options.longRestTime }
+            if chosen.count > 1, isDue(total) { return chosen }
+            if let quick = partitions[partition]?.first(where: { $0.record.level == 0 && isDue($0.facts.rawBytes) }) {
+                return [quick]
+            }
         }
         return nil
     }
+
+    /// Most of a part that has been merged is copied by the next merge, at a small part of the cost of new rows.
+    private static let restRatio = 8
 
     /// 0 up to 1 MiB, one more for every factor of the fan-in.
     private func tier(of bytes: Int) -> Int {

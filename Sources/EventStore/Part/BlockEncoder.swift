@@ -32,9 +32,10 @@ struct BlockEncoder {
         let raw = batch.columns.reduce(batch.rowCount * 16) { $0 + $1.bytes.count }
         let isLarge = raw >= BlockLimits.finalBytes || batch.rowCount >= BlockLimits.finalRows
         let isFinal = isLarge && (table == .spans || groups.count == 1)
-        let times = place(IntegerColumn.encode(batch.timestamps))
-        let sequences = place(IntegerColumn.encode(batch.sequences.map { Int64(bitPattern: $0) }))
-        let groupPlaces = groups.count == 1 ? .none : place(IntegerColumn.encode(places.map { Int64($0) }))
+        var entropy = EntropyColumnEncoder(effort: isFinal || isMerge ? .thorough : .quick)
+        let times = place(entropy.encode(batch.timestamps))
+        let sequences = place(entropy.encode(batch.sequences.map { Int64(bitPattern: $0) }))
+        let groupPlaces = groups.count == 1 ? .none : place(entropy.encode(places.map { Int64($0) }))
         let writer = ColumnWriter(codec: codec, effort: isFinal || isMerge ? .best : .fast)
         var filters: [(column: String, filter: GramFilter)] = []
         var exact: [(Int, [UInt8])] = []

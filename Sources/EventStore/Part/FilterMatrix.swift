@@ -1,36 +1,51 @@
 import Codecs
 
-/// The gram filters of one kind of many blocks of one column, turned on their side: a row of the matrix has one bit for each
-/// block, and says for one place of the filter in which blocks it is set. A needle of twenty bytes then reads some tens
-/// of rows for all blocks together instead of a filter for each.
+/// The gram filters of one kind of many blocks of one column, turned on their side: a row of the matrix has one bit for
+/// each block, and says for one place of the filter in which blocks it is set. A needle of twenty bytes then reads some
+/// tens of rows for all blocks together instead of a filter for each.
 struct FilterMatrix {
     /// More blocks begin another matrix: what a writer has to hold.
     static let maximumBlocks = 128
     /// Rows are checked together in chunks of about this size.
-    static let chunkBytes = 512
+    static let chunkBytes = 256
+    /// A filter's length in the file is no larger.
+    private static let longestFilter = 1 << 24
 
     var column: String
     var kind: GramKind
-    /// Bytes of each filter, a power of two.
+    /// Bytes of each filter.
     var filterBytes: Int
     /// Numbers of the blocks, ascending; bit n of a row is block n of this list.
     var blocks: [UInt32]
     /// In the file.
     var offset: Int
 
-    var rowBytes: Int { (blocks.count + 7) / 8 }
-    var rowsPerChunk: Int { max(1, min(FilterMatrix.chunkBytes / rowBytes, filterBytes * 8)) }
+    /// Of a row; rows follow one another without a gap.
+    var rowBits: Int { blocks.count }
+    /// A multiple of eight, so that chunks are whole bytes.
+    var rowsPerChunk: Int { min(max(8, FilterMatrix.chunkBytes * 8 / rowBits & ~7), filterBytes * 8) }
     var chunkCount: Int { (filterBytes * 8 + rowsPerChunk - 1) / rowsPerChunk }
     /// In the file, with a checksum after each chunk.
-    var length: Int { filterBytes * 8 * rowBytes + chunkCount * 4 }
-
-    func chunk(ofPlace place: UInt32) -> Int { Int(place) & (filterBytes * 8 - 1) / rowsPerChunk }
+    var length: Int { filterBytes * rowBits + chunkCount * 4 }
 
     /// Where a chunk is in the file, with its checksum.
     func extent(ofChunk chunk: Int) -> (offset: Int, length: Int) {
         let first = chunk * rowsPerChunk
         let rows = min(rowsPerChunk, filterBytes * 8 - first)
-        return (offset + chunk * (rowsPerChunk * rowBytes + 4), rows * rowBytes + 4)
+        return (offset + chunk * (rowsPerChunk * rowBits / 8 + 4), rows * rowBits / 8 + 4)
+    }
+
+    /// The blocks of a row as a bitmap, from the chunk that it is in.
+    func row(_ row: Int, in chunk: ArraySlice<UInt8>) -> [UInt8] {
+        var out = [UInt8](repeating: 0, count: (rowBits + 7) / 8)
+        let first = row % rowsPerChunk * rowBits
+        for i in out.indices {
+            let at = first + 8 * i
+            var byte = UInt16(chunk[chunk.startIndex + at >> 3])
+            if at >> 3 + 1 < chunk.count { byte |= UInt16(chunk[chunk.startIndex + at >> 3 + 1]) << 8 }
+            out[i] = UInt8(truncatingIfNeeded: byte >> UInt16(at & 7))
+        }
+        return out
     }
 
     /// The body. `filters` are those of ``blocks``, each of ``filterBytes``.
@@ -38,23 +53,34 @@ struct FilterMatrix {
         let matrix = FilterMatrix(
             column: "", kind: .text, filterBytes: filterBytes, blocks: [UInt32](repeating: 0, count: filters.count),
             offset: 0)
-        let rowBytes = matrix.rowBytes
-        var plain = [UInt8](repeating: 0, count: filterBytes * 8 * rowBytes)
-        for (number, filter) in filters.enumerated() {
-            let byte = number >> 3
-            let bit: UInt8 = 1 << UInt8(number & 7)
-            for (i, word) in filter.enumerated() where word != 0 {
-                var left = word
-                while left != 0 {
-                    plain[(i << 3 + left.trailingZeroBitCount) * rowBytes + byte] |= bit
-                    left &= left &- 1
+        let rowBits = matrix.rowBits
+        var plain = [UInt8](repeating: 0, count: filterBytes * rowBits + 1)
+        // Eight blocks by eight places at a time.
+        for block in stride(from: 0, to: filters.count, by: 8) {
+            let some = filters[block..<min(block + 8, filters.count)]
+            for i in 0..<filterBytes {
+                var square: UInt64 = 0
+                var shift: UInt64 = 0
+                for filter in some {
+                    square |= UInt64(filter[i]) << shift
+                    shift += 8
+                }
+                if square == 0 { continue }
+                square = transposed(square)
+                var at = i * 8 * rowBits + block
+                for row: UInt64 in 0..<8 {
+                    let bits = UInt16(truncatingIfNeeded: square >> (8 * row) & 0xff) << UInt16(at & 7)
+                    plain[at >> 3] |= UInt8(truncatingIfNeeded: bits)
+                    plain[at >> 3 + 1] |= UInt8(truncatingIfNeeded: bits >> 8)
+                    at += rowBits
                 }
             }
         }
+        plain.removeLast()
         var writer = ByteWriter(reserving: matrix.length)
         var start = 0
         while start < plain.count {
-            let end = min(start + matrix.rowsPerChunk * rowBytes, plain.count)
+            let end = min(start + matrix.rowsPerChunk * rowBits / 8, plain.count)
             writer.writeBytes(plain[start..<end])
             writer.writeFixed32(CRC32C.checksum(plain[start..<end]))
             start = end
@@ -63,25 +89,44 @@ struct FilterMatrix {
     }
 
     /// The filters again, from the checked chunks put together.
-    func filters(plain: [UInt8]) -> [[UInt8]] {
-        var out = [[UInt8]](repeating: [UInt8](repeating: 0, count: filterBytes), count: blocks.count)
-        let rowBytes = rowBytes
-        for place in 0..<filterBytes * 8 {
-            for byte in 0..<rowBytes {
-                var left = plain[place * rowBytes + byte]
-                while left != 0 {
-                    out[byte << 3 + left.trailingZeroBitCount][place >> 3] |= 1 << UInt8(place & 7)
-                    left &= left &- 1
+    func filters(plain chunks: [UInt8]) -> [[UInt8]] {
+        let plain = chunks + [0]
+        var out: [[UInt8]] = []
+        out.reserveCapacity(blocks.count)
+        for block in stride(from: 0, to: blocks.count, by: 8) {
+            var squares = [UInt64](repeating: 0, count: filterBytes)
+            for i in 0..<filterBytes {
+                var at = i * 8 * rowBits + block
+                var square: UInt64 = 0
+                for row: UInt64 in 0..<8 {
+                    let bits = UInt16(plain[at >> 3]) | UInt16(plain[at >> 3 + 1]) << 8
+                    square |= UInt64(bits >> UInt16(at & 7) & 0xff) << (8 * row)
+                    at += rowBits
                 }
+                squares[i] = FilterMatrix.transposed(square)
+            }
+            for number in 0..<min(8, blocks.count - block) {
+                out.append(squares.map { UInt8(truncatingIfNeeded: $0 >> UInt64(8 * number)) })
             }
         }
         return out
     }
 
+    /// Of eight bytes of eight bits each: bit n of byte m becomes bit m of byte n.
+    private static func transposed(_ square: UInt64) -> UInt64 {
+        var x = square
+        var t = (x ^ (x >> 7)) & 0x00aa_00aa_00aa_00aa
+        x ^= t ^ (t << 7)
+        t = (x ^ (x >> 14)) & 0x0000_cccc_0000_cccc
+        x ^= t ^ (t << 14)
+        t = (x ^ (x >> 28)) & 0x0000_0000_f0f0_f0f0
+        return x ^ t ^ (t << 28)
+    }
+
     func write(to writer: inout ByteWriter) {
         writer.writeLengthPrefixed(column)
         writer.write(kind.rawValue)
-        writer.writeVarint(filterBytes.trailingZeroBitCount)
+        writer.writeVarint(filterBytes)
         writer.writeVarint(offset)
         GroupRuns(blocks).write(to: &writer)
     }
@@ -99,7 +144,7 @@ struct FilterMatrix {
         let kindByte = try reader.readByte()
         guard let kind = GramKind(rawValue: kindByte) else { throw reader.failure("unknown filter \(kindByte)") }
         self.kind = kind
-        filterBytes = 1 << (try reader.readCount(limit: 24))
+        filterBytes = max(1, try reader.readCount(limit: FilterMatrix.longestFilter))
         offset = try reader.readCount(limit: fileSize)
         let runs = try GroupRuns(&reader, limit: blockCount)
         guard runs.count > 0, runs.count <= FilterMatrix.maximumBlocks else {

@@ -244,7 +244,7 @@ final class SealedPart: Sendable {
         let bytes = try chunk(reference, of: block)
         let entry = try self.block(block)
         do throws(CodecError) {
-            return try IntegerColumn.decode(bytes, count: entry.rows)
+            return try EntropyColumn.decode(bytes, count: entry.rows)
         } catch {
             throw corrupt(entry.offset + reference.offset + error.offset, error.reason, block)
         }

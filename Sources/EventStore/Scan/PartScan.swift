@@ -61,7 +61,7 @@ final class PartScan: Sendable {
             var may = [Bool](repeating: true, count: footer.blocks.count)
             for matrix in matrices {
                 try context.check()
-                let places = texts.flatMap { GramFilter.places(of: $0, kind: matrix.kind) }
+                let places = texts.flatMap { GramFilter.places(of: $0, kind: matrix.kind, bytes: matrix.filterBytes) }
                 if places.isEmpty || !matrix.blocks.contains(where: { may[Int($0)] }) { continue }
                 let found = try blocks(of: matrix, places, &read)
                 for (bit, block) in matrix.blocks.enumerated() where found[bit >> 3] >> UInt8(bit & 7) & 1 == 0 {
@@ -76,10 +76,12 @@ final class PartScan: Sendable {
 
     /// The blocks of a matrix that have all the places set.
     private func blocks(of matrix: FilterMatrix, _ places: [UInt32], _ read: inout Int) throws -> [UInt8] {
-        var found = [UInt8](repeating: 0xff, count: matrix.rowBytes)
+        var found = [UInt8](repeating: 0xff, count: (matrix.rowBits + 7) / 8)
+        // Bits behind the last block are of the next row.
+        if matrix.rowBits & 7 != 0 { found[found.count - 1] = UInt8(truncatingIfNeeded: 1 << (matrix.rowBits & 7) - 1) }
         var chunks: [Int: ArraySlice<UInt8>] = [:]
         for place in places {
-            let row = Int(place) & (matrix.filterBytes * 8 - 1)
+            let row = Int(place)
             let number = row / matrix.rowsPerChunk
             let chunk: ArraySlice<UInt8>
             if let known = chunks[number] {
@@ -89,10 +91,10 @@ final class PartScan: Sendable {
                 read += chunk.count + 4
                 chunks[number] = chunk
             }
-            let start = chunk.startIndex + row % matrix.rowsPerChunk * matrix.rowBytes
+            let set = matrix.row(row, in: chunk)
             var isEmpty = true
             for i in found.indices {
-                found[i] &= chunk[start + i]
+                found[i] &= set[i]
                 if found[i] != 0 { isEmpty = false }
             }
             if isEmpty { break }

@@ -43,22 +43,22 @@ struct LokiBatchBuilder {
     }
 
     private func check(_ given: [Label]) -> (LokiPushResult.Reason, String)? {
-        let shown = LabelSet(given).description
         guard !given.isEmpty else {
             return (.missingLabels, "error at least one label pair is required per stream")
         }
+        // For messages only: spelling it costs more than everything else here.
+        var shown: String { LabelSet(given).description }
         if given.count > limits.labelNames {
             return (
                 .tooManyLabels,
                 "entry for stream '\(shown)' has \(given.count) label names; limit \(limits.labelNames)"
             )
         }
-        var seen: Set<String> = []
-        for label in given {
+        for (number, label) in given.enumerated() {
             if label.name.isEmpty {
                 return (.invalidLabels, "Error parsing labels '\(shown)' with error: a label has no name")
             }
-            if !seen.insert(label.name).inserted {
+            if given[..<number].contains(where: { $0.name == label.name }) {
                 return (.duplicateLabelNames, "stream '\(shown)' has duplicate label name: '\(label.name)'")
             }
             if label.name.utf8.count > limits.labelNameBytes {
@@ -120,7 +120,7 @@ struct LokiBatchBuilder {
             if found == nil, LogLevel.fieldNames.contains(field.name) { found = LogLevel(word: field.value) }
         }
         let detected = found ?? severityNumber(metadata) ?? LogLevel(line: line)
-        columns.set(&result.batch, .detectedLevel, row, .string, Array(detected.rawValue.utf8)[...])
+        columns.set(&result.batch, .detectedLevel, row, .string, detected.bytes)
     }
 
     private func severityNumber(_ metadata: [Label]) -> LogLevel? {
