@@ -104,6 +104,44 @@ import Testing
         #expect(merged(["<_> <_> <_>", "a b c"]).count == 2, "a pattern that says nothing takes nothing in")
     }
 
+    @Test func damagedSummariesAreErrors() throws {
+        var summary = TemplateSummary(
+            TextMiner.mine(Array("a 1b 2c".utf8), ends: [3, 6, 7], as: .line), rows: nil, times: [5, 70_000_000_000, -3],
+            groups: [0, 1, 1], levels: RowLevels(), wanted: nil)
+        summary = TemplateSummary(merging: [summary, summary], bucketLength: PartTemplates.bucketLength)
+        #expect(summary.series.map(\.rows) == [2, 2, 2] && summary.series.allSatisfy { $0.buckets.count == 1 })
+        let part = OpenPart(
+            part: SealedPart(name: "1", path: "/1", size: 100, files: SimulatedFileSystem(seed: 1)),
+            record: PartRecord(
+                table: "logs", file: "1", minTime: 0, maxTime: 0, rows: 6, bytes: 100, level: 0, extra: ""),
+            facts: PartFacts(PartFooter(), deletions: 0))
+        let identity = PartTemplates.Identity(part)
+        let bytes = PartTemplates.encode(summary, of: identity, codec: .raw)
+        let back = try PartTemplates.decode(bytes, of: identity, groupCount: 2)
+        #expect(back.patterns == summary.patterns && back.series.map(\.buckets) == summary.series.map(\.buckets))
+        #expect(throws: CodecError.self) { try PartTemplates.decode(bytes, of: identity, groupCount: 1) }
+        var other = identity
+        other.rows += 1
+        #expect(throws: CodecError.self) { try PartTemplates.decode(bytes, of: other, groupCount: 2) }
+        var random = SeededGenerator(seed: 3)
+        for length in 0..<bytes.count {
+            #expect(throws: CodecError.self) {
+                try PartTemplates.decode(Array(bytes[..<length]), of: identity, groupCount: 2)
+            }
+        }
+        // With the checksum made right again, so that the reader sees the damage.
+        for _ in 0..<2000 {
+            var broken = Array(bytes.dropLast(4))
+            for _ in 0..<Int.random(in: 1...3, using: &random) {
+                broken[Int.random(in: 8..<broken.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
+            var writer = ByteWriter()
+            writer.writeBytes(broken)
+            writer.writeFixed32(CRC32C.checksum(broken))
+            _ = try? PartTemplates.decode(writer.bytes, of: identity, groupCount: 2)
+        }
+    }
+
     private func batch(_ rows: [(time: Int64, app: String, level: String, line: String)]) -> EventBatch {
         var batch = EventBatch()
         var groups: [String: UInt32] = [:]
@@ -128,10 +166,13 @@ import Testing
         var random = SeededGenerator(seed: seed)
         var options = EventStoreOptions()
         options.mergeFanIn = 3
-        let store = try EmbeddedEventStore(
-            opening: DataFolder(
-                simulated: "/data", fileSystem: SimulatedFileSystem(seed: seed), catalog: try Catalog()),
-            options: options)
+        let files = SimulatedFileSystem(seed: seed)
+        let catalog = try Catalog()
+        func open() throws -> EmbeddedEventStore {
+            try EmbeddedEventStore(
+                opening: DataFolder(simulated: "/data", fileSystem: files, catalog: catalog), options: options)
+        }
+        var store = try open()
         let second: Int64 = 1_000_000_000
         var rows: [(time: Int64, app: String, level: String, line: String)] = []
         let shapes: [(Int) -> (String, String, String)] = [
@@ -184,6 +225,22 @@ import Testing
                     #expect(one.samples.allSatisfy { $0.time % (60 * second) == 0 && $0.rows > 0 })
                     #expect(zip(one.samples, one.samples.dropFirst()).allSatisfy { $0.time < $1.time })
                 }
+            }
+            // Summaries on disk say the same, after a restart and when their parts are merged away.
+            let whole = LogTemplateQuery(
+                matchers: [Matcher("app", .equal, "a")], windows: [.all], step: 120 * second, labels: ["app"])
+            let before = try await store.templates(whole, context: QueryContext())
+            let summarised = try await store.summariseTemplates(olderThan: .zero)
+            #expect(summarised > 0 || round > 0)
+            for stage in ["written", "restarted", "merged", "written again"] {
+                if stage == "restarted" { store = try open() }
+                if stage == "merged" { try await store.compact(.logs) }
+                if stage == "written again" { try await store.summariseTemplates(olderThan: .zero) }
+                let after = try await store.templates(whole, context: QueryContext())
+                #expect(after == before, "seed \(seed), round \(round), \(stage)")
+                let parts = try files.list("/data/logs/parts").count
+                let stored = try files.list("/data/logs/templates").count
+                #expect(stored <= parts || stage == "merged", "seed \(seed), round \(round), \(stage)")
             }
             try await store.delete(
                 .logs, matchers: [Matcher("app", .equal, "a")],

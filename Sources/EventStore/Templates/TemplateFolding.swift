@@ -107,7 +107,7 @@ package struct TemplateFolding {
             count.lastTime = max(count.lastTime, series.lastTime)
             if window == query.windows.count - 1 {
                 for bucket in series.buckets {
-                    let time = bucket.number &* TemplateSummary.bucketNanoseconds
+                    let time = bucket.number &* summary.bucketLength
                     count.samples[TemplateFolding.floor(time, query.step), default: 0] += bucket.rows
                 }
             }

@@ -10,12 +10,18 @@ struct TemplateScan {
     let query: LogTemplateQuery
     let context: QueryContext
     let cache: TemplateCache
+    /// Of a whole part, where it is on disk.
+    private let storedSummary: (OpenPart) -> TemplateSummary?
     private let matchers: [CompiledMatcher]
     private(set) var folding: TemplateFolding
     private(set) var problems: [String] = []
     private var charged = 0
 
-    init(snapshot: TableSnapshot, query: LogTemplateQuery, context: QueryContext, cache: TemplateCache) throws {
+    init(
+        snapshot: TableSnapshot, query: LogTemplateQuery, context: QueryContext, cache: TemplateCache,
+        storedSummary: @escaping (OpenPart) -> TemplateSummary?
+    ) throws {
+        self.storedSummary = storedSummary
         self.snapshot = snapshot
         self.query = query
         self.context = context
@@ -57,7 +63,7 @@ struct TemplateScan {
                 continue
             }
             do {
-                try fold(try self.jobs(of: open))
+                if try !foldWhole(open) { try fold(try self.jobs(of: open)) }
             } catch let error as StorageError {
                 try note(error)
             }
@@ -68,6 +74,53 @@ struct TemplateScan {
         guard case .corrupt = error else { throw error }
         if !problems.contains(error.description) { problems.append(error.description) }
         context.warn("rows were left out: \(error.description)")
+    }
+
+    /// True where the part lies in one window, nothing in it was deleted, and its summary is on disk and fine enough.
+    private mutating func foldWhole(_ open: OpenPart) throws -> Bool {
+        let record = open.record
+        guard
+            let window = query.windows.firstIndex(where: { $0.start <= record.minTime && record.maxTime < $0.end }),
+            window < query.windows.count - 1 || query.step % PartTemplates.bucketLength == 0,
+            !snapshot.deletions.contains(where: { open.isConcerned(by: $0) }), let summary = storedSummary(open)
+        else { return false }
+        let facts = try GroupFacts(part: open.part, footer: try open.part.footer, matchers: matchers, tests: [])
+        context.count { $0.partsRead += 1 }
+        if !facts.matchesNone { try add(summary, window, facts) }
+        return true
+    }
+
+    private mutating func add(_ summary: TemplateSummary, _ window: Int, _ facts: GroupFacts) throws {
+        let names = query.labels
+        try folding.add(
+            summary, window: window, isWanted: { facts.matches($0) },
+            labels: { group in
+                let all = try facts.group(group).labels
+                return LabelSet(all.labels.filter { names.contains($0.name) })
+            })
+        let held = folding.footprint
+        if held > charged { try context.charge(memory: held - charged) }
+        charged = max(charged, held)
+    }
+
+    /// Of all blocks of a part.
+    static func summaries(of part: SealedPart, _ context: QueryContext) throws -> [TemplateSummary] {
+        let footer = try part.footer
+        let facts = try GroupFacts(part: part, footer: footer, matchers: [], tests: [])
+        var out: [TemplateSummary] = []
+        for first in stride(from: 0, to: footer.blocks.count, by: 8) {
+            try context.check()
+            let some = first..<min(first + 8, footer.blocks.count)
+            let results = Mutex([Result<TemplateSummary, any Error>?](repeating: nil, count: some.count))
+            ParallelWork.run(some.count, context: context) { i in
+                let block = ScanBlock(
+                    part: part, entry: footer.blocks[first + i], block: first + i, facts: facts, context: context)
+                let result = Result { try block.templateSummary(wanted: nil) }
+                results.withLock { $0[i] = result }
+            }
+            for result in results.withLock({ $0 }) { if let result { out.append(try result.get()) } }
+        }
+        return out
     }
 
     private func jobs(of open: OpenPart) throws -> [Job] {
@@ -120,21 +173,11 @@ struct TemplateScan {
             for (job, result) in zip(some, results.withLock { $0 }) {
                 do {
                     guard let summary = try result?.get() else { continue }
-                    let facts = job.block.facts
-                    let names = query.labels
-                    try folding.add(
-                        summary, window: job.window, isWanted: { facts.matches($0) },
-                        labels: { group in
-                            let all = try facts.group(group).labels
-                            return LabelSet(all.labels.filter { names.contains($0.name) })
-                        })
+                    try add(summary, job.window, job.block.facts)
                 } catch let error as StorageError {
                     try note(error)
                 }
             }
-            let held = folding.footprint
-            if held > charged { try context.charge(memory: held - charged) }
-            charged = max(charged, held)
         }
     }
 
@@ -192,59 +235,6 @@ extension ScanBlock {
         case .integers(let numbers):
             return LinePatterns(
                 patterns: [PatternText.hole], numbers: [UInt32](repeating: 0, count: numbers.count))
-        }
-    }
-}
-
-/// Summaries of blocks, the ones that were asked for last. Blocks never change, and a part's name is never used again.
-final class TemplateCache: Sendable {
-    struct Key: Hashable, Sendable {
-        var part: String
-        var block: Int
-    }
-
-    private struct Entry {
-        var summary: TemplateSummary
-        var size: Int
-        var used: UInt64
-    }
-
-    private struct State {
-        var entries: [Key: Entry] = [:]
-        var bytes = 0
-        var clock: UInt64 = 0
-    }
-
-    private let limit: Int
-    private let state = Mutex(State())
-
-    init(limit: Int) { self.limit = limit }
-
-    func summary(of key: Key) -> TemplateSummary? {
-        state.withLock { state in
-            guard let known = state.entries[key] else { return nil }
-            state.clock += 1
-            state.entries[key]?.used = state.clock
-            return known.summary
-        }
-    }
-
-    func keep(_ summary: TemplateSummary, for key: Key) {
-        let size = summary.footprint
-        guard size <= limit / 4 else { return }
-        state.withLock { state in
-            state.clock += 1
-            if let old = state.entries.updateValue(Entry(summary: summary, size: size, used: state.clock), forKey: key) {
-                state.bytes -= old.size
-            }
-            state.bytes += size
-            guard state.bytes > limit else { return }
-            // The older half goes at once, so that this is not done for every block.
-            for (key, entry) in state.entries.sorted(by: { $0.value.used < $1.value.used }) {
-                guard state.bytes > limit / 2 else { break }
-                state.entries[key] = nil
-                state.bytes -= entry.size
-            }
         }
     }
 }

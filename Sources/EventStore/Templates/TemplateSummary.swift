@@ -4,7 +4,7 @@ import Telemetry
 /// last was.
 struct TemplateSummary: Sendable {
     struct Bucket: Sendable, Equatable {
-        /// Time divided by ``TemplateSummary/bucketNanoseconds``, rounded down.
+        /// Time divided by the summary's ``TemplateSummary/bucketLength``, rounded down.
         var number: Int64
         var rows: Int
     }
@@ -24,6 +24,8 @@ struct TemplateSummary: Sendable {
     /// As fine as Loki counts patterns.
     static let bucketNanoseconds: Int64 = 10_000_000_000
 
+    /// Nanoseconds.
+    var bucketLength = bucketNanoseconds
     var patterns: [[UInt8]] = []
     var levels: [[UInt8]] = []
     var series: [Series] = []
@@ -33,8 +35,8 @@ struct TemplateSummary: Sendable {
         patterns.reduce(256) { $0 + $1.count + 32 } + series.reduce(0) { $0 + 80 + $1.buckets.count * 16 }
     }
 
-    static func bucket(of time: Int64) -> Int64 {
-        let (quotient, remainder) = time.quotientAndRemainder(dividingBy: bucketNanoseconds)
+    static func bucket(of time: Int64, length: Int64 = bucketNanoseconds) -> Int64 {
+        let (quotient, remainder) = time.quotientAndRemainder(dividingBy: length)
         return remainder < 0 ? quotient - 1 : quotient
     }
 
@@ -72,6 +74,46 @@ struct TemplateSummary: Sendable {
         }
         for at in series.indices { series[at].settle() }
     }
+
+    /// Of several with the same groups, in longer buckets.
+    init(merging all: [TemplateSummary], bucketLength: Int64) {
+        self.bucketLength = bucketLength
+        var patternNumbers: [[UInt8]: UInt32] = [:]
+        var levelNumbers: [[UInt8]: UInt16] = [:]
+        var places: [Key: Int] = [:]
+        for summary in all {
+            let ofPattern = summary.patterns.map { pattern -> UInt32 in
+                if let known = patternNumbers[pattern] { return known }
+                let number = UInt32(truncatingIfNeeded: patterns.count)
+                patternNumbers[pattern] = number
+                patterns.append(pattern)
+                return number
+            }
+            let ofLevel = summary.levels.map { level -> UInt16 in
+                if let known = levelNumbers[level] { return known }
+                // Of more levels than that nobody speaks: they count as none, which every block has first.
+                guard levels.count < 60_000 else { return 0 }
+                let number = UInt16(truncatingIfNeeded: levels.count)
+                levelNumbers[level] = number
+                levels.append(level)
+                return number
+            }
+            for one in summary.series {
+                let key = Key(
+                    pattern: ofPattern[Int(one.pattern)], group: one.group, level: ofLevel[Int(one.level)])
+                let at: Int
+                if let known = places[key] {
+                    at = known
+                } else {
+                    at = series.count
+                    places[key] = at
+                    series.append(Series(pattern: key.pattern, group: key.group, level: key.level))
+                }
+                series[at].add(one, from: summary.bucketLength, to: bucketLength)
+            }
+        }
+        for at in series.indices { series[at].settle() }
+    }
 }
 
 extension TemplateSummary.Series {
@@ -84,6 +126,20 @@ extension TemplateSummary.Series {
             buckets[last].rows += 1
         } else {
             buckets.append(TemplateSummary.Bucket(number: bucket, rows: 1))
+        }
+    }
+
+    fileprivate mutating func add(_ other: TemplateSummary.Series, from length: Int64, to longer: Int64) {
+        rows += other.rows
+        firstTime = min(firstTime, other.firstTime)
+        lastTime = max(lastTime, other.lastTime)
+        for bucket in other.buckets {
+            let number = TemplateSummary.bucket(of: bucket.number &* length, length: longer)
+            if let last = buckets.indices.last, buckets[last].number == number {
+                buckets[last].rows += bucket.rows
+            } else {
+                buckets.append(TemplateSummary.Bucket(number: number, rows: bucket.rows))
+            }
         }
     }
 

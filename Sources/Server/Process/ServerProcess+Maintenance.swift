@@ -58,7 +58,12 @@ extension ServerProcess {
 
     /// Merging takes memory and sealing gives it back: under pressure only the latter, and not tiny parts every time.
     private func maintainEvents(now: Int64) async throws {
-        if budget.pressure.level == .calm { return try await events.maintain(now: now * 1_000_000) }
+        if budget.pressure.level == .calm {
+            try await events.maintain(now: now * 1_000_000)
+            // Merges have mostly taken a part by then: its lines are looked at once.
+            try await events.summariseTemplates(olderThan: .seconds(600))
+            return
+        }
         if now / 2000 % 5 == 0 { try await events.seal() }
     }
 }
