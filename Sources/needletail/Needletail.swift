@@ -23,7 +23,7 @@ struct Needletail: AsyncParsableCommand {
     static func main() async {
         ReleaseFreeMemory.prepare()
         do {
-            var command = try parseAsRoot()
+            var command = try parsed(Array(CommandLine.arguments.dropFirst()))
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()
             } else {
@@ -32,6 +32,13 @@ struct Needletail: AsyncParsableCommand {
         } catch {
             finish(with: error)
         }
+    }
+
+    /// What asks for the collector is not shown to all the other commands first: that would be a sixth of its start.
+    private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
+        let own = ServeCommand.configuration.commandName
+        guard let first = arguments.first, first == own else { return try parseAsRoot(arguments) }
+        return try ServeCommand.parse(Array(arguments.dropFirst()))
     }
 
     /// Usage errors end with 2 and all other failures with 1, where the argument parser would say 64.

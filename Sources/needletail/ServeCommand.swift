@@ -14,13 +14,13 @@ extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Run the collector.",
+        commandName: "serve", _superCommandName: "needletail", abstract: "Run the collector.",
         discussion: """
             Works without a configuration: it receives OTLP, remote write and Loki pushes, and scrapes itself. Logs \
             come in by Elasticsearch's bulk, Fluent Forward and syslog where their listeners are asked for. A \
             prometheus.yml is taken as it is. SIGHUP or POST /-/reload reads the configuration again; SIGTERM drains, \
             seals and ends.
-            """)
+            """, version: versionText)
 
     @Option(
         help: ArgumentHelp(

@@ -30,6 +30,7 @@ import Testing
             for name in ["a", "job", "missing", "é"] { #expect(set[name] == model[name], "seed \(seed)") }
             let name = given.first?.name ?? "job"
             #expect(set.setting(name, to: "v").dictionary == model.merging([name: "v"]) { $1 }, "seed \(seed)")
+            #expect(LabelSet(set.setting(name, to: "v").labels) == set.setting(name, to: "v"), "seed \(seed)")
             #expect(set.setting(name, to: nil).dictionary == model.filter { $0.key != name }, "seed \(seed)")
             #expect(
                 set.keeping(["a", "job"]).dictionary == model.filter { $0.key == "a" || $0.key == "job" },

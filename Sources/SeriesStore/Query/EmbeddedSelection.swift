@@ -126,32 +126,38 @@ struct SeriesSearch {
             return
         }
         statistics.partsRead += 1
+        guard let candidates else {
+            for group in part.directory.groups.indices { try add(group, of: number, nil, index, report) }
+            return
+        }
+        // Of forty thousand series a query for one needs one group.
         var next = 0
-        for group in part.directory.groups.indices {
-            let first = group * PartFormat.groupSize
-            let end = first + PartFormat.groupSize
-            var wanted: ArraySlice<UInt32>?
-            if let candidates {
-                let start = next
-                while next < candidates.count, candidates[next] < end { next += 1 }
-                if start == next {
-                    statistics.blocksSkipped += 1
-                    statistics.blocksSkippedBy.byLabels += 1
-                    continue
-                }
-                wanted = candidates[start..<next]
+        var read = 0
+        while next < candidates.count {
+            let group = Int(candidates[next]) / PartFormat.groupSize
+            guard part.directory.groups.indices.contains(group) else { break }
+            let start = next
+            while next < candidates.count, Int(candidates[next]) / PartFormat.groupSize == group { next += 1 }
+            read += 1
+            try add(group, of: number, candidates[start..<next], index, report)
+        }
+        statistics.blocksSkipped += part.directory.groups.count - read
+        statistics.blocksSkippedBy.byLabels += part.directory.groups.count - read
+    }
+
+    private mutating func add(
+        _ group: Int, of number: Int, _ wanted: ArraySlice<UInt32>?, _ index: QueryIndex, _ report: (String) -> Void
+    ) throws {
+        try context.check()
+        do {
+            let found = try index.group(group, of: parts[number], dictionary) { bytes in
+                held += bytes
+                try context.charge(memory: bytes)
             }
-            try context.check()
-            do {
-                let found = try index.group(group, of: part, dictionary) { bytes in
-                    held += bytes
-                    try context.charge(memory: bytes)
-                }
-                try add(found, number, wanted, first)
-            } catch let error as StorageError {
-                guard case .corrupt = error else { throw error }
-                note(error.description, report)
-            }
+            try add(found, number, wanted, group * PartFormat.groupSize)
+        } catch let error as StorageError {
+            guard case .corrupt = error else { throw error }
+            note(error.description, report)
         }
     }
 

@@ -53,6 +53,15 @@ final class ConnectionWatch: ChannelInboundHandler, RemovableChannelHandler, Sen
 /// The connection that a request came by.
 package struct ClientConnection: Sendable {
     let channel: any Channel
+    private let found: ConnectionWatch?
+
+    init(channel: any Channel) {
+        self.channel = channel
+        // Requests are read on the connection's own thread, where looking needs no way there and back.
+        found =
+            channel.eventLoop.inEventLoop
+            ? try? channel.pipeline.syncOperations.handler(type: ConnectionWatch.self) : nil
+    }
 
     /// `address:port` of the other side.
     package var address: String {
@@ -63,6 +72,7 @@ package struct ClientConnection: Sendable {
 
     /// Nil where the connection is not one that is watched.
     func watch() async -> ConnectionWatch? {
+        if let found { return found }
         let channel = channel
         return try? await channel.eventLoop.submit {
             try channel.pipeline.syncOperations.handler(type: ConnectionWatch.self)

@@ -67,37 +67,21 @@ extension Routes {
         _ first: [UInt8], _ rest: any BodyPieces, _ packing: DeflateStream.Container?
     ) -> ResponseBody {
         ResponseBody { writer in
-            var packer = try PiecePacker(packing)
+            // Pieces are made on the query threads and are small: packing one keeps the connection's thread for a moment.
+            var packer: DeflateStream?
+            if let packing {
+                packer = DeflateStream(packing)
+                if packer == nil { throw StorageError.overloaded("no memory to compress an answer") }
+            }
             var pieces = rest
-            // Pieces are made on the query threads; the connection's own are for writing.
             var piece: [UInt8]? = first
             while let bytes = piece {
-                let packed = try packer.add(bytes, isLast: false)
+                let packed = try packer?.add(bytes, isLast: false) ?? bytes
                 if !packed.isEmpty { try await writer.write(ByteBuffer(bytes: packed)) }
                 piece = try await pieces.next()
             }
-            let end = try packer.add([], isLast: true)
-            if !end.isEmpty { try await writer.write(ByteBuffer(bytes: end)) }
+            if let end = try packer?.add([], isLast: true) { try await writer.write(ByteBuffer(bytes: end)) }
             try await writer.finish(nil)
         }
-    }
-}
-
-/// Packs, or hands on what it is given.
-private struct PiecePacker: ~Copyable {
-    private var stream: DeflateStream?
-
-    init(_ packing: DeflateStream.Container?) throws {
-        guard let packing else {
-            stream = nil
-            return
-        }
-        stream = DeflateStream(packing)
-        if stream == nil { throw StorageError.overloaded("no memory to compress an answer") }
-    }
-
-    mutating func add(_ bytes: [UInt8], isLast: Bool) throws -> [UInt8] {
-        if stream == nil { return bytes }
-        return try stream?.add(bytes, isLast: isLast) ?? []
     }
 }

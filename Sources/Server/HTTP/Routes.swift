@@ -5,7 +5,6 @@ import Logging
 import NIOCore
 import ServiceInstrumentation
 import Storage
-import Synchronization
 
 /// What the handlers of one port are given by the HTTP library for each request.
 struct ServerContext: RequestContext {
@@ -18,26 +17,25 @@ struct ServerContext: RequestContext {
     }
 }
 
-/// Where dialects register what they answer.
+/// Where dialects register what they answer. Registration ends before the first request, and is done by one thread.
 ///
 /// Every call is read whole (up to a limit that holds before and after decompression), answered on the query threads,
 /// and each error goes through the dialect's own shaper, so that a client sees the envelope that it knows.
-package struct Routes {
+package final class Routes {
     package typealias Handler = @Sendable (HTTPCall) async throws -> HTTPAnswer
     package typealias ErrorShaper = @Sendable (any Error) -> HTTPAnswer
+    /// Answers a request whose body it reads itself.
+    typealias RequestHandler = @Sendable (Request, ServerContext) async throws -> Response
 
-    let router: Router<ServerContext>
+    private var table = RouteTable<Endpoint>()
     let bodyLimit: Int
     let logger: Logger
     /// Counts what was answered, by handler and status.
     let requests: Counter
     /// Large bodies are part of the process' memory.
     let budget: MemoryBudget
-    /// Methods that each pattern has, so that the others can be refused by name.
-    private let known = Known()
 
     init(bodyLimit: Int = 64 << 20, logger: Logger, requests: Counter, budget: MemoryBudget) {
-        router = Router(context: ServerContext.self)
         self.budget = budget
         self.bodyLimit = bodyLimit
         self.logger = logger
@@ -50,89 +48,121 @@ package struct Routes {
         _ methods: [HTTPCall.Method], _ patterns: String..., errors: @escaping ErrorShaper, handler: @escaping Handler
     ) {
         for pattern in patterns {
-            for method in methods { add(method, pattern, errors, handler) }
-            if methods.contains(.get), !methods.contains(.head) { add(.head, pattern, errors, handler) }
+            let whole = Endpoint.Whole(pattern: pattern, errors: errors, handler: handler)
+            for method in methods { table.add(method.rawValue, pattern, .whole(method, whole)) }
+            if methods.contains(.get), !methods.contains(.head) {
+                table.add("HEAD", pattern, .whole(.head, whole))
+            }
         }
     }
 
-    private func add(
-        _ method: HTTPCall.Method, _ pattern: String, _ errors: @escaping ErrorShaper, _ handler: @escaping Handler
-    ) {
-        guard let verb = HTTPRequest.Method(rawValue: method.rawValue) else { return }
-        known.add(method.rawValue, pattern)
-        let logger = logger
-        let limit = bodyLimit
-        let requests = requests
-        let budget = budget
-        router.on(RouterPath(pattern), method: verb) { request, context in
-            let answer: HTTPAnswer
-            let memory = BodyMemory(budget: budget)
-            do {
-                let call = try await Routes.read(request, context, method: method, limit: limit, memory)
-                answer = try await QueryExecutor.run { try await handler(call) }
-            } catch {
-                answer = errors(error)
-                if answer.status >= 500 {
-                    logger.warning("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
-                }
-            }
-            memory.release()
-            requests.increment(["handler": pattern, "code": "\(answer.status)"])
+    /// Registers what reads its requests' bodies itself.
+    func onRequest(_ method: HTTPCall.Method, _ pattern: String, handler: @escaping RequestHandler) {
+        table.add(method.rawValue, pattern, .request(handler))
+    }
+
+    /// Everything that was registered.
+    func responder() -> some HTTPResponder<ServerContext> {
+        RouteResponder(table: table, bodyLimit: bodyLimit, logger: logger, requests: requests, budget: budget)
+    }
+}
+
+/// What stands behind a pattern and a method.
+private enum Endpoint: Sendable {
+    struct Whole: Sendable {
+        var pattern: String
+        var errors: Routes.ErrorShaper
+        var handler: Routes.Handler
+    }
+
+    case whole(HTTPCall.Method, Whole)
+    case request(Routes.RequestHandler)
+}
+
+/// Answers requests by a table, and the rest: OPTIONS for browsers, 405 where a path does not have a method, 404 in Go's
+/// words, which Prometheus' clients know, where there is no path.
+private struct RouteResponder: HTTPResponder {
+    let table: RouteTable<Endpoint>
+    let bodyLimit: Int
+    let logger: Logger
+    let requests: Counter
+    let budget: MemoryBudget
+
+    func respond(to request: Request, context: ServerContext) async throws -> Response {
+        guard let match = table.match(request.uri.path) else {
+            return Routes.response(.text("404 page not found\n", status: 404), to: request)
+        }
+        switch match.handlers[request.method.rawValue] {
+        case .request(let handler): return try await handler(request, context)
+        case .whole(let method, let endpoint):
+            return try await respond(to: request, context, method, endpoint, match.parameters)
+        case nil:
+            var answer =
+                request.method == .options ? HTTPAnswer.noContent : .text("Method Not Allowed\n", status: 405)
+            let allowed = (Set(match.handlers.keys).union(["OPTIONS"])).sorted().joined(separator: ", ")
+            answer.headers.append(("Allow", allowed))
             return Routes.response(answer, to: request)
         }
     }
 
-    /// Everything that was registered, with an answer for the rest: OPTIONS for browsers, 405 where a path does not have a
-    /// method, 404 where there is no path.
-    func responder() -> some HTTPResponder<ServerContext> {
-        for (pattern, methods) in known.all {
-            let allowed = (methods + ["OPTIONS"]).sorted().joined(separator: ", ")
-            for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] where !methods.contains(method) {
-                guard let verb = HTTPRequest.Method(rawValue: method) else { continue }
-                router.on(RouterPath(pattern), method: verb) { request, _ in
-                    var answer =
-                        verb == .options ? HTTPAnswer.noContent : .text("Method Not Allowed\n", status: 405)
-                    answer.headers.append(("Allow", allowed))
-                    return Routes.response(answer, to: request)
+    private func respond(
+        to request: Request, _ context: ServerContext, _ method: HTTPCall.Method, _ endpoint: Endpoint.Whole,
+        _ parameters: [(name: String, value: Substring)]
+    ) async throws -> Response {
+        let memory = BodyMemory(budget: budget)
+        var failed: (any Error)?
+        var body: [UInt8] = []
+        do { body = try await read(request, method, memory) } catch { failed = error }
+        let received = body
+        // Unpacking and packing too: event loops are for writing and reading.
+        let (status, response) = try await QueryExecutor.run { [failed] in
+            let answer: HTTPAnswer
+            do {
+                if let failed { throw failed }
+                let call = try call(request, context, method, received, parameters, memory)
+                answer = try await endpoint.handler(call)
+            } catch {
+                answer = endpoint.errors(error)
+                if answer.status >= 500 {
+                    logger.warning("request failed", metadata: ["path": "\(request.uri.path)", "error": "\(error)"])
                 }
             }
+            return (answer.status, Routes.response(answer, to: request))
         }
-        return Completed(base: router.buildResponder())
+        memory.release()
+        requests.increment(["handler": endpoint.pattern, "code": "\(status)"])
+        return response
     }
 
-    /// 404 in Go's words, which Prometheus' clients know.
-    private struct Completed<Base: HTTPResponder<ServerContext>>: HTTPResponder {
-        let base: Base
-
-        func respond(to request: Request, context: ServerContext) async throws -> Response {
-            let response = try await base.respond(to: request, context: context)
-            // What a handler has answered has this field; the router's own 404 is bare.
-            guard response.status == .notFound, response.headers[.accessControlAllowOrigin] == nil else {
-                return response
-            }
-            return Routes.response(.text("404 page not found\n", status: 404), to: request)
+    /// The body as it came.
+    private func read(
+        _ request: Request, _ method: HTTPCall.Method, _ memory: BodyMemory
+    ) async throws -> [UInt8] {
+        var body: [UInt8] = []
+        guard method != .get, method != .head else { return body }
+        if let length = request.headers[.contentLength].flatMap({ Int($0) }) {
+            guard length <= bodyLimit else { throw tooLarge }
+            try memory.hold(length)
+            // Room for all of it at once, but not for more than a sender has shown to mean.
+            body.reserveCapacity(min(length, 1 << 20))
         }
+        for try await chunk in request.body {
+            guard body.count + chunk.readableBytes <= bodyLimit else { throw tooLarge }
+            try memory.hold(body.count + chunk.readableBytes)
+            body.append(contentsOf: chunk.readableBytesView)
+        }
+        return body
     }
 
-    private static func read(
-        _ request: Request, _ context: ServerContext, method: HTTPCall.Method, limit: Int, _ memory: BodyMemory
-    ) async throws -> HTTPCall {
+    private func call(
+        _ request: Request, _ context: ServerContext, _ method: HTTPCall.Method, _ received: [UInt8],
+        _ pathParameters: [(name: String, value: Substring)], _ memory: BodyMemory
+    ) throws -> HTTPCall {
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
-        var body: [UInt8] = []
-        if method != .get && method != .head {
-            if let length = headers["content-length"].flatMap({ Int($0) }) {
-                guard length <= limit else { throw tooLarge(limit) }
-                try memory.hold(length)
-                // Room for all of it at once, but not for more than a sender has shown to mean.
-                body.reserveCapacity(min(length, 1 << 20))
-            }
-            for try await chunk in request.body {
-                guard body.count + chunk.readableBytes <= limit else { throw tooLarge(limit) }
-                try memory.hold(body.count + chunk.readableBytes)
-                body.append(contentsOf: chunk.readableBytesView)
-            }
-            body = try ContentDecoding.decode(body, encoding: headers["content-encoding"], limit: limit)
+        var body = received
+        if !body.isEmpty {
+            body = try ContentDecoding.decode(body, encoding: headers["content-encoding"], limit: bodyLimit)
             try memory.hold(body.count)
         }
         var parameters = Parameters(form: (request.uri.query ?? "").utf8)
@@ -142,22 +172,13 @@ package struct Routes {
         }
         call.parameters = parameters
         call.connection = context.connection
-        for (name, value) in context.parameters {
-            call.pathParameters[String(name)] = Parameters.decode(Array(value.replacing("+", with: "%2B").utf8))
+        for (name, value) in pathParameters {
+            call.pathParameters[name] = Parameters.decode(Array(value.replacing("+", with: "%2B").utf8))
         }
         return call
     }
 
-    private static func tooLarge(_ limit: Int) -> HTTPFailure {
-        HTTPFailure(413, "the body is larger than \(limit) bytes; send smaller batches")
+    private var tooLarge: HTTPFailure {
+        HTTPFailure(413, "the body is larger than \(bodyLimit) bytes; send smaller batches")
     }
-}
-
-/// Registration ends before the first request, and is done by one thread.
-private final class Known: Sendable {
-    private let methods = Mutex<[String: Set<String>]>([:])
-
-    func add(_ method: String, _ pattern: String) { methods.withLock { _ = $0[pattern, default: []].insert(method) } }
-
-    var all: [(pattern: String, methods: Set<String>)] { methods.withLock { $0.map { ($0.key, $0.value) } } }
 }

@@ -10,7 +10,8 @@ import UnixSignals
 extension ServerProcess {
     /// Runs the collector until SIGTERM, SIGINT or cancellation: drains, seals, returns.
     ///
-    /// `onReady` is told the main address once it answers.
+    /// The port of every API is opened first, since what is kept can be asked for from then on; all the rest begins behind
+    /// it. `onReady` is told its address once all ports are open.
     package func run(
         handlingSignals: Bool = true, alongside others: [any Service] = [],
         onReady: @escaping @Sendable (ListenAddress) async -> Void = { _ in }
@@ -34,28 +35,32 @@ extension ServerProcess {
         }
         var quiet = logger
         quiet.logLevel = max(.notice, logger.logLevel)
-        let routes = allRoutes()
-        let responder = routes.responder()
+        let gates = (main: StartGate(), http: StartGate(), grpc: StartGate())
+        let responder = allRoutes().responder()
         let main = Application(
             responder: responder, server: UpgradableChannel.builder(LokiAPI(process: self).tailRoute),
             configuration: .init(
                 address: .hostname(options.listen.host, port: options.listen.port), serverName: "needletail"),
             onServerRunning: { [self] channel in
                 let port = channel.localAddress?.port ?? options.listen.port
-                let address = ListenAddress(host: options.listen.host, port: port)
-                do { try didStartListening(at: address) } catch { logger.error("\(error)") }
-                await onReady(address)
+                didStartListening(at: ListenAddress(host: options.listen.host, port: port))
+                gates.main.open()
             }, logger: quiet)
         let otlp = Application(
             responder: responder,
             configuration: .init(
                 address: .hostname(options.otlpHTTP.host, port: options.otlpHTTP.port), serverName: "needletail"),
-            logger: quiet)
+            onServerRunning: { _ in gates.http.open() }, logger: quiet)
         // Shut down in reverse: first nothing new comes in, at last the stores close.
+        let stores = Room("stores") { [self] in
+            try? await gracefulShutdown()
+            await close()
+        }
         var services: [any Service] = [
-            Room("stores") { [self] in
+            Room("readiness") { [self] in
+                for gate in [gates.main, gates.http, gates.grpc] { await gate.wait() }
+                if !Task.isShuttingDownGracefully { await onReady(becomeReady()) }
                 try? await gracefulShutdown()
-                await close()
             },
             Room("maintenance", untilShutdown: { [self] in await maintain() }),
             Room("memory and disk", untilShutdown: { [self] in await watchResources() }),
@@ -67,11 +72,13 @@ extension ServerProcess {
         services += logServices
         services += [
             Draining(
-                description: "OTLP over gRPC", service: GRPCListener(process: self), patience: .seconds(1),
+                description: "OTLP over gRPC", service: GRPCListener(process: self, gate: gates.grpc), patience: .seconds(1),
                 logger: logger),
             Draining(description: "OTLP over HTTP", service: otlp, patience: .seconds(1), logger: logger),
-            Draining(description: "every API", service: main, patience: .seconds(2), logger: logger),
         ]
+        services = services.map { Gated(service: $0, gate: gates.main) }
+        services.insert(stores, at: 0)
+        services.append(Draining(description: "every API", service: main, patience: .seconds(2), logger: logger))
         services += others
         if handlingSignals {
             services.append(Room("reload on SIGHUP", untilShutdown: { [self] in await reloadOnSignal() }))
@@ -110,6 +117,7 @@ struct Room: Service, CustomStringConvertible {
 /// OTLP over gRPC.
 private struct GRPCListener: Service {
     let process: ServerProcess
+    let gate: StartGate
 
     func run() async throws {
         let address = process.options.otlpGRPC
@@ -128,7 +136,14 @@ private struct GRPCListener: Service {
             transportSecurity: .plaintext, config: config)
         let server = GRPCServer(transport: transport, services: [OTLPGRPCService(gateway: process.gateway)])
         try await withGracefulShutdownHandler {
-            try await server.serve()
+            try await withThrowingTaskGroup { group in
+                group.addTask { try await server.serve() }
+                group.addTask {
+                    _ = try await server.listeningAddress
+                    gate.open()
+                }
+                try await group.waitForAll()
+            }
         } onGracefulShutdown: {
             server.beginGracefulShutdown()
         }

@@ -142,16 +142,17 @@ package final class ServerProcess: Sendable {
     }
 
     /// The main listener is up at this address (its port was perhaps 0 before).
-    func didStartListening(at address: ListenAddress) throws {
-        let configuration = state.withLock { state in
-            state.listen = address
-            state.isReady = true
-            return state.configuration
-        }
-        try apply(configuration)
-    }
+    func didStartListening(at address: ListenAddress) { state.withLock { $0.listen = address } }
 
-    func willStop() { state.withLock { $0.isReady = false } }
+    /// All listeners are up: scraping begins. The address of every API.
+    func becomeReady() -> ListenAddress {
+        let (configuration, listen) = state.withLock { state in
+            state.isReady = true
+            return (state.configuration, state.listen)
+        }
+        do { try apply(configuration) } catch { logger.error("\(error)") }
+        return listen
+    }
 
     /// Reads the configuration and the rule files again. Where anything is wrong, the old ones stay and the error is
     /// thrown.

@@ -74,8 +74,10 @@ extension PrometheusAPI {
         _ evaluate: @Sendable (QueryContext) async throws -> PromQLResult
     ) async throws -> HTTPAnswer {
         let query = try await process.begin(.promql, text, for: call, timeout: timeout)
-        let result = try await process.timed(query) { try await query.run(evaluate) }
-        return try await ResultPieces.answer(query, result, trailer)
+        return try await query.run { context in
+            let result = try await process.timed(query) { try await evaluate(context) }
+            return ResultPieces.answer(query, result, trailer)
+        }
     }
 
     func exemplars(_ call: HTTPCall) async throws -> HTTPAnswer {

@@ -37,12 +37,10 @@ struct ResultPieces: BodyPieces {
         times = if case .matrix(let matrix) = result.value { GridText(matrix.grid) } else { GridText(.instant(result.time)) }
     }
 
-    /// An answer of one piece goes out whole, with its length.
-    static func answer(
-        _ query: RunningQuery, _ result: PromQLResult, _ trailer: Trailer
-    ) async throws -> HTTPAnswer {
+    /// An answer of one piece goes out whole, with its length. To be called in the query's lane.
+    static func answer(_ query: RunningQuery, _ result: PromQLResult, _ trailer: Trailer) -> HTTPAnswer {
         var pieces = ResultPieces(query, result, trailer)
-        var answer = HTTPAnswer.json(try await pieces.next() ?? [])
+        var answer = HTTPAnswer.json(pieces.piece(query.context))
         if pieces.phase == .done { query.finish() } else { answer.rest = pieces }
         return answer
     }
@@ -55,13 +53,16 @@ struct ResultPieces: BodyPieces {
         let before = self
         let (bytes, after) = try await query.run { context in
             var pieces = before
-            let started = ContinuousClock.now
-            let bytes = pieces.fill(since: started)
-            context.add(ContinuousClock.now - started, to: .encode)
-            return (bytes, pieces)
+            return (pieces.piece(context), pieces)
         }
         self = after
         return bytes
+    }
+
+    private mutating func piece(_ context: QueryContext) -> [UInt8] {
+        let started = ContinuousClock.now
+        defer { context.add(ContinuousClock.now - started, to: .encode) }
+        return fill(since: started)
     }
 
     private mutating func fill(since started: ContinuousClock.Instant) -> [UInt8] {

@@ -13,6 +13,7 @@ package final class QueryExecutor: TaskExecutor {
     package init(threads: Int) {
         for i in 0..<max(1, threads) {
             let thread = Thread { [jobs] in
+                jobs.join()
                 let account = ThreadAccount()
                 Thread.current.threadDictionary[ThreadAccount.key] = account
                 while true {
@@ -99,19 +100,39 @@ private final class JobQueue: @unchecked Sendable {
     /// Lanes that have jobs, each once, in the order of their turns.
     private var waiting: [Lane] = []
     private var first = 0
+    /// The threads that take jobs, and how many of them wait for one.
+    private var threads: [pthread_t] = []
+    private var idle = 0
 
+    func join() {
+        condition.lock()
+        threads.append(pthread_self())
+        condition.unlock()
+    }
+
+    /// Wakes a thread, but not for the only job of one that runs a job itself: it will come for it in a moment, and a
+    /// thread that is woken takes longer than most jobs.
     func add(_ job: UnownedJob, of query: QueryLane?, to lane: Lane) {
         condition.lock()
+        let isOnly = first == waiting.count
         if lane.first == lane.jobs.count { waiting.append(lane) }
         lane.jobs.append((job, query))
-        condition.signal()
+        if idle > 0, !isOnly || !threads.contains(pthread_self()) { condition.signal() }
         condition.unlock()
     }
 
     func next() -> (job: UnownedJob, query: QueryLane?) {
         condition.lock()
-        defer { condition.unlock() }
-        while first == waiting.count { condition.wait() }
+        defer {
+            // For what was left to a thread that is busy with this job now.
+            if idle > 0, first < waiting.count { condition.signal() }
+            condition.unlock()
+        }
+        while first == waiting.count {
+            idle += 1
+            condition.wait()
+            idle -= 1
+        }
         let lane = waiting[first]
         first += 1
         if first == waiting.count || first > 1024 {

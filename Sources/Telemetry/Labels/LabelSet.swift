@@ -128,13 +128,12 @@ package struct LabelSet: Hashable, Sendable {
 
     /// The value's bytes, nil where there is no such label.
     package func valueRange(of name: String) -> Range<Int>? {
-        let wanted = name.utf8
         var cursor = 0
         while cursor < bytes.count {
             guard let nameRange = LabelSet.field(in: bytes, at: &cursor),
                 let value = LabelSet.field(in: bytes, at: &cursor)
             else { return nil }
-            if nameRange.count == wanted.count, bytes[nameRange].elementsEqual(wanted) { return value }
+            if isEqual(nameRange, name) { return value }
         }
         return nil
     }
@@ -147,9 +146,37 @@ package struct LabelSet: Hashable, Sendable {
 
     /// A copy with one label set; nil or empty removes it.
     package func setting(_ name: String, to value: String?) -> LabelSet {
-        var all = labels.filter { $0.name != name }
-        if let value, !value.isEmpty { all.append(Label(name, value)) }
-        return LabelSet(all)
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count + name.utf8.count + (value?.utf8.count ?? 0) + 4)
+        var isDone = value?.isEmpty ?? true
+        var cursor = 0
+        while cursor < bytes.count {
+            let start = cursor
+            guard let own = LabelSet.field(in: bytes, at: &cursor), LabelSet.field(in: bytes, at: &cursor) != nil
+            else { break }
+            if !isDone, let value, !bytes[own].lexicographicallyPrecedes(name.utf8) {
+                LabelSet.append(name, to: &out)
+                LabelSet.append(value, to: &out)
+                isDone = true
+            }
+            if !isEqual(own, name) { out.append(contentsOf: bytes[start..<cursor]) }
+        }
+        if !isDone, let value {
+            LabelSet.append(name, to: &out)
+            LabelSet.append(value, to: &out)
+        }
+        return LabelSet(canonical: out)
+    }
+
+    /// Whether these bytes are the text's.
+    private func isEqual(_ range: Range<Int>, _ text: String) -> Bool {
+        guard text.utf8.count == range.count else { return false }
+        var at = range.lowerBound
+        for byte in text.utf8 {
+            if bytes[at] != byte { return false }
+            at += 1
+        }
+        return true
     }
 
     /// A copy with all of `other`'s labels, which win over ours.
@@ -174,17 +201,18 @@ package struct LabelSet: Hashable, Sendable {
     /// By bytes: no text is made of the labels that are passed over.
     private func filter(_ names: some Collection<String>, keeps: Bool) -> LabelSet {
         var out: [UInt8] = []
+        if !keeps { out.reserveCapacity(bytes.count) }
         var cursor = 0
         while cursor < bytes.count {
             let start = cursor
             guard let name = LabelSet.field(in: bytes, at: &cursor), LabelSet.field(in: bytes, at: &cursor) != nil
             else { break }
-            let isNamed = names.contains { $0.utf8.count == name.count && bytes[name].elementsEqual($0.utf8) }
+            let isNamed = names.contains { isEqual(name, $0) }
             if isNamed == keeps { out.append(contentsOf: bytes[start..<cursor]) }
         }
         return LabelSet(canonical: out)
     }
-    package var droppingMetricName: LabelSet { valueRange(of: "__name__") == nil ? self : filter { $0 != "__name__" } }
+    package var droppingMetricName: LabelSet { valueRange(of: "__name__") == nil ? self : dropping(["__name__"]) }
 
     /// A hash that does not change between runs (FNV-1a over the canonical bytes, mixed), for shards and files.
     package var stableHash: UInt64 {

@@ -24,6 +24,6 @@ extension LabelSet {
         guard
             valueRange(of: "__name__") != nil || valueRange(of: "__type__") != nil || valueRange(of: "__unit__") != nil
         else { return self }
-        return filter { $0 != "__name__" && $0 != "__type__" && $0 != "__unit__" }
+        return dropping(["__name__", "__type__", "__unit__"])
     }
 }

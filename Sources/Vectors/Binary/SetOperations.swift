@@ -5,7 +5,7 @@ extension VectorMatching {
     package func signature(of labels: LabelSet) -> LabelSet {
         if on { return labels.keeping(self.labels) }
         if self.labels.isEmpty { return labels.droppingMetricName }
-        return labels.filter { $0 != "__name__" && !self.labels.contains($0) }
+        return labels.dropping(self.labels + ["__name__"])
     }
 }
 

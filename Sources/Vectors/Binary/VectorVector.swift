@@ -21,8 +21,10 @@ package func binary(
 private struct ResultBuilder {
     var matrix: StepMatrix
     private var index: [LabelSet: Int] = [:]
-    /// The match group that wrote a point last.
+    /// The match group that wrote a point last; empty while all points are of ``owners``.
     private var writers: [[Int32]] = []
+    /// The match group that wrote all points of a series, −1 for none.
+    private var owners: [Int32] = []
 
     init(grid: StepGrid) { matrix = StepMatrix(grid: grid) }
 
@@ -31,11 +33,32 @@ private struct ResultBuilder {
         index[labels] = matrix.series.count
         matrix.series.append(StepSeries(labels: labels, count: matrix.grid.count, dropsName: dropsName))
         writers.append([])
+        owners.append(-1)
         return matrix.series.count - 1
     }
 
+    /// All that a match group gives to a series.
+    mutating func add(
+        _ labels: LabelSet, dropsName: Bool, values: [Double], present: [Bool], group: Int
+    ) throws(VectorError) {
+        guard let known = index[labels] else {
+            index[labels] = matrix.series.count
+            matrix.series.append(StepSeries(labels: labels, values: values, present: present, dropsName: dropsName))
+            writers.append([])
+            owners.append(Int32(truncatingIfNeeded: group))
+            return
+        }
+        for i in values.indices where present[i] {
+            try claim(known, i, group: group)
+            matrix.series[known].set(values[i], at: i)
+        }
+    }
+
     mutating func claim(_ slot: Int, _ step: Int, group: Int) throws(VectorError) {
-        if writers[slot].isEmpty { writers[slot] = [Int32](repeating: -1, count: matrix.grid.count) }
+        if writers[slot].isEmpty {
+            let owner = owners[slot]
+            writers[slot] = matrix.series[slot].present.map { $0 ? owner : -1 }
+        }
         let writer = Int(writers[slot][step])
         if writer == group { throw .ambiguousGrouping }
         if writer >= 0 { throw .sameLabelset }
@@ -133,6 +156,7 @@ private struct VectorJoin {
     private mutating func join(
         _ group: MatchGroup, _ groupIndex: Int, _ annotations: inout Annotations
     ) throws(VectorError) {
+        if try joinFloats(group, groupIndex) { return }
         let count = many.grid.count
         // At each point at most one of the "one" side is there: which?
         var oneAt = [Int32](repeating: -1, count: count)
@@ -169,6 +193,33 @@ private struct VectorJoin {
         if let fillMany { try fill(group, groupIndex, oneAt, fillMany, &annotations) }
     }
 
+    /// The usual case, without a question at each point: one series on the "one" side, nothing to fill in, no histograms.
+    private mutating func joinFloats(_ group: MatchGroup, _ groupIndex: Int) throws(VectorError) -> Bool {
+        guard group.one.count == 1, let partner = group.one.first.map({ one.series[$0] }), partner.histograms == nil,
+            fillOne == nil, fillMany == nil, !element.operation.isTrim,
+            matching.cardinality != .oneToOne || group.many.count == 1,
+            group.many.allSatisfy({ many.series[$0].histograms == nil })
+        else { return false }
+        for member in group.many {
+            let series = many.series[member]
+            var values = series.values
+            var present = series.present
+            for i in values.indices {
+                guard present[i], partner.present[i] else {
+                    present[i] = false
+                    continue
+                }
+                let (left, right) =
+                    swapped ? (partner.values[i], values[i]) : (values[i], partner.values[i])
+                if let result = element.apply(left, right) { values[i] = result } else { present[i] = false }
+            }
+            guard present.contains(true) else { continue }
+            let (labels, dropsName) = resultLabels(series, partner.labels)
+            try output.add(labels, dropsName: dropsName, values: values, present: present, group: groupIndex)
+        }
+        return true
+    }
+
     /// Points at which only the "one" side is there.
     private mutating func fill(
         _ group: MatchGroup, _ groupIndex: Int, _ oneAt: [Int32], _ value: Double, _ annotations: inout Annotations
@@ -197,6 +248,11 @@ private struct VectorJoin {
     }
 
     private mutating func slot(_ series: StepSeries, _ oneLabels: LabelSet) -> Int {
+        let (labels, dropsName) = resultLabels(series, oneLabels)
+        return output.slot(labels, dropsName: dropsName)
+    }
+
+    private func resultLabels(_ series: StepSeries, _ oneLabels: LabelSet) -> (LabelSet, dropsName: Bool) {
         var labels = series.labels
         let dropsName = element.operation.isArithmetic || element.returnBool
         if dropsName, names == .eager { labels = labels.droppingMetricIdentity }
@@ -204,7 +260,7 @@ private struct VectorJoin {
             labels = matching.on ? labels.keeping(matching.labels) : labels.dropping(matching.labels)
         }
         for name in matching.include { labels = labels.setting(name, to: oneLabels[name]) }
-        return output.slot(labels, dropsName: names == .delayed && (dropsName || series.dropsName))
+        return (labels, names == .delayed && (dropsName || series.dropsName))
     }
 
     /// Go prints labels with the metric name in front, and braces even if they are empty.

@@ -88,7 +88,10 @@ struct UpgradableChannel: ServerChildChannel, HTTPChannelHandler {
     func handle(value: Value, logger: Logger) async {
         do {
             switch try await value.upgraded.get() {
-            case .http(let channel): await handleHTTP(asyncChannel: channel, logger: logger)
+            case .http(let channel):
+                await withTaskExecutorPreference(EventLoopExecutor(value.channel.eventLoop)) {
+                    await handleHTTP(asyncChannel: channel, logger: logger)
+                }
             case .webSocket(let channel, let session):
                 try await WebSocketConnection.serve(channel, session)
             }
