@@ -34,8 +34,14 @@ struct LogsTests {
     }
 
     @Test func changesAreSaidAgainstTheTimeBefore() {
-        #expect(LogPatterns.change(150, 100) == "+50%")
-        #expect(LogPatterns.change(25, 100) == "-75%")
-        #expect(LogPatterns.change(7, 0) == "new")
+        let cases: [(growth: Double?, isNew: Bool, text: String)] = [
+            (0.5, false, "+50%"), (-0.75, false, "-75%"), (nil, true, "new"), (nil, false, "back"),
+        ]
+        for (growth, isNew, text) in cases {
+            let template = LogPatterns.Template(
+                pattern: "<_>", level: "", labels: [:], count: 1, before: 0, growth: growth, new: isNew, firstSeen: 0,
+                lastSeen: 0)
+            #expect(template.change == text)
+        }
     }
 }

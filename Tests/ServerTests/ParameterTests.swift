@@ -68,4 +68,15 @@ import Testing
         #expect(
             ListenAddress(host: "127.0.0.1", port: 1).isLoopback && !ListenAddress(host: "0.0.0.0", port: 1).isLoopback)
     }
+
+    @Test func `dates are written as HTTP has them`() {
+        // What `date -u -d @… '+%a, %d %b %Y %T GMT'` prints.
+        let cases: [(Int, String)] = [
+            (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (-1, "Wed, 31 Dec 1969 23:59:59 GMT"),
+            (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"), (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+            (1_795_298_400, "Sat, 21 Nov 2026 22:00:00 GMT"), (4_107_542_399, "Sun, 28 Feb 2100 23:59:59 GMT"),
+            (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+        ]
+        for (second, text) in cases { #expect(HTTPDate.text(of: second) == text) }
+    }
 }

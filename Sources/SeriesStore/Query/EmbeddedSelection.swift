@@ -84,8 +84,7 @@ struct SeriesSearch {
     private let plan: SeriesScanPlan
     private let matchers: [CompiledMatcher]
     private var verdicts: SeriesDictionary.Verdicts
-    /// By number of the dictionary: −1 unknown, −2 no match, else the place in ``series``.
-    private var placeOf: [Int32] = []
+    private var placeOf = PlaceTable()
     private let context: QueryContext
 
     init(
@@ -105,12 +104,7 @@ struct SeriesSearch {
         try context.charge(memory: bytes)
     }
 
-    private mutating func makeRoom() throws {
-        let missing = dictionary.count - placeOf.count
-        guard missing > 0 else { return }
-        try charge(missing * 4)
-        placeOf += [Int32](repeating: -1, count: missing)
-    }
+    private mutating func makeRoom(for more: Int) throws { try charge(placeOf.makeRoom(dictionary.count, for: more)) }
 
     mutating func add(_ number: Int, _ index: QueryIndex, report: (String) -> Void) throws {
         let part = parts[number]
@@ -172,7 +166,7 @@ struct SeriesSearch {
         // Which blocks are in the range is a question to their columns, of which there are few.
         let inRange = group.columns.map { plan.range.overlaps(first: $0.first, last: $0.last) }
         guard inRange.contains(true) else { return }
-        try makeRoom()
+        try makeRoom(for: group.series.count)
         var places: [Int] = []
         if let wanted {
             places = wanted.map { Int($0) - first }.filter { $0 >= 0 && $0 < group.series.count }
@@ -180,17 +174,17 @@ struct SeriesSearch {
             places = Array(group.series.indices)
         }
         places.removeAll { place in !group.blocks(of: place).contains { inRange[Int(group.blocks[$0].column)] } }
-        let unknown = places.map { group.series[$0] }.filter { placeOf[Int($0)] == -1 }
+        let unknown = places.map { group.series[$0] }.filter { placeOf[$0] == -1 }
         if !unknown.isEmpty {
             let passed = dictionary.matches(unknown, &verdicts)
             for (index, one) in unknown.enumerated() {
-                if passed[index] { try insert(one) } else { placeOf[Int(one)] = -2 }
+                if passed[index] { try insert(one) } else { placeOf[one] = -2 }
             }
         }
         let before = self.places.count
         let groupNumber = UInt32(truncatingIfNeeded: groups.count)
         for place in places {
-            let known = placeOf[Int(group.series[place])]
+            let known = placeOf[group.series[place]]
             guard known >= 0 else { continue }
             for at in group.blocks(of: place) {
                 guard inRange[Int(group.blocks[at].column)] else {
@@ -214,8 +208,8 @@ struct SeriesSearch {
     }
 
     private mutating func insert(_ number: UInt32) throws {
-        guard placeOf[Int(number)] == -1 else { return }
-        placeOf[Int(number)] = Int32(truncatingIfNeeded: series.count)
+        guard placeOf[number] == -1 else { return }
+        placeOf[number] = Int32(truncatingIfNeeded: series.count)
         series.append(number)
         if series.count & 1023 == 0 { try charge(1024 * 16) }
     }
@@ -225,15 +219,15 @@ struct SeriesSearch {
         head = snapshot
         if snapshot.holdsHistograms { holdsHistograms = true }
         guard !numbers.isEmpty else { return }
-        try makeRoom()
+        try makeRoom(for: numbers.count)
         try charge(snapshot.byteCount)
         var entries = [(Int32, Int32)]()
         for (entry, number) in numbers.enumerated() {
-            if placeOf[Int(number)] < 0 {
-                placeOf[Int(number)] = -1
+            if placeOf[number] < 0 {
+                placeOf[number] = -1
                 try insert(number)
             }
-            entries.append((placeOf[Int(number)], Int32(truncatingIfNeeded: entry)))
+            entries.append((placeOf[number], Int32(truncatingIfNeeded: entry)))
         }
         headEntries = [Int32](repeating: -1, count: series.count)
         for (place, entry) in entries { headEntries[Int(place)] = entry }

@@ -1,6 +1,6 @@
 import Codecs
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 import Storage
 

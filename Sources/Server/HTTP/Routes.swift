@@ -1,21 +1,10 @@
 import Codecs
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import ServiceInstrumentation
 import Storage
-
-/// What the handlers of one port are given by the HTTP library for each request.
-struct ServerContext: RequestContext {
-    var coreContext: CoreRequestContextStorage
-    let connection: ClientConnection
-
-    init(source: ApplicationRequestContextSource) {
-        coreContext = CoreRequestContextStorage(source: source)
-        connection = ClientConnection(channel: source.channel)
-    }
-}
 
 /// Where dialects register what they answer. Registration ends before the first request, and is done by one thread.
 ///
@@ -25,7 +14,7 @@ package final class Routes {
     package typealias Handler = @Sendable (HTTPCall) async throws -> HTTPAnswer
     package typealias ErrorShaper = @Sendable (any Error) -> HTTPAnswer
     /// Answers a request whose body it reads itself.
-    typealias RequestHandler = @Sendable (Request, ServerContext) async throws -> Response
+    typealias RequestHandler = @Sendable (Request) async -> Response
 
     private var table = RouteTable<Endpoint>()
     let bodyLimit: Int
@@ -62,13 +51,13 @@ package final class Routes {
     }
 
     /// Everything that was registered.
-    func responder() -> some HTTPResponder<ServerContext> {
+    func responder() -> RouteResponder {
         RouteResponder(table: table, bodyLimit: bodyLimit, logger: logger, requests: requests, budget: budget)
     }
 }
 
 /// What stands behind a pattern and a method.
-private enum Endpoint: Sendable {
+enum Endpoint: Sendable {
     struct Whole: Sendable {
         var pattern: String
         var errors: Routes.ErrorShaper
@@ -81,21 +70,21 @@ private enum Endpoint: Sendable {
 
 /// Answers requests by a table, and the rest: OPTIONS for browsers, 405 where a path does not have a method, 404 in Go's
 /// words, which Prometheus' clients know, where there is no path.
-private struct RouteResponder: HTTPResponder {
+struct RouteResponder: Sendable {
     let table: RouteTable<Endpoint>
     let bodyLimit: Int
     let logger: Logger
     let requests: Counter
     let budget: MemoryBudget
 
-    func respond(to request: Request, context: ServerContext) async throws -> Response {
+    func respond(to request: Request, from connection: ClientConnection) async -> Response {
         guard let match = table.match(request.uri.path) else {
             return Routes.response(.text("404 page not found\n", status: 404), to: request)
         }
         switch match.handlers[request.method.rawValue] {
-        case .request(let handler): return try await handler(request, context)
+        case .request(let handler): return await handler(request)
         case .whole(let method, let endpoint):
-            return try await respond(to: request, context, method, endpoint, match.parameters)
+            return await respond(to: request, connection, method, endpoint, match.parameters)
         case nil:
             var answer =
                 request.method == .options ? HTTPAnswer.noContent : .text("Method Not Allowed\n", status: 405)
@@ -106,20 +95,20 @@ private struct RouteResponder: HTTPResponder {
     }
 
     private func respond(
-        to request: Request, _ context: ServerContext, _ method: HTTPCall.Method, _ endpoint: Endpoint.Whole,
+        to request: Request, _ connection: ClientConnection, _ method: HTTPCall.Method, _ endpoint: Endpoint.Whole,
         _ parameters: [(name: String, value: Substring)]
-    ) async throws -> Response {
+    ) async -> Response {
         let memory = BodyMemory(budget: budget)
         var failed: (any Error)?
         var body: [UInt8] = []
         do { body = try await read(request, method, memory) } catch { failed = error }
         let received = body
         // Unpacking and packing too: event loops are for writing and reading.
-        let (status, response) = try await QueryExecutor.run { [failed] in
+        let (status, response) = await withTaskExecutorPreference(QueryExecutor.shared) { [failed] in
             let answer: HTTPAnswer
             do {
                 if let failed { throw failed }
-                let call = try call(request, context, method, received, parameters, memory)
+                let call = try call(request, connection, method, received, parameters, memory)
                 answer = try await endpoint.handler(call)
             } catch {
                 answer = endpoint.errors(error)
@@ -155,7 +144,7 @@ private struct RouteResponder: HTTPResponder {
     }
 
     private func call(
-        _ request: Request, _ context: ServerContext, _ method: HTTPCall.Method, _ received: [UInt8],
+        _ request: Request, _ connection: ClientConnection, _ method: HTTPCall.Method, _ received: [UInt8],
         _ pathParameters: [(name: String, value: Substring)], _ memory: BodyMemory
     ) throws -> HTTPCall {
         var headers: [String: String] = [:]
@@ -171,7 +160,7 @@ private struct RouteResponder: HTTPResponder {
             parameters.all += Parameters(form: body).all
         }
         call.parameters = parameters
-        call.connection = context.connection
+        call.connection = connection
         for (name, value) in pathParameters {
             call.pathParameters[name] = Parameters.decode(Array(value.replacing("+", with: "%2B").utf8))
         }

@@ -1,5 +1,5 @@
 import HTTPTypes
-import Hummingbird
+import HummingbirdCore
 import NIOCore
 import Storage
 import Telemetry
@@ -12,7 +12,7 @@ struct JournalUpload: Sendable {
     func register(on routes: Routes) {
         let requests = routes.requests
         for path in ["/upload", "/journal/upload", "/insert/journald/upload"] {
-            routes.onRequest(.post, path) { request, _ in
+            routes.onRequest(.post, path) { request in
                 let answer: HTTPAnswer
                 do { answer = try await receive(request) } catch { answer = plainIngestError(failure(error)) }
                 requests.increment(["handler": path, "code": "\(answer.status)"])

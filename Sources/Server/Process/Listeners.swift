@@ -1,6 +1,5 @@
 import GRPCCore
 import GRPCNIOTransportHTTP2
-import Hummingbird
 import Logging
 import NIOCore
 import ServiceLifecycle
@@ -37,20 +36,17 @@ extension ServerProcess {
         quiet.logLevel = max(.notice, logger.logLevel)
         let gates = (main: StartGate(), http: StartGate(), grpc: StartGate())
         let responder = allRoutes().responder()
-        let main = Application(
-            responder: responder, server: UpgradableChannel.builder(LokiAPI(process: self).tailRoute),
-            configuration: .init(
-                address: .hostname(options.listen.host, port: options.listen.port), serverName: "needletail"),
-            onServerRunning: { [self] channel in
+        let main = HTTPListener(
+            description: "every API", address: options.listen, responder: responder,
+            server: UpgradableChannel.builder(LokiAPI(process: self).tailRoute),
+            onListening: { [self] channel in
                 let port = channel.localAddress?.port ?? options.listen.port
                 didStartListening(at: ListenAddress(host: options.listen.host, port: port))
                 gates.main.open()
-            }, logger: quiet)
-        let otlp = Application(
-            responder: responder,
-            configuration: .init(
-                address: .hostname(options.otlpHTTP.host, port: options.otlpHTTP.port), serverName: "needletail"),
-            onServerRunning: { _ in gates.http.open() }, logger: quiet)
+            }, logger: logger)
+        let otlp = HTTPListener(
+            description: "OTLP over HTTP", address: options.otlpHTTP, responder: responder,
+            onListening: { _ in gates.http.open() }, logger: logger)
         // Shut down in reverse: first nothing new comes in, at last the stores close.
         let stores = Room("stores") { [self] in
             try? await gracefulShutdown()
@@ -74,11 +70,11 @@ extension ServerProcess {
             Draining(
                 description: "OTLP over gRPC", service: GRPCListener(process: self, gate: gates.grpc), patience: .seconds(1),
                 logger: logger),
-            Draining(description: "OTLP over HTTP", service: otlp, patience: .seconds(1), logger: logger),
+            Draining(description: otlp.description, service: otlp, patience: .seconds(1), logger: logger),
         ]
         services = services.map { Gated(service: $0, gate: gates.main) }
         services.insert(stores, at: 0)
-        services.append(Draining(description: "every API", service: main, patience: .seconds(2), logger: logger))
+        services.append(Draining(description: main.description, service: main, patience: .seconds(2), logger: logger))
         services += others
         if handlingSignals {
             services.append(Room("reload on SIGHUP", untilShutdown: { [self] in await reloadOnSignal() }))

@@ -18,7 +18,7 @@ struct LogPatterns {
         var warnings: [String]?
     }
 
-    private struct Template: Codable {
+    struct Template: Codable {
         var pattern: String
         var level: String
         var labels: [String: String]

@@ -1,5 +1,4 @@
 import Foundation
-import Hummingbird
 import Logging
 import NIOSSL
 import ServiceLifecycle
@@ -186,13 +185,10 @@ extension ServerProcess {
         let routes = Routes(
             bodyLimit: options.bodyLimit, logger: logger, requests: metrics.httpRequests, budget: budget)
         ElasticsearchAPI(process: self).register(on: routes, prefix: "")
-        var quiet = logger
-        quiet.logLevel = max(.notice, logger.logLevel)
-        let application = Application(
-            responder: routes.responder(),
-            configuration: .init(address: .hostname(address.host, port: address.port), serverName: "needletail"),
-            logger: quiet)
+        let listener = HTTPListener(
+            description: "Elasticsearch's API", address: address, responder: routes.responder(), onListening: { _ in },
+            logger: logger)
         return Draining(
-            description: "Elasticsearch's API", service: application, patience: .seconds(1), logger: logger)
+            description: listener.description, service: listener, patience: .seconds(1), logger: logger)
     }
 }
