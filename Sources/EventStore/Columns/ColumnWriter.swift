@@ -158,11 +158,16 @@ struct DistinctValues {
         guard column.count > 0 else { return nil }
         codes.reserveCapacity(column.count)
         var slots = [Int16](repeating: -1, count: DistinctValues.slotCount)
-        for index in 0..<column.count {
-            let range = column.range(at: index)
-            let value = column.bytes[range]
-            let kind = column.kinds[index]
-            var slot = Int(truncatingIfNeeded: Hash64.hash(value, seed: UInt64(kind.rawValue)) & 1023)
+        var hashes: [UInt64] = []
+        let text = column.bytes.span
+        let ends = column.ends.span
+        let kinds = column.kinds.span
+        var start = 0
+        for index in ends.indices {
+            let end = Int(ends[index])
+            let hash = TextBytes.finish(
+                TextBytes.hash(text, start, count: end &- start, UInt64(kinds[index].rawValue)))
+            var slot = Int(truncatingIfNeeded: hash & 1023)
             while true {
                 let code = Int(slots[slot])
                 if code < 0 {
@@ -170,18 +175,20 @@ struct DistinctValues {
                     slots[slot] = Int16(entries.count)
                     codes.append(UInt8(entries.count))
                     entries.append(index)
+                    hashes.append(hash)
                     break
                 }
                 let other = entries[code]
-                let otherRange = column.range(at: other)
-                if column.kinds[other] == kind, otherRange.count == range.count,
-                    column.bytes[otherRange].elementsEqual(value)
+                let otherStart = other == 0 ? 0 : Int(ends[other &- 1])
+                if hashes[code] == hash, kinds[other] == kinds[index], Int(ends[other]) &- otherStart == end &- start,
+                    TextBytes.isEqual(text, start, otherStart, count: end &- start)
                 {
                     codes.append(UInt8(code))
                     break
                 }
                 slot = (slot + 1) & 1023
             }
+            start = end
         }
         // A dictionary of values that hardly repeat costs more than the values.
         if entries.count > 8, entries.count * 2 > column.count { return nil }

@@ -1,12 +1,12 @@
 /// Collects the runs of all kinds of a block's texts in one pass.
 struct GramCollector {
-    private var text: GramBits
-    private var identifiers: GramBits
+    private let text: GramBits
+    private let identifiers: GramBits
 
     /// Texts smaller than this are read as fast as their filters.
     private static let fewestBytes = 2048
     /// One of so many lines is looked at twice to know how many runs there will be.
-    private static let sampling = 16
+    private static let sampling = 32
 
     static func filters(_ bytes: [UInt8], _ ends: [UInt32], budget: Int) -> [GramFilter] {
         guard bytes.count >= fewestBytes else { return [] }
@@ -14,7 +14,7 @@ struct GramCollector {
         func bits(_ shape: GramShape, _ runs: Double, _ share: Double) -> GramBits {
             GramBits(shape, bits: GramBits.size(atMost: min(runs * shape.perRun * 1.1, Double(budget * 8) * share)))
         }
-        var collector = GramCollector(
+        let collector = GramCollector(
             text: bits(.text, sizes.text, 0.5), identifiers: bits(.identifier, sizes.identifiers, 1))
         defer { collector.free() }
         collector.add(bytes.span, ends, from: 0, every: 1)
@@ -26,20 +26,20 @@ struct GramCollector {
     private static func sizes(_ bytes: [UInt8], _ ends: [UInt32]) -> (text: Double, identifiers: Double) {
         var bits = 4096
         while bits < bytes.count / 4 { bits *= 2 }
-        var sample = GramCollector(
+        let sample = GramCollector(
             text: GramBits(.text, bits: bits), identifiers: GramBits(.identifier, bits: bits))
         defer { sample.free() }
-        guard ends.count >= sampling * 16 else {
+        guard ends.count >= sampling * 8 else {
             sample.add(bytes.span, ends, from: 0, every: 1)
-            return (Double(sample.text.fresh), Double(sample.identifiers.fresh))
+            return (Double(sample.text.filled), Double(sample.identifiers.filled))
         }
         sample.add(bytes.span, ends, from: 0, every: sampling)
-        let first = (Double(sample.text.fresh), Double(sample.identifiers.fresh))
+        let first = (Double(sample.text.filled), Double(sample.identifiers.filled))
         sample.add(bytes.span, ends, from: sampling / 2, every: sampling)
         let rest = Double(sampling - 1)
         return (
-            first.0 + rest * (Double(sample.text.fresh) - first.0),
-            first.1 + rest * (Double(sample.identifiers.fresh) - first.1)
+            first.0 + rest * (Double(sample.text.filled) - first.0),
+            first.1 + rest * (Double(sample.identifiers.filled) - first.1)
         )
     }
 
@@ -48,7 +48,7 @@ struct GramCollector {
         identifiers.free()
     }
 
-    private mutating func add(_ bytes: Span<UInt8>, _ ends: [UInt32], from first: Int, every step: Int) {
+    private func add(_ bytes: Span<UInt8>, _ ends: [UInt32], from first: Int, every step: Int) {
         let classTable = GramCollector.classes
         let classes = classTable.span
         for number in stride(from: first, to: ends.count, by: step) {
@@ -68,7 +68,7 @@ struct GramCollector {
     }
 
     @inline(__always)
-    private mutating func addLine(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ classes: Span<UInt8>) {
+    private func addLine(_ bytes: Span<UInt8>, _ start: Int, _ end: Int, _ classes: Span<UInt8>) {
         var position = start
         while position < end {
             var seen = unsafe classes[unchecked: Int(bytes[unchecked: position])]
@@ -92,7 +92,7 @@ struct GramCollector {
 
     /// A word without a digit.
     @inline(__always)
-    private mutating func addLetters(_ bytes: Span<UInt8>, _ first: Int, _ end: Int) {
+    private func addLetters(_ bytes: Span<UInt8>, _ first: Int, _ end: Int) {
         var value = GramCollector.load(bytes, first, 3) << 8
         var at = first &+ 3
         while at < end {
@@ -104,7 +104,7 @@ struct GramCollector {
 
     /// A word with a digit. Which bytes of an id are digits nobody can foretell, so nothing that comes often branches
     /// on it.
-    private mutating func addMixed(_ bytes: Span<UInt8>, _ first: Int, _ end: Int, _ classes: Span<UInt8>) {
+    private func addMixed(_ bytes: Span<UInt8>, _ first: Int, _ end: Int, _ classes: Span<UInt8>) {
         var value: UInt64 = 0
         // A bit for each of the last bytes, the newest lowest.
         var isDigit = 0
@@ -150,8 +150,12 @@ struct GramBits {
     let shape: GramShape
     private let size: UInt64
     private let words: UnsafeMutableBufferPointer<UInt64>
-    /// Bits that were set.
-    private(set) var fresh = 0
+    /// Bits that are set.
+    var filled: Int {
+        var count = 0
+        for i in 0..<(Int(size) + 63) / 64 { count += unsafe words[i].nonzeroBitCount }
+        return count
+    }
 
     private static let least = 64
     private static let most = 1 << 22
@@ -174,12 +178,11 @@ struct GramBits {
     }
 
     @inline(__always)
-    mutating func set(_ value: UInt64) {
+    func set(_ value: UInt64) {
         // Less than the size, since the hash is less than 2^32.
         let place = (Gram.hash(value) &* size) >> 32
         let word = unsafe words[Int(truncatingIfNeeded: place >> 6)]
         unsafe words[Int(truncatingIfNeeded: place >> 6)] = word | 1 &<< (place & 63)
-        fresh &+= Int(truncatingIfNeeded: ~word &>> (place & 63) & 1)
     }
 
     /// Halved while it is much too large for the distinct runs in it; nil where it is too full to exclude anything.

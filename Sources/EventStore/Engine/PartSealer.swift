@@ -122,26 +122,32 @@ struct PartSealer {
     private func write(_ sorted: [RowReference], _ partition: Int64, isFirst: Bool) throws -> OpenPart {
         var used = [Bool](repeating: false, count: order.count)
         var hasChunk = [Bool](repeating: false, count: memory.chunks.count)
-        for reference in sorted {
-            let chunk = Int(reference.chunk)
-            hasChunk[chunk] = true
-            used[Int(rank[Int(memory.chunks[chunk].batch.groupOfRow[Int(reference.row)])])] = true
+        let groups = memory.chunks.map(\.batch.groupOfRow)
+        // Of each row the place of its group in the order of keys.
+        let places = sorted.map { reference in
+            store.table == .logs
+                ? Int(reference.high) : Int(rank[Int(groups[Int(reference.chunk)][Int(reference.row)])])
+        }
+        for (i, reference) in sorted.enumerated() {
+            hasChunk[Int(reference.chunk)] = true
+            used[places[i]] = true
         }
         // Numbers in the part, by rank: only groups with rows in this part are in its table.
         var numbers = [UInt32](repeating: 0, count: order.count)
+        var numberAtPlace = numbers
         var keys: [GroupKey] = []
         for (position, group) in order.enumerated() where used[position] {
             numbers[group] = UInt32(truncatingIfNeeded: keys.count)
+            numberAtPlace[position] = numbers[group]
             keys.append(memory.keys[group])
         }
         let sources = memory.chunks.indices.map { number in
             hasChunk[number] ? RowSource(memory.chunks[number].batch, groups: numbers) : nil
         }
         var bytes = [Int](repeating: 0, count: keys.count)
-        for reference in sorted {
-            guard let source = sources[Int(reference.chunk)] else { continue }
-            let row = Int(reference.row)
-            bytes[Int(numbers[Int(source.batch.groupOfRow[row])])] += Int(source.sizes[row])
+        let sizes = sources.map { $0?.sizes ?? [] }
+        for (i, reference) in sorted.enumerated() {
+            bytes[Int(numberAtPlace[places[i]])] += Int(sizes[Int(reference.chunk)][Int(reference.row)])
         }
         let name = store.newFileName()
         let path = store.folder.path + "/" + store.partsFolder + "/" + name
@@ -153,11 +159,9 @@ struct PartSealer {
             table: store.table, writer: writer,
             encoder: BlockEncoder(table: store.table, codec: store.options.codec, isMerge: false), groupBytes: bytes)
         do {
-            for reference in sorted {
+            for (i, reference) in sorted.enumerated() {
                 guard let source = sources[Int(reference.chunk)] else { continue }
-                try cutter.add(
-                    source, row: reference.row,
-                    group: numbers[Int(source.batch.groupOfRow[Int(reference.row)])])
+                try cutter.add(source, row: reference.row, group: numberAtPlace[places[i]])
             }
             return try finish(cutter.finishBlocks(), keys, name)
         } catch {

@@ -81,7 +81,7 @@ extension TableStore {
     }
 
     /// Most of a part that has been merged is copied by the next merge, at a small part of the cost of new rows.
-    private static let restRatio = 8
+    private static let restRatio = 16
 
     /// 0 up to 1 MiB, one more for every factor of the fan-in.
     private func tier(of bytes: Int) -> Int {

@@ -16,14 +16,14 @@ struct TextDraft {
 
     struct Column {
         var values: [TextSlice] = []
-        /// Row of the block that each value is from.
-        var rows: [UInt32] = []
     }
 
     private(set) var templates: [Template] = []
     private(set) var templateOfLine: [UInt32] = []
     private(set) var columns: [Column] = []
     private var wholeLines = 0
+    /// Row of the block that each line is from; nil: they are the rows.
+    private let rowOfLine: [UInt32]?
 
     /// Templates with fewer lines are not worth columns of their own; their lines are values of one column.
     private static let rare = 3
@@ -32,6 +32,7 @@ struct TextDraft {
 
     /// nil where the lines have so little in common that templates do not pay (`nested` only).
     init?(_ text: Span<UInt8>, lines: [TextSlice], rows: [UInt32]?, nested: Bool) {
+        rowOfLine = rows
         var splitter = LineSplitter()
         var table = TemplateTable()
         var found: [UInt32] = []
@@ -53,13 +54,24 @@ struct TextDraft {
         if table.entries.count > 16 {
             WordMerging.run(text, lines, &splitter.holes, &places, &found, &table)
         }
-        gather(text, lines, rows, splitter.holes, places, found, table)
+        gather(text, lines, splitter.holes, places, found, table)
         if nested, templates.count &* 4 > lines.count &+ 4 || wholeLines &* 2 > lines.count { return nil }
     }
 
+    /// Row of the block that each value of a column is from. Few columns need them.
+    func rows(ofColumn column: Int) -> [UInt32] {
+        let times = templates.map { template in template.columns.reduce(0) { $0 + ($1 == column ? 1 : 0) } }
+        var out: [UInt32] = []
+        out.reserveCapacity(columns[column].values.count)
+        for (line, template) in templateOfLine.enumerated() {
+            for _ in 0..<times[Int(template)] { out.append(rowOfLine?[line] ?? UInt32(truncatingIfNeeded: line)) }
+        }
+        return out
+    }
+
     private mutating func gather(
-        _ text: Span<UInt8>, _ lines: [TextSlice], _ rows: [UInt32]?, _ holes: [TextSlice], _ places: [HolePlace],
-        _ found: [UInt32], _ table: TemplateTable
+        _ text: Span<UInt8>, _ lines: [TextSlice], _ holes: [TextSlice], _ places: [HolePlace], _ found: [UInt32],
+        _ table: TemplateTable
     ) {
         // Number 0 is for the lines that are kept whole, if there are any.
         var numbers = [Int](repeating: -1, count: table.entries.count)
@@ -84,27 +96,51 @@ struct TextDraft {
                     number = templates.count
                     templates.append(template(text, known, holes, &keys, firstRow: line))
                 }
-                while columns.count < keys.count { columns.append(Column()) }
                 numbers[entry] = number
             }
             templates[number].rows &+= 1
             templates[number].lastRow = line
             templateOfLine.append(UInt32(truncatingIfNeeded: number))
-            let row = rows.map { $0[line] } ?? UInt32(truncatingIfNeeded: line)
+        }
+        if whole >= 0 { wholeLines = templates[whole].rows }
+        fill(lines, holes, places, whole: whole, columnCount: keys.count)
+    }
+
+    /// Deals the holes of all lines out to their columns.
+    private mutating func fill(
+        _ lines: [TextSlice], _ holes: [TextSlice], _ places: [HolePlace], whole: Int, columnCount: Int
+    ) {
+        var starts = [Int](repeating: 0, count: columnCount + 1)
+        for template in templates { for column in template.columns { starts[column + 1] += template.rows } }
+        for column in 0..<columnCount { starts[column + 1] += starts[column] }
+        var firstColumn: [Int] = []
+        var columnsOfTemplates: [Int] = []
+        for template in templates {
+            firstColumn.append(columnsOfTemplates.count)
+            columnsOfTemplates += template.columns
+        }
+        var cursors = starts
+        var values = [TextSlice](repeating: TextSlice(0, 0), count: starts[columnCount])
+        var target = values.mutableSpan
+        var cursor = cursors.mutableSpan
+        let own = columnsOfTemplates.span
+        let all = holes.span
+        for line in lines.indices {
+            let number = Int(templateOfLine[line])
+            let first = firstColumn[number]
             if number == whole {
-                wholeLines &+= 1
-                columns[keys.whole].values.append(slice)
-                columns[keys.whole].rows.append(row)
+                target[cursor[own[first]]] = lines[line]
+                cursor[own[first]] &+= 1
                 continue
             }
             let place = places[line]
-            let own = templates[number].columns
             for i in 0..<place.count {
-                let column = own[i]
-                columns[column].values.append(holes[place.first &+ i])
-                columns[column].rows.append(row)
+                let column = own[first &+ i]
+                target[cursor[column]] = all[place.first &+ i]
+                cursor[column] &+= 1
             }
         }
+        columns = (0..<columnCount).map { Column(values: Array(values[starts[$0]..<starts[$0 + 1]])) }
     }
 
     private func template(

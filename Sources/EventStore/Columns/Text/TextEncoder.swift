@@ -76,16 +76,20 @@ package struct TextEncoder {
             writeCodes(draft.templateOfLine.map { Int64($0) }, distinct: draft.templates.count, to: &directory)
         }
         directory.writeVarint(draft.columns.count)
-        for column in draft.columns { write(column, text, depth: depth, to: &directory) }
+        for column in draft.columns.indices { write(draft, column, text, depth: depth, to: &directory) }
     }
 
     // MARK: Columns
 
     private mutating func write(
-        _ column: TextDraft.Column, _ text: Span<UInt8>, depth: Int, to directory: inout ByteWriter
+        _ draft: TextDraft, _ column: Int, _ text: Span<UInt8>, depth: Int, to directory: inout ByteWriter
     ) {
-        let values = column.values
-        let facts = ValueFacts(text, values)
+        let values = draft.columns[column].values
+        let most = max(values.count / 2, min(values.count, 8))
+        // Of texts that come again each is looked at once.
+        let mayBeNumbers = values.first.map { TextEncoder.isNumberOrTime(text, $0) } ?? true
+        var distinct = mayBeNumbers ? nil : DistinctText(text, values, limit: most)
+        let facts = ValueFacts(text, distinct.map { $0.entries.map { values[$0] } } ?? values)
         func begin(_ encoding: VariableEncoding) {
             directory.write(encoding.rawValue)
             directory.write(facts.classes)
@@ -97,15 +101,19 @@ package struct TextEncoder {
             if let first = values.first { TextBytes.append(text, first, to: &strings) }
             return
         }
-        if let first = values.first, first.count >= 19, let form = LineTime(text, first),
-            let parsed = times(text, values, form)
-        {
-            begin(.times)
-            writeTimes(parsed, form, column.rows, to: &directory)
-            return
+        if mayBeNumbers {
+            if let first = values.first, first.count >= 19, let form = LineTime(text, first),
+                let parsed = times(text, values, form)
+            {
+                begin(.times)
+                writeTimes(parsed, form, draft.rows(ofColumn: column), to: &directory)
+                return
+            }
+            distinct = DistinctText(text, values, limit: facts.isInteger ? min(256, values.count / 4) : most)
+        } else if facts.isInteger, let found = distinct, found.entries.count > min(256, values.count / 4) {
+            distinct = nil
         }
-        let distinctLimit = facts.isInteger ? min(256, values.count / 4) : max(values.count / 2, min(values.count, 8))
-        if let distinct = DistinctText(text, values, limit: distinctLimit) {
+        if let distinct {
             begin(.dictionary)
             directory.writeVarint(distinct.entries.count)
             for entry in distinct.entries {
@@ -121,19 +129,21 @@ package struct TextEncoder {
             begin(.hexadecimal)
             directory.writeVarint(facts.longest)
             directory.write(facts.classes & ByteClass.upperHexadecimal != 0 ? 1 : 0)
-            place(TextEncoder.packHexadecimal(text, values, digits: facts.longest), packs: true, to: &directory)
+            let packed = HexadecimalDigits.pack(text, values, digits: facts.longest)
+            place(packed, packs: TextEncoder.mayShrink(packed, codec: codec), to: &directory)
         } else if depth < TextFormat.maximumDepth, facts.longest >= 3, facts.classes & ByteClass.digit != 0,
-            let draft = TextDraft(text, lines: values, rows: column.rows, nested: true)
+            let inner = TextDraft(text, lines: values, rows: draft.rows(ofColumn: column), nested: true)
         {
             begin(.nested)
-            write(draft, text, depth: depth + 1, to: &directory)
-        } else if depth < TextFormat.maximumDepth, let parts = MultilineParts(text, values, rows: column.rows),
-            let draft = TextDraft(text, lines: parts.lines, rows: parts.rows, nested: true)
+            write(inner, text, depth: depth + 1, to: &directory)
+        } else if depth < TextFormat.maximumDepth,
+            let parts = MultilineParts(text, values, rows: draft.rows(ofColumn: column)),
+            let inner = TextDraft(text, lines: parts.lines, rows: parts.rows, nested: true)
         {
             begin(.multiline)
             writeNumbers(parts.counts, to: &directory)
             directory.writeVarint(parts.lines.count)
-            write(draft, text, depth: depth + 1, to: &directory)
+            write(inner, text, depth: depth + 1, to: &directory)
         } else {
             begin(.plain)
             writeNumbers(values.map { Int64($0.count) }, to: &directory)
@@ -141,6 +151,13 @@ package struct TextEncoder {
             for value in values { TextBytes.append(text, value, to: &bytes) }
             place(bytes, packs: true, to: &directory)
         }
+    }
+
+    /// Of other columns no value is expected to be one.
+    private static func isNumberOrTime(_ text: Span<UInt8>, _ value: TextSlice) -> Bool {
+        var at = value.lower
+        while at < value.upper, text[at] &- 0x30 < 10 || text[at] == 0x2d { at &+= 1 }
+        return at == value.upper || value.count >= 19 && LineTime(text, value) != nil
     }
 
     private func times(_ text: Span<UInt8>, _ values: [TextSlice], _ form: LineTime) -> [Int64]? {
@@ -194,25 +211,16 @@ package struct TextEncoder {
         return isNegative ? 0 &- number : number
     }
 
-    private static func packHexadecimal(_ text: Span<UInt8>, _ values: [TextSlice], digits: Int) -> [UInt8] {
-        var out: [UInt8] = []
-        out.reserveCapacity((digits + 1) / 2 * values.count)
-        for value in values {
-            var at = value.lower
-            while at < value.upper {
-                let high = nibble(text[at])
-                let low = at &+ 1 < value.upper ? nibble(text[at &+ 1]) : 0
-                out.append(high << 4 | low)
-                at &+= 2
-            }
-        }
-        return out
-    }
-
-    @inline(__always)
-    private static func nibble(_ byte: UInt8) -> UInt8 { byte <= 0x39 ? byte &- 0x30 : (byte | 0x20) &- 0x57 }
-
     // MARK: Bodies
+
+    private static let sampleSize = 2048
+
+    /// Ids are mostly random, and compressing them is much work for nothing; those that begin alike show it soon.
+    private static func mayShrink(_ bytes: [UInt8], codec: BlockCodec) -> Bool {
+        guard bytes.count > sampleSize * 4 else { return true }
+        let sample = Array(bytes[..<(sampleSize * 2)])
+        return BlockCodec.compress(sample, codec: codec, level: 1).bytes.count * 50 < sample.count * 49
+    }
 
     /// Numbers below `distinct`: as entropy-coded integers or as bytes for the block codec, whichever is smaller.
     private mutating func writeCodes(_ codes: [Int64], distinct: Int, to directory: inout ByteWriter) {
@@ -223,6 +231,14 @@ package struct TextEncoder {
         var bytes: [UInt8] = [distinct <= 256 ? 1 : 2]
         bytes.reserveCapacity(codes.count * 2 + 1)
         for code in codes { bytes.append(UInt8(truncatingIfNeeded: code)) }
+        // Codes that follow no pattern are smaller entropy-coded, which a piece of them shows.
+        if bytes.count > TextEncoder.sampleSize * 2 {
+            let sample = Array(bytes[1...TextEncoder.sampleSize])
+            let packed = BlockCodec.compress(sample, codec: codec, level: 1).bytes
+            if packed.count * codes.count > coded.count * TextEncoder.sampleSize {
+                return place(coded, packs: false, to: &directory)
+            }
+        }
         if distinct > 256 { for code in codes { bytes.append(UInt8(truncatingIfNeeded: code >> 8)) } }
         let packed = BlockCodec.compress(bytes, codec: codec, level: level)
         if packed.codec != .raw, packed.bytes.count + 8 < coded.count, bytes.count > TextFormat.inlineLimit {
@@ -255,63 +271,5 @@ package struct TextEncoder {
         directory.writeVarint(packed.count)
         directory.writeFixed32(CRC32C.checksum(packed))
         chunks.append(contentsOf: packed)
-    }
-}
-
-/// What the values of a column have in common.
-struct ValueFacts {
-    var classes: UInt8 = 0
-    var shortest = Int.max
-    var longest = 0
-    var isConstant = true
-    /// Decimal digits, perhaps after a minus sign, that an integer can be written back to.
-    private(set) var isInteger = false
-    /// No leading zeros and no `-0`; else all have the same width and no sign.
-    private(set) var isCanonical = true
-
-    init(_ text: Span<UInt8>, _ values: [TextSlice]) {
-        let classTable = ByteClass.table
-        let table = classTable.span
-        var signs = 0
-        var first = TextSlice(0, 0)
-        if let value = values.first { first = value }
-        for value in values {
-            shortest = min(shortest, value.count)
-            longest = max(longest, value.count)
-            var seen: UInt8 = 0
-            var at = value.lower
-            while at < value.upper {
-                seen |= unsafe table[unchecked: Int(text[unchecked: at])]
-                at &+= 1
-            }
-            var isSigned = false
-            if seen == ByteClass.digit | ByteClass.delimiter, text[value.lower] == 0x2d, value.count > 1 {
-                at = value.lower &+ 1
-                while at < value.upper, text[at] &- 0x30 < 10 { at &+= 1 }
-                isSigned = at == value.upper
-                if isSigned { signs &+= 1 }
-            }
-            classes |= isSigned ? ByteClass.digit : seen
-            if isConstant, value != first {
-                isConstant =
-                    value.length == first.length
-                    && TextBytes.isEqual(text, value.lower, first.lower, count: value.count)
-            }
-            if isCanonical, value.count > 0 {
-                let digit = isSigned ? text[value.lower &+ 1] : text[value.lower]
-                if digit == 0x30, value.count > 1 { isCanonical = false }
-            }
-        }
-        if values.isEmpty { shortest = 0 }
-        isInteger =
-            classes == ByteClass.digit && shortest > 0 && longest <= TextFormat.maximumDigits
-            && (isCanonical || signs == 0 && shortest == longest)
-        if signs > 0 { classes |= ByteClass.delimiter }
-    }
-
-    var isHexadecimal: Bool {
-        let letters = classes & ~ByteClass.digit
-        return shortest == longest && longest >= 4
-            && (letters == ByteClass.lowerHexadecimal || letters == ByteClass.upperHexadecimal || letters == 0)
     }
 }
