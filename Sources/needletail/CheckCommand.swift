@@ -17,6 +17,11 @@ private struct Grammar: RuleQuerying {
     func instant(_ expression: String, at time: Int64) async throws -> [RuleSample] { [] }
 }
 
+private struct LogGrammar: RuleQuerying {
+    func check(_ expression: String) throws { try LogRules.check(expression) }
+    func instant(_ expression: String, at time: Int64) async throws -> [RuleSample] { [] }
+}
+
 struct CheckConfig: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "Check configuration files and the rule files they name.")
@@ -31,8 +36,11 @@ struct CheckConfig: AsyncParsableCommand {
             do {
                 let configuration = try ServerConfiguration.load(path: file)
                 for warning in configuration.warnings { Terminal.complain("  WARNING: \(warning)") }
-                let groups = try RuleFiles.load(
-                    configuration.ruleFiles, folder: configuration.folder, language: Grammar())
+                let groups =
+                    try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: Grammar())
+                    + RuleFiles.load(
+                        configuration.logRuleFiles, folder: configuration.folder, language: LogGrammar(),
+                        dialect: .logql)
                 Terminal.line(
                     "  SUCCESS: \(file) is valid: \(configuration.scrapes.count) scrape jobs, \(groups.count) rule groups"
                 )
@@ -52,6 +60,9 @@ struct CheckRules: AsyncParsableCommand {
     @Argument(help: "Rule files; standard input where there is none.", completion: .file(extensions: ["yml", "yaml"]))
     var files: [String] = []
 
+    @Flag(help: "The rules are in LogQL.")
+    var logql = false
+
     func run() async throws {
         var failed = false
         for file in files.isEmpty ? ["standard input"] : files {
@@ -67,7 +78,10 @@ struct CheckRules: AsyncParsableCommand {
                 Terminal.complain("  FAILED:\n    \(file) cannot be read: \(error.localizedDescription)")
                 continue
             }
-            let (groups, errors) = RuleFile.read(text, file: file, language: Grammar())
+            let (groups, errors) =
+                logql
+                ? RuleFile.read(text, file: file, language: LogGrammar(), dialect: .logql)
+                : RuleFile.read(text, file: file, language: Grammar())
             if errors.isEmpty {
                 Terminal.line("  SUCCESS: \(groups.reduce(0) { $0 + $1.rules.count }) rules found")
             } else {

@@ -21,9 +21,9 @@ package struct RuleSample: Sendable, Hashable {
 /// Reads rule files in Prometheus' format and collects all that is wrong with them, not just the first thing.
 package enum RuleFile {
     package static func read(
-        _ text: String, file: String, language: any RuleQuerying
+        _ text: String, file: String, language: any RuleQuerying, dialect: RuleDialect = .promql
     ) -> (groups: [RuleGroup], errors: [YAMLError]) {
-        var reader = Reader(file: file, language: language)
+        var reader = Reader(file: file, language: language, dialect: dialect)
         do {
             guard let root = try YAMLNode.read(text, file: file) else { return ([], []) }
             let keys = try root.mapping(["groups"])
@@ -37,6 +37,7 @@ package enum RuleFile {
     private struct Reader {
         let file: String
         let language: any RuleQuerying
+        let dialect: RuleDialect
         var groups: [RuleGroup] = []
         var errors: [YAMLError] = []
 
@@ -54,7 +55,7 @@ package enum RuleFile {
                 var group = RuleGroup(
                     name: name, file: file, interval: try keys["interval"]?.duration(),
                     queryOffset: try keys["query_offset"]?.duration() ?? 0, limit: try keys["limit"]?.integer() ?? 0,
-                    rules: [])
+                    dialect: dialect, rules: [])
                 if group.interval == 0 { group.interval = nil }
                 let shared = try keys["labels"]?.stringMapping() ?? [:]
                 if shared["__name__"] != nil { throw (keys["labels"] ?? node).error("label __name__ may not be set") }

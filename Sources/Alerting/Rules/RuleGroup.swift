@@ -1,5 +1,11 @@
 import Telemetry
 
+/// What the expressions of a group are written in.
+package enum RuleDialect: String, Sendable, Hashable {
+    case promql
+    case logql
+}
+
 /// A group of rules: evaluated one after the other, all at one timestamp.
 package struct RuleGroup: Sendable, Hashable {
     package var name: String
@@ -10,6 +16,7 @@ package struct RuleGroup: Sendable, Hashable {
     package var queryOffset: Int64
     /// Most alerts or series of one rule; 0 is no limit.
     package var limit: Int
+    package var dialect = RuleDialect.promql
     package var rules: [Rule]
 
     /// What a group is known by over reloads.

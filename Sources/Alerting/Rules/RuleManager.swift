@@ -48,6 +48,8 @@ package final class RuleManager: Sendable {
     }
 
     private let language: any RuleQuerying
+    /// Of groups in LogQL; nil where there is none.
+    private let logLanguage: (any RuleQuerying)?
     private let store: any SeriesStorage
     private let documents: any DocumentStore
     private let logger: Logger
@@ -57,10 +59,11 @@ package final class RuleManager: Sendable {
     private let state = Mutex(State())
 
     package init(
-        language: any RuleQuerying, store: any SeriesStorage, documents: any DocumentStore, logger: Logger,
+        language: any RuleQuerying, logLanguage: (any RuleQuerying)? = nil, store: any SeriesStorage, documents: any DocumentStore, logger: Logger,
         now: @escaping @Sendable () -> Int64, send: @escaping @Sendable ([Alert]) async -> Void
     ) {
         self.language = language
+        self.logLanguage = logLanguage
         self.store = store
         self.documents = documents
         self.logger = logger
@@ -241,6 +244,7 @@ package final class RuleManager: Sendable {
         else { return }
         let started = ContinuousClock.now
         var rules = status.rules
+        let language = status.group.dialect == .logql ? logLanguage ?? language : language
         for i in rules.indices {
             if Task.isCancelled { return }
             let ruleStarted = ContinuousClock.now

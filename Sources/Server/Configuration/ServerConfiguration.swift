@@ -6,7 +6,7 @@ import Telemetry
 import Wire
 import YAMLReading
 
-/// The configuration file: a `prometheus.yml` as it is, plus sections of our own (`route`, `receivers`, `templates`,
+/// The configuration file: a `prometheus.yml` as it is, plus sections of our own (`logql_rule_files`, `route`, `receivers`, `templates`,
 /// `inhibit_rules` and `time_intervals` in Alertmanager's form, `retention`).
 package struct ServerConfiguration: Sendable {
     package var scrapeDefaults = ScrapeDefaults()
@@ -17,6 +17,8 @@ package struct ServerConfiguration: Sendable {
     package var remoteWrites: [RemoteWriteConfiguration] = []
     /// Patterns relative to ``folder``.
     package var ruleFiles: [String] = []
+    /// The same for rules in LogQL.
+    package var logRuleFiles: [String] = []
     package var alerting = AlertingConfiguration()
     package var otlp = OTLPTranslation()
     package var retention = RetentionConfiguration()
@@ -52,12 +54,13 @@ package struct ServerConfiguration: Sendable {
         guard let root = try YAMLNode.read(text, file: file) else { return configuration }
         let keys = try root.mapping(
             [
-                "global", "runtime", "scrape_configs", "scrape_config_files", "rule_files", "alerting", "remote_write",
+                "global", "runtime", "scrape_configs", "scrape_config_files", "rule_files", "logql_rule_files", "alerting", "remote_write",
                 "remote_read", "otlp", "storage", "tracing", "retention",
             ] + AlertingConfiguration.notificationKeys)
         try configuration.readGlobal(keys["global"])
         try configuration.readScrapes(keys["scrape_configs"], files: keys["scrape_config_files"])
         configuration.ruleFiles = try keys["rule_files"]?.strings() ?? []
+        configuration.logRuleFiles = try keys["logql_rule_files"]?.strings() ?? []
         configuration.alerting = try AlertingConfiguration.read(keys, file: file)
         configuration.remoteWrites = try RemoteWriteConfiguration.readAll(keys["remote_write"])
         try configuration.retention.read(keys)

@@ -27,17 +27,5 @@ extension LokiAPI {
             try await process.events.seal()
             return .noContent
         }
-        // Rules are read from files, and are written in PromQL: there are none to list here.
-        for path in ["/loki/api/v1/rules", "/api/prom/rules"] {
-            on([.get], path) { _ in throw HTTPFailure(404, "no rule groups found\n") }
-            on([.get], path + "/{namespace}") { _ in throw HTTPFailure(404, "no rule groups found\n") }
-            on([.get], path + "/{namespace}/{group}") { _ in throw HTTPFailure(404, "group does not exist\n") }
-            on([.post], path + "/{namespace}") { _ in throw LokiAPI.noRules }
-            on([.delete], path + "/{namespace}") { _ in throw LokiAPI.noRules }
-            on([.delete], path + "/{namespace}/{group}") { _ in throw LokiAPI.noRules }
-        }
     }
-
-    private static let noRules = HTTPFailure(
-        405, "rules are read from the files that rule_files names; they are not changed over HTTP\n")
 }

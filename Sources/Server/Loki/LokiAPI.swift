@@ -56,6 +56,7 @@ struct LokiAPI {
         registerDelete(on: routes)
         registerLegacy(on: routes)
         registerAdministration(on: routes)
+        registerRules(on: routes)
         on([.get, .post], "/format_query") { call in formatQuery(call) }
         on([.get], "/status/buildinfo") { _ in
             var json = JSONWriter()

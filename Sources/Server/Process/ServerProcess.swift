@@ -3,6 +3,7 @@ import AsyncHTTPClient
 import Endpoints
 import EventStore
 import Foundation
+import LogQL
 import Logging
 import NIOCore
 import PromQL
@@ -107,6 +108,8 @@ package final class ServerProcess: Sendable {
         let alertmanagers = alertmanagers
         rules = RuleManager(
             language: RuleLanguage(reader: series, options: options, budget: budget, queries: queries),
+            logLanguage: LogRuleLanguage(
+                engine: LogQLEngine(reader: events), options: options, budget: budget, queries: queries),
             store: stored,
             documents: documents,
             logger: logger, now: { TimeParameters.nowMilliseconds },
@@ -178,20 +181,14 @@ package final class ServerProcess: Sendable {
     }
 
     private func apply(_ configuration: ServerConfiguration) throws {
-        let language = RuleLanguage(reader: series, options: options, budget: budget, queries: queries)
-        let groups = try RuleFiles.load(configuration.ruleFiles, folder: configuration.folder, language: language)
+        let groups = try ruleGroups(configuration)
         try remoteWrites.reload(configuration.remoteWrites, externalLabels: configuration.externalLabels)
         for warning in configuration.warnings { logger.warning("\(warning)") }
         var scrapeConfigurations = configuration.scrapes
         if options.selfScrapeInterval > 0, !scrapeConfigurations.contains(where: { $0.jobName == "needletail" }) {
             scrapeConfigurations.append(selfScrape())
         }
-        var settings = RuleManager.Settings()
-        settings.defaultInterval = configuration.evaluationInterval
-        settings.resendDelay = min(60_000, max(1000, configuration.evaluationInterval * 4))
-        settings.surroundings = TemplateSurroundings(
-            externalLabels: configuration.externalLabels, externalURL: externalURL)
-        rules.reload(groups, settings: settings)
+        rules.reload(groups, settings: ruleSettings(configuration))
         dispatcher.reload(configuration.alerting, externalURL: externalURL)
         gateway.use(configuration.otlp)
         if isReady { scrapes.reload(scrapeConfigurations, baseFolder: configuration.folder) }
