@@ -157,7 +157,7 @@ import Testing
                 try await until { process.queries.counts.waiting == 1 }
                 close(socket)
                 try await until { process.queries.counts.waiting == 0 }
-                #expect(process.queries.running.map(\.question.text) == ["holder"])
+                try await until { process.queries.running.map(\.question.text) == ["holder"] }
 
                 async let killed = get(base, "/api/v1/query", [("query", "vector(43)")])
                 try await until { process.queries.counts.waiting == 1 }

@@ -24,17 +24,16 @@ struct LogPatterns {
         var labels: [String: String]
         var count: Int
         var before: Int
+        var growth: Double?
         var new: Bool
         var firstSeen: Double
         var lastSeen: Double
 
         /// What was there yesterday and not an hour ago is back.
-        var change: String { !new && before == 0 ? "back" : LogPatterns.change(count, before) }
-    }
-
-    static func change(_ now: Int, _ before: Int) -> String {
-        guard before > 0 else { return "new" }
-        return String(format: "%+.0f%%", (Double(now) / Double(before) - 1) * 100)
+        var change: String {
+            guard let growth else { return new ? "new" : "back" }
+            return String(format: "%+.0f%%", growth * 100)
+        }
     }
 
     /// Times in milliseconds.
