@@ -212,7 +212,7 @@ let package = Package(
         tests("EventStore", ["Telemetry", "Storage", "Codecs"]),
         tests("Vectors", ["Telemetry"]),
         tests("PromQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
-        tests("LogQL", ["Telemetry", "Storage", "Vectors", "Patterns", "GoTemplates"]),
+        tests("LogQL", ["Telemetry", "Storage", "EventStore", "Vectors", "Patterns", "GoTemplates"]),
         tests("TraceQL", ["Telemetry", "Storage", "Patterns"]),
         tests("Wire", ["Telemetry", "Codecs", "OTLPMessages", protobuf]),
         tests(

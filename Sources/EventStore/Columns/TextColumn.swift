@@ -1,4 +1,6 @@
 import Codecs
+import Patterns
+import Storage
 import Telemetry
 
 /// A column of encoding ``ColumnEncoding/text``: u32 length and u32 checksum of the head, the head (presence, then that
@@ -7,10 +9,13 @@ import Telemetry
 struct TextColumn {
     let presence: DecodedColumn.Presence
     let reader: TextReader
+    let lineCount: Int
     private let name: String
     private let rowCount: Int
 
     static let prefix = 8
+    /// Shorter ones are in too many lines.
+    private static let shortestLiteral = 3
 
     /// What ``ColumnEntry/chunk`` refers to.
     static func body(presence: [UInt8], _ text: EncodedText) -> ByteWriter {
@@ -58,6 +63,7 @@ struct TextColumn {
                 try fetch(range.lowerBound + chunks..<range.upperBound + chunks)
             }, times: times)
         name = entry.name
+        lineCount = entry.count
         self.rowCount = rowCount
     }
 
@@ -73,9 +79,32 @@ struct TextColumn {
         return mask
     }
 
-    /// With all lines rebuilt.
-    func decoded() throws(CodecError) -> DecodedColumn {
-        let (bytes, ends) = try reader.lines()
+    /// The rows whose line the expression may match; nil where that cannot be told, but from all lines.
+    func rows(suspectedBy pattern: Pattern) throws(CodecError) -> RowMask? {
+        let literals = TextSearch.requiredLiterals(pattern).filter { $0.count >= TextColumn.shortestLiteral }
+        if let longest = literals.max(by: { $0.count < $1.count }) { return try rows(containing: longest) }
+        guard let scanner = IdleScanner(pattern) else { return nil }
+        var mask = RowMask(count: rowCount, all: false)
+        guard let lines = try reader.lines(suspectedBy: scanner) else { return mask }
+        for (line, isSuspect) in lines.enumerated() where isSuspect {
+            switch presence {
+            case .all: mask[line] = true
+            case .rows(let rows): mask[Int(rows[line])] = true
+            }
+        }
+        return mask
+    }
+
+    /// With the lines rebuilt; those of rows that nobody wants are empty.
+    func decoded(_ wanted: RowMask? = nil) throws(CodecError) -> DecodedColumn {
+        var isWanted: [Bool]?
+        if let wanted {
+            switch presence {
+            case .all: isWanted = (0..<rowCount).map { wanted[$0] }
+            case .rows(let rows): isWanted = rows.map { wanted[Int($0)] }
+            }
+        }
+        let (bytes, ends) = try reader.lines(isWanted)
         return DecodedColumn(
             name: name, rowCount: rowCount, presence: presence,
             values: .plain(uniform: .string, kinds: [], ends: ends, bytes: bytes))

@@ -120,6 +120,13 @@ package final class EmbeddedEventStore: EventStorage {
         try store(of: plan.table).scan(plan, context: context, body)
     }
 
+    package func fold<Partial: Sendable>(
+        _ plan: EventScanPlan, context: QueryContext, from make: @Sendable () throws -> Partial,
+        _ body: @Sendable (inout Partial, any EventBlock) throws -> Void
+    ) async throws -> EventFold<Partial>? {
+        try store(of: plan.table).fold(plan, context: context, from: make, body)
+    }
+
     package func labelNames(_ query: EventCatalogQuery, context: QueryContext) async throws -> [String] {
         try store(of: query.table).labelNames(query, context: context)
     }
@@ -215,6 +222,18 @@ extension TableStore {
         addLostParts(plan.range, to: &trailer)
         for warning in trailer.warnings { context.warn(warning) }
         return trailer
+    }
+
+    func fold<Partial: Sendable>(
+        _ plan: EventScanPlan, context: QueryContext, from make: @Sendable () throws -> Partial,
+        _ body: @Sendable (inout Partial, any EventBlock) throws -> Void
+    ) throws -> EventFold<Partial> {
+        var scanner = try Scanner(snapshot: try snapshot, plan: plan, context: context)
+        var fold = try scanner.fold(make, body)
+        note(scanner.problems)
+        addLostParts(plan.range, to: &fold.trailer)
+        for warning in fold.trailer.warnings { context.warn(warning) }
+        return fold
     }
 
     func note(_ problems: [String]) {

@@ -6,6 +6,8 @@ final class BlockCursor {
     let block: ScanBlock
     /// While the block's columns are held.
     var copier: BlockCopier?
+    /// The rows that pass.
+    let mask: RowMask
     private let rows: [UInt32]
     private let times: [Int64]
     private let sequences: [UInt64]
@@ -15,9 +17,10 @@ final class BlockCursor {
 
     init(_ block: ScanBlock, _ mask: RowMask, newestFirst: Bool, context: QueryContext) throws {
         self.block = block
+        self.mask = mask
         self.context = context
         // Row, time and sequence of each; nothing else of a block stays while its rows wait for their turn.
-        charged = mask.population * 20
+        charged = mask.population * 20 + mask.count / 8
         let allTimes = try block.times
         let allSequences = try block.sequences
         var order = mask.rows

@@ -84,6 +84,17 @@ struct BlockEvaluation {
             try addAbsentRows(number, presence, to: &out, among: candidates)
             return out
         }
+        if case .matches(let pattern, anchored: false) = test.test,
+            let (suspects, presence) = try block.rows(suspectedBy: pattern, in: test.column)
+        {
+            var wanted = candidates
+            wanted.formIntersection(suspects)
+            if !wanted.isEmpty, let column = try block.column(test.column, wanted) {
+                try ColumnTest(column: column, test: test).run(wanted, into: &out)
+            }
+            try addAbsentRows(number, presence, to: &out, among: candidates)
+            return out
+        }
         guard let column = try block.column(test.column) else {
             try addRowsByGroup(number, to: &out, among: candidates)
             return out

@@ -67,15 +67,15 @@ struct BlockCopier {
     private let sequences: [UInt64]
     private let groups: [UInt32]
 
-    /// Reads the columns that `output` wants.
-    init(_ block: ScanBlock, output: OutputBatch) throws {
+    /// Reads the columns that `output` wants. Where only `rows` will be copied, other lines are not put together.
+    init(_ block: ScanBlock, output: OutputBatch, rows: RowMask? = nil) throws {
         self.block = block
         times = try block.times
         sequences = try block.sequences
         groups = try block.groupOfRow
         var columns: [DecodedColumn] = []
         for name in try block.columnNames where output.wants(name) {
-            if let column = try block.column(name) { columns.append(column) }
+            if let column = try block.column(name, rows) { columns.append(column) }
         }
         self.columns = columns
         targets = [Int](repeating: -1, count: columns.count)

@@ -1,4 +1,5 @@
 import Codecs
+import Patterns
 import Storage
 import Telemetry
 
@@ -150,6 +151,34 @@ final class ScanBlock: @unchecked Sendable {
         }
     }
 
+    /// As ``column(_:)``; of a text, only the lines of the rows that are wanted are put together, if these are few.
+    func column(_ name: String, _ wanted: RowMask?) throws -> DecodedColumn? {
+        guard columns[name] == nil, let wanted, wanted.population &* 2 < rows, let text = try text(name) else {
+            return try column(name)
+        }
+        let decoded: DecodedColumn
+        do throws(CodecError) {
+            decoded = try text.decoded(wanted)
+        } catch { throw damage(error, of: name) }
+        try charge(decoded.footprint)
+        return decoded
+    }
+
+    /// A text column to look into; nil where the column is none, or is in memory.
+    func text(_ name: String) throws -> TextColumn? {
+        guard case .sealed(let part, let entry, let block) = source,
+            let column = try loadDirectory(part, entry, block).column(name), column.encoding == .text
+        else { return nil }
+        return try part.text(column, of: block) { read in self.context.count { $0.bytesRead += read } }
+    }
+
+    func damage(_ error: CodecError, of name: String) -> any Error {
+        guard case .sealed(let part, let entry, let block) = source,
+            let column = try? loadDirectory(part, entry, block).column(name)
+        else { return error }
+        return part.damage(error, of: column, block)
+    }
+
     /// The rows whose text holds the needle, and those that have one; nil where the column is no text of a part or
     /// is held already.
     func rows(containing needle: [UInt8], in name: String) throws -> (
@@ -177,6 +206,16 @@ final class ScanBlock: @unchecked Sendable {
         } catch {
             throw part.damage(error, of: column, block)
         }
+    }
+
+    /// The same for an expression: rows of which none matches that is not among them.
+    func rows(suspectedBy pattern: Pattern, in name: String) throws -> (
+        suspects: RowMask, presence: DecodedColumn.Presence
+    )? {
+        guard columns[name] == nil, let text = try text(name) else { return nil }
+        do throws(CodecError) {
+            return try text.rows(suspectedBy: pattern).map { ($0, text.presence) }
+        } catch { throw damage(error, of: name) }
     }
 
     var columnNames: [String] {

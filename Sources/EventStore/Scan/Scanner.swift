@@ -44,15 +44,19 @@ struct Scanner {
         case .any: try runUnordered(blocks, body)
         case .newestFirst, .oldestFirst: try runOrdered(&blocks, body)
         }
+        collectProblems()
+        return trailer
+    }
+
+    mutating func collectProblems() {
         for scan in scans {
             for problem in scan.problems.withLock({ $0 }) where !problems.contains(problem) { problems.append(problem) }
         }
-        return trailer
     }
 
     // MARK: Candidates
 
-    private mutating func candidates() throws -> [ScanBlock] {
+    mutating func candidates() throws -> [ScanBlock] {
         var out: [ScanBlock] = []
         for memory in snapshot.memory where !memory.chunks.isEmpty {
             let facts = GroupFacts(memory: memory.groups, matchers: matchers, tests: predicate.tests)
@@ -128,7 +132,7 @@ struct Scanner {
     }
 
     /// Runs `body`; damage is noted and answered with nil, everything else is thrown.
-    private mutating func guarded<T>(_ body: () throws -> T?) throws -> T? {
+    mutating func guarded<T>(_ body: () throws -> T?) throws -> T? {
         do {
             return try body()
         } catch let error as StorageError {
@@ -145,12 +149,14 @@ struct Scanner {
     /// The rows of each block that pass, worked out on all cores.
     private mutating func matchingRows(_ blocks: ArraySlice<ScanBlock>) throws -> [RowMask?] {
         try context.check()
-        let (context, predicate, range) = (context, predicate, plan.range)
+        let (context, predicate, range, filter) = (context, predicate, plan.range, plan.rowFilter)
         let all = Array(blocks)
         let results = Mutex([Result<RowMask?, any Error>](repeating: .success(nil), count: all.count))
         @Sendable func evaluate(_ i: Int) {
             let result = Result { () -> RowMask? in
-                let mask = try Scanner.matchingRows(all[i], predicate: predicate, range: range, context: context)
+                let mask = try Scanner.restrict(
+                    Scanner.matchingRows(all[i], predicate: predicate, range: range, context: context), of: all[i],
+                    filter)
                 if mask == nil { all[i].dropColumns() }
                 return mask
             }
@@ -160,7 +166,7 @@ struct Scanner {
         return try results.withLock { $0 }.map { result in try guarded { try result.get() } }
     }
 
-    private static func matchingRows(
+    static func matchingRows(
         _ block: ScanBlock, predicate: CompiledPredicate, range: TimeRange, context: QueryContext
     ) throws -> RowMask? {
         try context.check()
@@ -194,6 +200,15 @@ struct Scanner {
         return mask
     }
 
+    /// By columns, what the language knows of its rows beyond the predicate.
+    private static func restrict(_ mask: RowMask?, of block: ScanBlock, _ filter: (any EventRowFilter)?) throws
+        -> RowMask?
+    {
+        guard var rows = mask, let filter else { return mask }
+        try filter.restrict(&rows, of: BlockView(block, passing: rows))
+        return rows.isEmpty ? nil : rows
+    }
+
     // MARK: No order
 
     private mutating func runUnordered(_ blocks: [ScanBlock], _ body: (EventBatch) throws -> ScanDecision) throws {
@@ -205,7 +220,9 @@ struct Scanner {
             let masks = try matchingRows(some)
             for (block, mask) in zip(some, masks) {
                 defer { block.dropColumns() }
-                guard let mask, var copier = try guarded({ try BlockCopier(block, output: output) }) else { continue }
+                guard let mask, var copier = try guarded({ try BlockCopier(block, output: output, rows: mask) }) else {
+                    continue
+                }
                 for row in mask.rows {
                     _ = try guarded { try copier.copy(row: Int(row), to: &output) }
                     if output.batch.rowCount >= Scanner.batchRows, try hand(&output, body) == .stop { return }
@@ -300,7 +317,9 @@ struct Scanner {
         for (cursor, rows) in cursors {
             try context.check()
             var aside = OutputBatch(projection: plan.projection)
-            if var copier = try guarded({ try BlockCopier(cursor.block, output: aside) }) {
+            var wanted = RowMask(count: cursor.block.rows, all: false)
+            for row in rows { wanted[Int(row)] = true }
+            if var copier = try guarded({ try BlockCopier(cursor.block, output: aside, rows: wanted) }) {
                 for row in rows { _ = try guarded { try copier.copy(row: Int(row), to: &aside) } }
                 let batch = aside.take()
                 copiers.append(RowCopier(batch))
@@ -333,7 +352,7 @@ struct Scanner {
         _ picked: [(cursor: BlockCursor, row: UInt32)], _ cursors: [BlockCursor], into output: inout OutputBatch
     ) throws {
         for cursor in cursors where cursor.copier == nil {
-            cursor.copier = try guarded { try BlockCopier(cursor.block, output: output) }
+            cursor.copier = try guarded { try BlockCopier(cursor.block, output: output, rows: cursor.mask) }
         }
         for (cursor, row) in picked {
             // What may fail here is the group's labels.

@@ -1,3 +1,4 @@
+import Storage
 import Telemetry
 
 /// Which patterns some rows have, how many rows of each there are by group, level and time, and when the first and the

@@ -20,6 +20,7 @@ extension LogQLEngine {
         let planner = ScanPlanner(reader: reader, pushesDown: options.pushesDown)
         var plan = try await planner.plan(expression, range: range, context: context)
         plan.order = direction == .backward ? .newestFirst : .oldestFirst
+        if options.pushesDown { plan.rowFilter = try ColumnRowFilter(expression.stages) }
         let trailer = try await reader.scan(plan, context: context) { batch in
             try context.check()
             var rows = RowSource(batch, names: &record.names)

@@ -2,22 +2,24 @@ internal import Storage
 internal import Telemetry
 internal import Vectors
 
-/// Scans once and adds every sample to its series and segment; no line is kept.
-struct RangeEvaluation {
-    private let request: RangeRequest
+/// Scans once and adds every sample to its series and segment; no line is kept. Where the store hands over blocks, each
+/// core has an evaluation of its own, and they are merged.
+struct RangeEvaluation: Sendable {
+    let request: RangeRequest
     private let grid: StepGrid
-    private let windows: WindowPlan
-    private let context: QueryContext
-    private var record = Record()
+    let windows: WindowPlan
+    let context: QueryContext
+    var record = Record()
     private var pipeline: LogPipeline
     private var unwrapFilters: [LabelTest] = []
     private var unwrapName = 0
     private let wanted: NameSet?
-    private var keys: SeriesKeys
-    private let store: Store
+    var keys: SeriesKeys
+    let store: Store
+    let measuresBytes: Bool
 
     /// How samples of a series are kept until the windows are known.
-    private enum Store { case counts, summaries, values, distinct }
+    enum Store { case counts, summaries, values, distinct }
 
     /// By series: counts (and bytes) for each segment.
     private var counts: [[Double]] = []
@@ -26,16 +28,43 @@ struct RangeEvaluation {
     private var values: [[(segment: Int32, value: Double)]] = []
     /// Texts that are counted once each; `values` has their numbers.
     private var texts = ByteTable()
+    /// Of summaries, where rows do not come in their order.
+    private var unordered: [OrderedSample] = []
+    /// Whether rows come block by block.
+    var foldsBlocks = false
+    /// What columns can tell of this request, and what is kept of it between blocks.
+    var columns: ColumnReading?
+
+    /// A sample that waits for those before it.
+    struct OrderedSample: Sendable {
+        var time: Int64
+        var sequence: UInt64
+        var value: Double
+        var series: Int32
+        var segment: Int32
+    }
+
+    /// The samples that wait are too many.
+    struct TooManyWaiting: Error {}
+
+    /// 64 MiB for each core.
+    private static let maximumWaiting = 2 << 20
 
     /// - Parameters:
     ///   - start: nanoseconds of the first evaluation.
     ///   - step: nanoseconds.
     init(_ request: RangeRequest, grid: StepGrid, start: Int64, step: Int64, context: QueryContext) throws {
+        let windows = WindowPlan(
+            start: start, step: step, count: grid.count, range: request.range.range, offset: request.range.offset)
+        try self.init(request, grid: grid, windows: windows, context: context)
+    }
+
+    private init(_ request: RangeRequest, grid: StepGrid, windows: WindowPlan, context: QueryContext) throws {
         self.request = request
         self.grid = grid
         self.context = context
-        windows = WindowPlan(
-            start: start, step: step, count: grid.count, range: request.range.range, offset: request.range.offset)
+        self.windows = windows
+        measuresBytes = request.operation == .bytes || request.operation == .bytesRate
         if let needed = request.neededLabels { wanted = NameSet(needed, &record.names) } else { wanted = nil }
         pipeline = try LogPipeline(request.stages, names: &record.names, wanted: request.neededLabels)
         keys = SeriesKeys(request, record: &record)
@@ -61,6 +90,7 @@ struct RangeEvaluation {
             logs, range: TimeRange(start: windows.first, end: windows.end), needed: request.neededLabels,
             context: context)
         plan.order = store == .summaries ? .oldestFirst : .any
+        if pushesDown, let matrix = try await fold(reader, plan) { return matrix }
         var state = self
         let trailer = try await reader.scan(plan, context: context) { batch in
             try state.add(batch)
@@ -71,7 +101,33 @@ struct RangeEvaluation {
         return request.operation == .absent ? absences() : matrix()
     }
 
-    private mutating func add(_ batch: EventBatch) throws {
+    /// Block by block on all cores; nil where that cannot be done.
+    private func fold(_ reader: any EventReader, _ plan: EventScanPlan) async throws -> StepMatrix? {
+        let (request, grid, windows, context) = (request, grid, windows, context)
+        let make: @Sendable () throws -> RangeEvaluation = {
+            var evaluation = try RangeEvaluation(request, grid: grid, windows: windows, context: context)
+            evaluation.foldsBlocks = true
+            evaluation.columns = try ColumnReading(request)
+            return evaluation
+        }
+        let projection = plan.projection
+        let fold: EventFold<RangeEvaluation>?
+        do {
+            fold = try await reader.fold(plan, context: context, from: make) { evaluation, block in
+                try evaluation.add(block, projection)
+            }
+        } catch is TooManyWaiting { return nil }
+        guard let fold else { return nil }
+        for warning in fold.trailer.warnings { context.warn(warning) }
+        var whole = try make()
+        for (i, partial) in fold.partials.enumerated() {
+            if i == 0 { whole = partial } else { try whole.merge(partial) }
+        }
+        whole.orderSamples()
+        return request.operation == .absent ? whole.absences() : whole.matrix()
+    }
+
+    mutating func add(_ batch: EventBatch) throws {
         try context.check()
         var rows = RowSource(batch, names: &record.names, wanted: wanted)
         var segment = -1
@@ -85,11 +141,16 @@ struct RangeEvaluation {
             record.begin(timestamp: time, line: line)
             rows.load(row, into: &record)
             guard pipeline.run(&record), let value = try sample() else { continue }
-            try keep(value, at: time, segment: at)
+            try keep(value, at: time, sequence: batch.sequences[row], segment: at)
             added += 1
         }
+        try noteSamples(added)
+    }
+
+    func noteSamples(_ added: Int) throws {
         try context.charge(samples: added)
         if store == .values || store == .distinct { try context.charge(memory: added * 16) }
+        if store == .summaries, foldsBlocks { try context.charge(memory: added * 32) }
     }
 
     /// The sample of the record; nil where it has none.
@@ -97,9 +158,7 @@ struct RangeEvaluation {
         var value = 0.0
         if store == .distinct {
             guard let text = record.value(unwrapName), !text.isEmpty else { return nil }
-            let (id, isNew) = texts.insert(text)
-            if isNew { try context.charge(memory: text.count + 48) }
-            value = Double(id)
+            value = try number(of: text)
         }
         if let unwrap = request.range.unwrap {
             guard let text = record.value(unwrapName), !text.isEmpty else { return nil }
@@ -121,7 +180,14 @@ struct RangeEvaluation {
         return value
     }
 
-    private static func convert(_ text: ArraySlice<UInt8>, _ conversion: Unwrap.Conversion) -> Double? {
+    /// Of a text that is counted once.
+    mutating func number(of text: ArraySlice<UInt8>) throws -> Double {
+        let (id, isNew) = texts.insert(text)
+        if isNew { try context.charge(memory: text.count + 48) }
+        return Double(id)
+    }
+
+    static func convert(_ text: ArraySlice<UInt8>, _ conversion: Unwrap.Conversion) -> Double? {
         switch conversion {
         case .number: GoConversion.number(text)
         case .bytes: ByteCountText.parse(text).map { Double($0) }
@@ -137,33 +203,103 @@ struct RangeEvaluation {
         }
     }
 
-    private mutating func keep(_ value: Double, at time: Int64, segment: Int) throws {
+    private mutating func keep(_ value: Double, at time: Int64, sequence: UInt64, segment: Int) throws {
         let series = keys.series(of: record)
+        try prepare(series)
         switch store {
-        case .counts:
-            if series == counts.count {
-                try context.charge(memory: windows.segmentCount * 16 + 256)
-                counts.append([Double](repeating: 0, count: windows.segmentCount))
-                sizes.append(measuresBytes ? counts[series] : [])
-            }
-            counts[series][segment] += 1
-            if measuresBytes { sizes[series][segment] += Double(record.line.count) }
-        case .summaries:
-            if series == summaries.count {
-                try context.charge(memory: 1024)
-                summaries.append(SlidingSummaries())
-            }
-            summaries[series].add(value, at: time, segment: segment)
-        case .values, .distinct:
-            if series == values.count {
-                try context.charge(memory: 256)
-                values.append([])
-            }
-            values[series].append((Int32(truncatingIfNeeded: segment), value))
+        case .counts: add(1, bytes: record.line.count, to: series, segment)
+        default: try add(value, at: time, sequence: sequence, to: series, segment)
         }
     }
 
-    private var measuresBytes: Bool { request.operation == .bytes || request.operation == .bytesRate }
+    /// Room for a series that may be new.
+    mutating func prepare(_ series: Int) throws {
+        switch store {
+        case .counts:
+            while counts.count <= series {
+                try context.charge(memory: windows.segmentCount * 16 + 256)
+                counts.append([Double](repeating: 0, count: windows.segmentCount))
+                sizes.append(measuresBytes ? counts[counts.count - 1] : [])
+            }
+        case .summaries:
+            while summaries.count <= series {
+                try context.charge(memory: 1024)
+                summaries.append(SlidingSummaries())
+            }
+        case .values, .distinct:
+            while values.count <= series {
+                try context.charge(memory: 256)
+                values.append([])
+            }
+        }
+    }
+
+    /// Counts rows of a series that is there.
+    mutating func add(_ rows: Int, bytes: Int, to series: Int, _ segment: Int) {
+        counts[series][segment] += Double(rows)
+        if measuresBytes { sizes[series][segment] += Double(bytes) }
+    }
+
+    /// A sample of a series that is there.
+    mutating func add(_ value: Double, at time: Int64, sequence: UInt64, to series: Int, _ segment: Int) throws {
+        switch store {
+        case .counts: break
+        case .summaries:
+            if foldsBlocks {
+                guard unordered.count < RangeEvaluation.maximumWaiting else { throw TooManyWaiting() }
+                unordered.append(
+                    OrderedSample(
+                        time: time, sequence: sequence, value: value, series: Int32(truncatingIfNeeded: series),
+                        segment: Int32(truncatingIfNeeded: segment)))
+            } else {
+                summaries[series].add(value, at: time, segment: segment)
+            }
+        case .values, .distinct: values[series].append((Int32(truncatingIfNeeded: segment), value))
+        }
+    }
+
+    // MARK: Partial evaluations
+
+    private mutating func merge(_ other: RangeEvaluation) throws {
+        var numbers: [Int32] = []
+        for labels in other.keys.labels {
+            let series = keys.series(with: labels)
+            try prepare(series)
+            numbers.append(Int32(truncatingIfNeeded: series))
+        }
+        for (i, number) in numbers.enumerated() {
+            let series = Int(number)
+            if i < other.counts.count {
+                for (segment, rows) in other.counts[i].enumerated() { counts[series][segment] += rows }
+                if measuresBytes {
+                    for (segment, bytes) in other.sizes[i].enumerated() { sizes[series][segment] += bytes }
+                }
+            }
+            guard i < other.values.count else { continue }
+            if store == .distinct {
+                for (segment, value) in other.values[i] {
+                    values[series].append((segment, try self.number(of: other.texts.value(Int(value)))))
+                }
+            } else {
+                values[series] += other.values[i]
+            }
+        }
+        unordered.reserveCapacity(unordered.count + other.unordered.count)
+        for var sample in other.unordered {
+            sample.series = numbers[Int(sample.series)]
+            unordered.append(sample)
+        }
+    }
+
+    /// What waited, in the order of its rows.
+    private mutating func orderSamples() {
+        unordered.sort { $0.time == $1.time ? $0.sequence < $1.sequence : $0.time < $1.time }
+        for sample in unordered {
+            summaries[Int(sample.series)].add(sample.value, at: sample.time, segment: Int(sample.segment))
+        }
+        unordered = []
+    }
+
 
     // MARK: Windows
 

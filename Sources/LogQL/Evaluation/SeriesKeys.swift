@@ -3,7 +3,7 @@ internal import Vectors
 
 /// Finds the series of a record. The quick road compares the bytes of the labels as they lie in the record; labels are
 /// sorted only when that combination is seen for the first time.
-struct SeriesKeys {
+struct SeriesKeys: Sendable {
     private enum Selection {
         case all
         case only([Int])
@@ -105,7 +105,11 @@ struct SeriesKeys {
                 found.append(Label(name == errorName ? "__error__" : "__error_details__", value))
             }
         }
-        let set = LabelSet(keepingEmpty: found)
+        return series(with: LabelSet(keepingEmpty: found))
+    }
+
+    /// The series with these labels, a new one where there is none.
+    mutating func series(with set: LabelSet) -> Int {
         if let known = seriesOfLabels[set] { return known }
         seriesOfLabels[set] = labels.count
         labels.append(set)

@@ -91,6 +91,20 @@ struct ScanPlanner {
         return filter.operation.isNegative ? .not(any) : any
     }
 
+    /// Whether the store's condition is the filter, no more and no less.
+    static func isExact(_ filter: LineFilter) -> Bool {
+        switch filter.operation {
+        case .contains, .lacks, .matches, .fails: break
+        case .fitsPattern, .misfitsPattern: return false
+        }
+        for operand in filter.operands {
+            guard case .text(let text) = operand else { return false }
+            // The empty text is in every line: no condition is made of it.
+            if text.isEmpty { return !filter.operation.isNegative }
+        }
+        return true
+    }
+
     private static func literals(of pattern: String) -> [EventPredicate]? {
         guard let parsed = try? PatternExpression(pattern, purpose: .filtering) else { return nil }
         let parts = parsed.parts.compactMap { part -> EventPredicate? in

@@ -57,14 +57,16 @@ struct Automaton: Sendable {
     private var generation: UInt32 = 0
     private var stack: [Int32] = []
 
-    init(_ program: Program, _ question: Question) {
+    /// - Parameter findsIdle: whether the state without instructions is told apart even where nothing is passed over.
+    init(_ program: Program, _ question: Question, findsIdle: Bool = false) {
         self.program = program
         self.question = question
         (classes, representatives) = Automaton.byteClasses(program)
         stride = representatives.count + 1
         marks = [UInt32](repeating: 0, count: program.instructions.count)
         skips =
-            question == .anywhere && program.hasCandidates && !program.hasAssertions && !program.isAnchoredAtStart
+            question == .anywhere && (findsIdle || program.hasCandidates) && !program.hasAssertions
+            && !program.isAnchoredAtStart
         reset()
     }
 
@@ -172,6 +174,32 @@ struct Automaton: Sendable {
                 return special == Automaton.yes
             }
         }
+    }
+
+    /// Whether a text that is read from the idle state leads back to it, and holds no match on its way.
+    mutating func staysIdle(_ text: Span<UInt8>) -> Bool {
+        guard bytesToRetry == 0 else {
+            bytesToRetry = max(0, bytesToRetry - text.count - 1)
+            return false
+        }
+        var state = idleState
+        for position in 0..<text.count {
+            let column = Int(classes[Int(text[position])])
+            var next = transitions[Int(state) + column]
+            if next == Automaton.unknown {
+                bytesSinceReset &+= 1
+                guard case .to(let made) = step(state, column) else { return false }
+                next = made
+            }
+            if next == Automaton.idle {
+                state = idleState
+            } else if next >= 0 {
+                state = next
+            } else {
+                return next == Automaton.no
+            }
+        }
+        return state == idleState
     }
 
     private enum Step {

@@ -28,6 +28,7 @@ final class PatternStorage: Sendable {
     let needle: [UInt8]
     private let wholePool = Mutex<[Borrowed<Automaton>]>([])
     private let anywherePool = Mutex<[Borrowed<Automaton>]>([])
+    private let idlePool = Mutex<[Borrowed<Automaton>]>([])
     private let simulationPool = Mutex<[Borrowed<Simulation>]>([])
 
     init(_ node: Node, _ program: Program, _ captureNames: [String?]) {
@@ -85,6 +86,17 @@ final class PatternStorage: Sendable {
         switch question {
         case .whole: wholePool.withLock { put(&$0) }
         case .anywhere: anywherePool.withLock { put(&$0) }
+        }
+    }
+
+    /// Of ``IdleScanner``.
+    func borrowIdle() -> Borrowed<Automaton> {
+        idlePool.withLock { $0.popLast() } ?? Borrowed(Automaton(program, .anywhere, findsIdle: true))
+    }
+
+    func giveBackIdle(_ automaton: Borrowed<Automaton>) {
+        idlePool.withLock { pool in
+            if pool.count < PatternStorage.pooled { pool.append(automaton) }
         }
     }
 

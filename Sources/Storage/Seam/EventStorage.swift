@@ -38,10 +38,13 @@ package struct EventScanPlan: Sendable {
     package var predicate: EventPredicate
     package var projection: Projection
     package var order: Order
+    /// A further test of the rows that pass the predicate, by columns: it may clear bits of rows that nobody wants. A
+    /// store may pass over it.
+    package var rowFilter: (any EventRowFilter)?
 
     package init(
         table: EventTable, range: TimeRange, matchers: [Matcher] = [], predicate: EventPredicate = .everything,
-        projection: Projection = .all, order: Order = .any
+        projection: Projection = .all, order: Order = .any, rowFilter: (any EventRowFilter)? = nil
     ) {
         self.table = table
         self.range = range
@@ -49,7 +52,14 @@ package struct EventScanPlan: Sendable {
         self.predicate = predicate
         self.projection = projection
         self.order = order
+        self.rowFilter = rowFilter
     }
+}
+
+/// What a language knows of its rows beyond predicates. It is asked on several cores at once.
+package protocol EventRowFilter: Sendable {
+    /// Clears the rows of ``EventBlock/passing`` that the query drops.
+    func restrict(_ rows: inout RowMask, of block: any EventBlock) throws
 }
 
 package enum ScanDecision: Sendable { case goOn, stop }
@@ -85,6 +95,13 @@ package protocol EventReader: Sendable {
     func scan(
         _ plan: EventScanPlan, context: QueryContext, _ body: (EventBatch) throws -> ScanDecision
     ) async throws -> ScanTrailer
+    /// Hands over the blocks that have rows for the plan, on several cores at once, in no order: each core begins with
+    /// what `make` gives and adds to it. The plan's predicate holds for the rows of ``EventBlock/passing``; its order
+    /// and projection are not looked at. nil where the reader does not know of blocks: ask ``scan(_:context:_:)``.
+    func fold<Partial: Sendable>(
+        _ plan: EventScanPlan, context: QueryContext, from make: @Sendable () throws -> Partial,
+        _ body: @Sendable (inout Partial, any EventBlock) throws -> Void
+    ) async throws -> EventFold<Partial>?
     /// Names of the groups' labels, sorted.
     func labelNames(_ query: EventCatalogQuery, context: QueryContext) async throws -> [String]
     func labelValues(_ name: String, _ query: EventCatalogQuery, context: QueryContext) async throws -> [String]

@@ -25,10 +25,13 @@ package struct TextReader {
 
     /// All lines; those that `wanted` leaves out are empty.
     package func lines(_ wanted: [Bool]? = nil) throws(CodecError) -> (bytes: [UInt8], ends: [UInt32]) {
-        let rowOfLine = rows
+        if let wanted {
+            let (bytes, bounds) = try rebuild(0, rows, wanted)
+            return (bytes, Array(bounds.dropFirst()))
+        }
         var pool = TextPool()
-        let (bytes, bounds) = try assemble(0, rowOfLine, wanted, &pool)
-        if wanted == nil, bytes.count != directory.totalBytes {
+        let (bytes, bounds) = try assemble(0, rows, nil, &pool)
+        if bytes.count != directory.totalBytes {
             throw CodecError(0, "lines have \(bytes.count) bytes of \(directory.totalBytes)")
         }
         return (bytes, Array(bounds.dropFirst()))
@@ -51,8 +54,23 @@ package struct TextReader {
     func rebuild(
         _ number: Int, _ rowOfLine: [UInt32]?, _ wanted: [Bool]
     ) throws(CodecError) -> (bytes: [UInt8], bounds: [UInt32]) {
-        var pool = TextPool()
-        return try assemble(number, rowOfLine, wanted, &pool)
+        let count = wanted.count { $0 }
+        guard count &* TextReader.pickedShare <= wanted.count else {
+            var pool = TextPool()
+            return try assemble(number, rowOfLine, wanted, &pool)
+        }
+        var lines: [Int] = []
+        lines.reserveCapacity(count)
+        for line in wanted.indices where wanted[line] { lines.append(line) }
+        let (bytes, picked) = try pick(number, rowOfLine, lines: lines)
+        var bounds: [UInt32] = [0]
+        bounds.reserveCapacity(wanted.count + 1)
+        var next = 0
+        for isWanted in wanted {
+            if isWanted { next += 1 }
+            bounds.append(picked[next])
+        }
+        return (bytes, bounds)
     }
 
     private func assemble(
@@ -112,9 +130,7 @@ package struct TextReader {
         var out = [[UInt32]?](repeating: nil, count: node.columns.count)
         var needed = false
         for (i, column) in node.columns.enumerated()
-        where column.encoding == .nested || column.encoding == .multiline
-            || column.encoding == .times && column.isAgainstRowTime
-        {
+        where column.needsRows {
             out[i] = []
             out[i]?.reserveCapacity(column.count)
             needed = true
@@ -229,7 +245,14 @@ package struct TextReader {
     private func readTimes(
         _ column: TextVariable, _ rowOfValue: [UInt32]?, _ pool: inout TextPool
     ) throws(CodecError) {
-        var parsed = try numbers(column.body, count: column.count)
+        try append(times: try numbers(column.body, count: column.count), of: column, rowOfValue, &pool)
+    }
+
+    /// `rowOfValue` is of these times.
+    func append(
+        times kept: [Int64], of column: TextVariable, _ rowOfValue: [UInt32]?, _ pool: inout TextPool
+    ) throws(CodecError) {
+        var parsed = kept
         if column.isAgainstRowTime {
             let times = try self.times()
             let unit = column.form.unit
@@ -251,7 +274,7 @@ package struct TextReader {
 
     // MARK: Bodies
 
-    private func bytes(_ body: TextBody) throws(CodecError) -> [UInt8] {
+    func bytes(_ body: TextBody) throws(CodecError) -> [UInt8] {
         guard let chunk = body.chunk else { return Array(directory.small[body.range]) }
         let packed = try fetch(chunk.range)
         guard CRC32C.checksum(packed) == chunk.checksum else {

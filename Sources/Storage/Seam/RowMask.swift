@@ -1,9 +1,9 @@
 /// One bit for each row of a block.
-struct RowMask: Equatable {
-    private(set) var words: [UInt64]
-    let count: Int
+package struct RowMask: Equatable, Sendable {
+    package private(set) var words: [UInt64]
+    package let count: Int
 
-    init(count: Int, all: Bool) {
+    package init(count: Int, all: Bool) {
         self.count = count
         words = [UInt64](repeating: all ? .max : 0, count: (count + 63) / 64)
         if all { clearTail() }
@@ -13,7 +13,7 @@ struct RowMask: Equatable {
         if count & 63 != 0, let last = words.indices.last { words[last] &= (1 << UInt64(count & 63)) - 1 }
     }
 
-    subscript(row: Int) -> Bool {
+    package subscript(row: Int) -> Bool {
         get { words[row >> 6] >> UInt64(row & 63) & 1 != 0 }
         set {
             if newValue {
@@ -24,22 +24,22 @@ struct RowMask: Equatable {
         }
     }
 
-    var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
-    var population: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
+    package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
+    package var population: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 
-    mutating func formIntersection(_ other: RowMask) {
+    package mutating func formIntersection(_ other: RowMask) {
         for i in words.indices { words[i] &= other.words[i] }
     }
 
-    mutating func formUnion(_ other: RowMask) {
+    package mutating func formUnion(_ other: RowMask) {
         for i in words.indices { words[i] |= other.words[i] }
     }
 
-    mutating func subtract(_ other: RowMask) {
+    package mutating func subtract(_ other: RowMask) {
         for i in words.indices { words[i] &= ~other.words[i] }
     }
 
-    func forEach(_ body: (Int) throws -> Void) rethrows {
+    package func forEach(_ body: (Int) throws -> Void) rethrows {
         for i in words.indices {
             var word = words[i]
             while word != 0 {
@@ -50,7 +50,7 @@ struct RowMask: Equatable {
     }
 
     /// The rows whose bit is set, ascending.
-    var rows: [UInt32] {
+    package var rows: [UInt32] {
         var out: [UInt32] = []
         out.reserveCapacity(population)
         forEach { out.append(UInt32(truncatingIfNeeded: $0)) }
