@@ -1,4 +1,5 @@
 import Storage
+import Synchronization
 import Telemetry
 
 /// Names and values that a table holds.
@@ -81,10 +82,14 @@ extension TableStore {
         let snapshot = try snapshot
         var values = DistinctBytes()
         forEachMemoryGroup(of: snapshot, query.range, matchers) { group in
-            if let range = group.labels.valueRange(of: name) { values.insert(Array(group.labels.bytes[range])) }
+            if let range = group.labels.valueRange(of: name) { values.insert(group.labels.bytes[range]) }
         }
         try forEachPart(of: snapshot, query.range, context) { open, footer in
             guard footer.labelNames.contains(name) else { return }
+            if matchers.isEmpty {
+                for some in try labelValues(name, of: open.part, footer, query.range, context) { values.formUnion(some) }
+                return
+            }
             try forEachSegment(of: open, footer, query.range, matchers) { segment, mask in
                 guard let label = segment.column(name) else { return }
                 guard let mask else {
@@ -97,6 +102,39 @@ extension TableStore {
             }
         }
         return limited(values.sorted, query.limit).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Without a selector: of each segment this label alone, on all cores.
+    private func labelValues(
+        _ name: String, of part: SealedPart, _ footer: PartFooter, _ range: TimeRange, _ context: QueryContext
+    ) throws -> [DistinctBytes] {
+        let isWhole = range.start <= footer.firstTime && footer.lastTime < range.end
+        let queue = BlockQueue(count: footer.segments.count)
+        let workers = min(Scanner.cores, footer.segments.count)
+        let results = Mutex([Result<DistinctBytes, any Error>](repeating: .success(DistinctBytes()), count: workers))
+        @Sendable func work(_ worker: Int) {
+            let result = Result { () -> DistinctBytes in
+                var values = DistinctBytes()
+                while let number = queue.take() {
+                    try context.check()
+                    guard let label = try part.label(name, ofSegment: number) else { continue }
+                    if isWhole {
+                        for value in label.values.dropFirst() { values.insert(value) }
+                        continue
+                    }
+                    var isUsed = [Bool](repeating: false, count: label.values.count)
+                    for (i, extent) in try part.extents(number).enumerated()
+                    where extent.rows > 0 && range.overlaps(first: extent.firstTime, last: extent.lastTime) {
+                        isUsed[Int(label.codes[i])] = true
+                    }
+                    for (i, value) in label.values.enumerated() where i > 0 && isUsed[i] { values.insert(value) }
+                }
+                return values
+            }
+            results.withLock { $0[worker] = result }
+        }
+        if workers > 0 { ParallelWork.run(workers, context: context, work) }
+        return try results.withLock { $0 }.map { try $0.get() }
     }
 
     private static func byBytes(_ a: String, _ b: String) -> Bool { a.utf8.lexicographicallyPrecedes(b.utf8) }
@@ -242,21 +280,12 @@ extension TableStore {
         var values = DistinctFieldValues(limit: limit)
         // A group's shared value is there without a row of its own being read.
         let plan = EventScanPlan(
-            table: table, range: query.range, matchers: query.matchers, predicate: .exists(column: name),
-            projection: .columns([name]))
-        _ = try scan(plan, context: context) { batch in
-            let column = batch.column(name)
-            if let column {
-                for i in 0..<column.count { values.insert(column.kinds[i], column.bytes[column.range(at: i)]) }
-            }
-            if (column?.count ?? 0) < batch.rowCount {
-                for row in 0..<batch.rowCount where column?.index(ofRow: row) == nil {
-                    values.insertShared(batch.groups, Int(batch.groupOfRow[row]), name)
-                }
-            }
-            values.nextBatch()
-            return .goOn
+            table: table, range: query.range, matchers: query.matchers, predicate: .exists(column: name))
+        let fold = try fold(plan, context: context, from: { DistinctFieldValues(limit: limit) }) { values, block in
+            try context.check()
+            try values.insert(name, of: block)
         }
+        for partial in fold.partials { values.formUnion(partial) }
         return values.sorted
     }
 }
@@ -271,67 +300,5 @@ enum MemoryExtents {
             }
         }
         return out
-    }
-}
-
-/// The least `limit` values by their text; more than a few times as many are never held.
-struct DistinctFieldValues {
-    private struct Key: Hashable {
-        var kind: UInt8
-        var payload: [UInt8]
-    }
-
-    private let limit: Int
-    private var values: Set<Key> = []
-    private var last: Key?
-    private var groupsDone: Set<Int> = []
-
-    init(limit: Int) { self.limit = limit }
-
-    mutating func insert(_ kind: ValueKind, _ payload: ArraySlice<UInt8>) {
-        if let last, last.kind == kind.rawValue, last.payload.elementsEqual(payload) { return }
-        let key = Key(kind: kind.rawValue, payload: Array(payload))
-        last = key
-        values.insert(key)
-        if values.count > limit * 4 + 1000 { prune() }
-    }
-
-    mutating func insertShared(_ groups: [EventGroup], _ group: Int, _ name: String) {
-        guard groupsDone.insert(group).inserted, let value = groups[group].shared(name) else { return }
-        var payload: [UInt8] = []
-        value.encode(to: &payload)
-        insert(value.kind, payload[...])
-    }
-
-    /// Group numbers begin anew with every batch.
-    mutating func nextBatch() { groupsDone.removeAll(keepingCapacity: true) }
-
-    private mutating func prune() {
-        values = Set(ordered.prefix(limit).map(\.key))
-        last = nil
-    }
-
-    private var ordered: [(key: Key, value: AttributeValue, text: String)] {
-        values.map { key in
-            let value = AttributeValue(kind: ValueKind(rawValue: key.kind) ?? .empty, bytes: key.payload[...])
-            return (key, value, DistinctFieldValues.text(value))
-        }.sorted { a, b in
-            a.text == b.text ? a.key.kind < b.key.kind : a.text.utf8.lexicographicallyPrecedes(b.text.utf8)
-        }
-    }
-
-    var sorted: [AttributeValue] { ordered.prefix(limit).map(\.value) }
-
-    private static func text(_ value: AttributeValue) -> String {
-        switch value {
-        case .string(let text): text
-        case .bool(let flag): flag ? "true" : "false"
-        case .int(let number): String(number)
-        case .double(let number): "\(number)"
-        case .bytes(let bytes): String(decoding: Hexadecimal.encode(bytes), as: UTF8.self)
-        case .array(let elements): "[" + elements.map(text).joined(separator: ",") + "]"
-        case .map(let fields): "{" + fields.map { "\($0.key):\(text($0.value))" }.joined(separator: ",") + "}"
-        case .empty: ""
-        }
     }
 }

@@ -121,12 +121,10 @@ final class SealedPart: Sendable {
         }
         if let known { return known }
         let reference = try footer.segments[number]
-        let packed = try checked(
-            reference.offset, reference.identityLength, reference.identityChecksum, "labels \(number)")
+        let bytes = try identities(number)
         let segment: StreamSegment
         do throws(CodecError) {
-            var reader = ByteReader(packed)
-            segment = try StreamSegment(try PackedBytes.read(&reader), count: reference.count)
+            segment = try StreamSegment(bytes, count: reference.count)
         } catch {
             throw .corrupt(path: path, offset: reference.offset + error.offset, reason: error.reason)
         }
@@ -135,6 +133,30 @@ final class SealedPart: Sendable {
             state.segments.append((number, segment))
         }
         return segment
+    }
+
+    /// The labels of a segment's groups, unpacked.
+    private func identities(_ number: Int) throws(StorageError) -> [UInt8] {
+        let reference = try footer.segments[number]
+        let packed = try checked(
+            reference.offset, reference.identityLength, reference.identityChecksum, "labels \(number)")
+        do throws(CodecError) {
+            var reader = ByteReader(packed)
+            return try PackedBytes.read(&reader)
+        } catch {
+            throw .corrupt(path: path, offset: reference.offset + error.offset, reason: error.reason)
+        }
+    }
+
+    /// One label of a segment; nil where no group has it.
+    func label(_ name: String, ofSegment number: Int) throws(StorageError) -> SegmentLabel? {
+        let reference = try footer.segments[number]
+        let bytes = try identities(number)
+        do throws(CodecError) {
+            return try SegmentLabel(name, bytes, count: reference.count)
+        } catch {
+            throw .corrupt(path: path, offset: reference.offset + error.offset, reason: error.reason)
+        }
     }
 
     func extents(_ number: Int) throws(StorageError) -> [GroupExtent] {

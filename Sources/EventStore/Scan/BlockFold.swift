@@ -21,7 +21,7 @@ final class BlockQueue: Sendable {
 }
 
 extension Scanner {
-    private static let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+    static let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
 
     /// What one core comes back with.
     private struct Outcome<Partial: Sendable>: Sendable {
