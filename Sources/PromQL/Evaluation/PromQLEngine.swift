@@ -55,7 +55,7 @@ package struct PromQLEngine: Sendable {
 
     /// - Parameter time: milliseconds since 1970.
     package func instant(_ query: String, at time: Int64, context: QueryContext) async throws -> PromQLResult {
-        let expression = try PromQLEngine.parse(query, options: options.parser)
+        let expression = try parse(query, context)
         return try await evaluate(expression, query: query, grid: .instant(time), isRange: false, context: context)
     }
 
@@ -66,7 +66,7 @@ package struct PromQLEngine: Sendable {
         guard step > 0 else {
             throw PromQLError.evaluation("zero or negative query resolution step widths are not accepted")
         }
-        let expression = try PromQLEngine.parse(query, options: options.parser)
+        let expression = try parse(query, context)
         guard expression.type == .vector || expression.type == .scalar else {
             throw PromQLError.evaluation(
                 "invalid expression type \(quoteGo(expression.type.documented)) for range query, must be Scalar or instant Vector"
@@ -88,7 +88,9 @@ package struct PromQLEngine: Sendable {
         guard !overflow else { throw StorageError.memoryBudgetExceeded(limit: context.limits.memory) }
         try context.charge(memory: column)
         do {
-            let plan = try SelectorPlan(expression, grid, setting, takesLeaves: options.evaluatesLeaves)
+            let plan = try context.measure(.plan) {
+                try SelectorPlan(expression, grid, setting, takesLeaves: options.evaluatesLeaves)
+            }
             let found = try await FoundSeries(plan, reader: reader, context: context)
             // What is done before another thread would have woken is done here.
             let isSmall = plan.fetches.isEmpty && found.work <= LeafRunner.inlineWork && grid.count <= 1000
@@ -106,6 +108,10 @@ package struct PromQLEngine: Sendable {
 }
 
 extension PromQLEngine {
+    private func parse(_ query: String, _ context: QueryContext) throws -> Expression {
+        try context.measure(.parse) { try PromQLEngine.parse(query, options: options.parser) }
+    }
+
     private func evaluate(
         _ expression: Expression, _ grid: StepGrid, _ plan: SelectorPlan, _ found: FoundSeries, _ runner: LeafRunner
     ) async throws -> PromQLResult {
