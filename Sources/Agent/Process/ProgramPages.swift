@@ -14,9 +14,9 @@ package enum ProgramPages {
     /// Code alone, which is never written to: other pages of a file may have been changed, and would be lost.
     package static func ranges(ofMaps text: String) -> [Range<UInt>] {
         text.split(separator: "\n").compactMap { line in
-            // 00400000-03d7c000 r-xp 00000000 fe:01 3409 /usr/bin/needletail
-            let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-            guard fields.count == 6, fields[1] == "r-xp", fields[5].first == "/" else { return nil }
+            // 00400000-03d7c000 r-xp 00000000 fe:01 3409          /usr/bin/needletail
+            let fields = line.split(separator: " ", omittingEmptySubsequences: true)
+            guard fields.count >= 6, fields[1] == "r-xp", fields[5].first == "/" else { return nil }
             let ends = fields[0].split(separator: "-")
             guard ends.count == 2, let lower = UInt(ends[0], radix: 16), let upper = UInt(ends[1], radix: 16),
                 lower < upper
