@@ -11,7 +11,7 @@ package enum BlockCodec: UInt8, Sendable, Hashable, CaseIterable {
 
     package var isAvailable: Bool { self != .zstd || needletail_zstd_is_present() == 1 }
 
-    /// `level` is the codec's own; nil is a fast default. Answers with `.raw` and the same bytes where compression
+    /// `level` is the codec's own, below 0 for zstd's quickest; nil is a fast default. Answers with `.raw` and the same bytes where compression
     /// does not make them smaller or the codec is not in this build.
     package static func compress(
         _ bytes: [UInt8], codec: BlockCodec = .best, level: Int? = nil
@@ -29,7 +29,7 @@ package enum BlockCodec: UInt8, Sendable, Hashable, CaseIterable {
                 case .zstd:
                     unsafe needletail_zstd_compress(
                         target.baseAddress, target.count, source.baseAddress, source.count,
-                        Int32(min(max(level ?? 3, 1), 19)))
+                        Int32(min(max(level ?? 3, -20), 19)))
                 }
             }
             count = written > 0 ? Int(written) : 0

@@ -12,7 +12,7 @@ struct GramCollector {
         guard bytes.count >= fewestBytes else { return [] }
         let sizes = sizes(bytes, ends)
         func bits(_ shape: GramShape, _ runs: Double, _ share: Double) -> GramBits {
-            GramBits(shape, bits: GramBits.size(atMost: min(runs * shape.perRun * 1.1, Double(budget * 8) * share)))
+            GramBits(shape, bits: GramBits.size(atMost: min(runs * shape.perRun * 1.05, Double(budget * 8) * share)))
         }
         let collector = GramCollector(
             text: bits(.text, sizes.text, 0.5), identifiers: bits(.identifier, sizes.identifiers, 1))
@@ -169,11 +169,11 @@ struct GramBits {
 
     func free() { unsafe words.deallocate() }
 
-    /// Four sizes for each power of two, so that filters of blocks that are alike share a matrix.
+    /// Eight sizes for each power of two, so that filters of blocks that are alike share a matrix.
     static func size(atMost wanted: Double) -> Int {
-        var step = least / 4
+        var step = least / 8
         let limit = Int(min(max(wanted, Double(least)), Double(most)))
-        while step * 8 <= limit { step *= 2 }
+        while step * 16 <= limit { step *= 2 }
         return limit / step * step
     }
 

@@ -2,6 +2,8 @@
 package enum LabelNames {
     /// Loki's rule: every other character becomes `_`, and a leading digit gets one before it.
     package static func sanitised(_ name: String) -> String {
+        // Nearly every name is one already.
+        if let first = name.utf8.first, !(0x30...0x39).contains(first), name.utf8.allSatisfy(isNameByte) { return name }
         var out: [UInt8] = []
         for scalar in name.unicodeScalars {
             let byte = scalar.isASCII ? UInt8(truncatingIfNeeded: scalar.value) : UInt8(ascii: "-")
