@@ -39,7 +39,8 @@ import Testing
             (#"{"msg":12,"message":"42"}"#, "<_>"),
             (#"level=info msg="user 7 left" took=3ms"#, #"level=<_> msg="user <_> left" took=<_>"#),
             (#"10.0.0.1 - - [21/Nov/2026:10:00:00 +0100] "GET /a/17 HTTP/1.1" 200 17"#,
-                #"<_>.<_>.<_>.<_> - - [<_> +<_>] "GET /a/<_> HTTP/<_>.<_>" <_> <_>"#),
+                #"<_> - - [<_> +<_>] "GET /a/<_> HTTP/<_>" <_> <_>"#),
+            ("took 1.5ms of 12:30:01, 3/5 at v2-7", "took <_>ms of <_>, <_> at v<_>"),
             ("boom at 3\n\tat a.b.C(C.java:17)", "boom at <_>"),
             ("", ""), ("12345", "<_>"), ("disk full", "disk full"),
         ]
@@ -98,6 +99,7 @@ import Testing
         }
         let users = (0..<12).map { "user \(Character(UnicodeScalar(UInt8(97 + $0)))) logged in" }
         #expect(merged(users) == ["user <_> logged in"])
+        #expect(merged(users.map { "<_>\($0.dropLast(10))<_>" }) == ["<_>user <_>"])
         let levels = ["info", "warn", "error"].map { "\($0) disk is full" }
         #expect(merged(levels) == Set(levels), "a few words are part of what is said")
         #expect(merged(["user <_> logged in", "user eve logged in", "user eve logged out"]).count == 2)

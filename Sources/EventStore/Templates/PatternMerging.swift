@@ -51,8 +51,15 @@ enum PatternMerging {
 
     private static func isComparable(_ words: [[UInt8]]) -> Bool { words.count > 1 && words.count <= mostTokens }
 
-    /// A word without any hole in it.
-    private static func isName(_ word: [UInt8]) -> Bool { !word.isEmpty && !word.contains(0x3c) }
+    /// A word without any hole in it but at its ends.
+    private static func isName(_ word: [UInt8]) -> Bool {
+        var rest = word[...]
+        if rest.starts(with: PatternText.hole) { rest = rest.dropFirst(PatternText.hole.count) }
+        if rest.suffix(PatternText.hole.count).elementsEqual(PatternText.hole) {
+            rest = rest.dropLast(PatternText.hole.count)
+        }
+        return !rest.isEmpty && !rest.contains(0x3c)
+    }
 
     private static func hash(_ words: [UInt64], without place: Int) -> UInt64 {
         var state = UInt64(bitPattern: Int64(place)) &+ UInt64(words.count) << 32

@@ -49,6 +49,11 @@ enum PatternText {
         return finished(out)
     }
 
+    /// What parts the numbers of an address, a time, a version or a fraction: `<_>.<_>` is one value.
+    private static func isWithinNumber(_ byte: UInt8) -> Bool {
+        byte == 0x2e || byte == 0x3a || byte == 0x2c || byte == 0x2d || byte == 0x2f
+    }
+
     /// One line, not too long, no hole beside another: `|>` takes no two of them together.
     static func finished(_ pattern: [UInt8]) -> [UInt8] {
         var out: [UInt8] = []
@@ -64,6 +69,9 @@ enum PatternText {
             if pattern[at] == 0x3c, pattern[at...].starts(with: hole) {
                 appendHole(&out)
                 at += hole.count
+                while at + 1 < pattern.count, isWithinNumber(pattern[at]), pattern[(at + 1)...].starts(with: hole) {
+                    at += 1 + hole.count
+                }
             } else {
                 out.append(pattern[at])
                 at += 1
