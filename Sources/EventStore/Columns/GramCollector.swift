@@ -24,12 +24,14 @@ struct GramCollector {
     /// About how many distinct runs there are. What comes again and again is known after some lines; how many new runs
     /// other lines have then is how many all the rest will have.
     private static func sizes(_ bytes: [UInt8], _ ends: [UInt32]) -> (text: Double, identifiers: Double) {
+        // So many for each byte that is looked at that hardly two runs share one.
+        let isSampled = ends.count >= sampling * 8
         var bits = 4096
-        while bits < bytes.count / 4 { bits *= 2 }
+        while bits < min(isSampled ? bytes.count / 4 : bytes.count * 8, 1 << 22) { bits *= 2 }
         let sample = GramCollector(
             text: GramBits(.text, bits: bits), identifiers: GramBits(.identifier, bits: bits))
         defer { sample.free() }
-        guard ends.count >= sampling * 8 else {
+        guard isSampled else {
             sample.add(bytes.span, ends, from: 0, every: 1)
             return (Double(sample.text.filled), Double(sample.identifiers.filled))
         }
