@@ -80,7 +80,9 @@ import Testing
         var random = SeededGenerator(seed: 8)
         for _ in 0..<100 {
             let most = UInt64.random(in: 1...300, using: &random)
-            let numbers = (0..<Int.random(in: 0..<200, using: &random)).map { _ in UInt64.random(in: 0...most, using: &random) }
+            let numbers = (0..<Int.random(in: 0..<200, using: &random)).map { _ in
+                UInt64.random(in: 0...most, using: &random)
+            }
             let set = SequenceSet(numbers)
             for number in 0...most + 1 { #expect(set.contains(number) == numbers.contains(number)) }
             #expect(try SequenceSet(decoding: set.encoded) == set)

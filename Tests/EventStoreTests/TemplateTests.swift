@@ -38,8 +38,10 @@ import Testing
             (#"{"level":"info","n":3}"#, #"{"level":"<_>","n":<_>}"#),
             (#"{"msg":12,"message":"42"}"#, "<_>"),
             (#"level=info msg="user 7 left" took=3ms"#, #"level=<_> msg="user <_> left" took=<_>"#),
-            (#"10.0.0.1 - - [21/Nov/2026:10:00:00 +0100] "GET /a/17 HTTP/1.1" 200 17"#,
-                #"<_> - - [<_> +<_>] "GET /a/<_> HTTP/<_>" <_> <_>"#),
+            (
+                #"10.0.0.1 - - [21/Nov/2026:10:00:00 +0100] "GET /a/17 HTTP/1.1" 200 17"#,
+                #"<_> - - [<_> +<_>] "GET /a/<_> HTTP/<_>" <_> <_>"#
+            ),
             ("took 1.5ms of 12:30:01, 3/5 at v2-7", "took <_>ms of <_>, <_> at v<_>"),
             ("boom at 3\n\tat a.b.C(C.java:17)", "boom at <_>"),
             ("", ""), ("12345", "<_>"), ("disk full", "disk full"),
@@ -108,7 +110,8 @@ import Testing
 
     @Test func damagedSummariesAreErrors() throws {
         var summary = TemplateSummary(
-            TextMiner.mine(Array("a 1b 2c".utf8), ends: [3, 6, 7], as: .line), rows: nil, times: [5, 70_000_000_000, -3],
+            TextMiner.mine(Array("a 1b 2c".utf8), ends: [3, 6, 7], as: .line), rows: nil,
+            times: [5, 70_000_000_000, -3],
             groups: [0, 1, 1], levels: RowLevels(), wanted: nil)
         summary = TemplateSummary(merging: [summary, summary], bucketLength: PartTemplates.bucketLength)
         #expect(summary.series.map(\.rows) == [2, 2, 2] && summary.series.allSatisfy { $0.buckets.count == 1 })

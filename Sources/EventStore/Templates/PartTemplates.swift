@@ -73,7 +73,9 @@ enum PartTemplates {
     static func decode(
         _ bytes: [UInt8], of identity: Identity, groupCount: Int
     ) throws(CodecError) -> TemplateSummary {
-        guard bytes.count > magic.count + 4, bytes.starts(with: magic) else { throw CodecError(0, "not of this format") }
+        guard bytes.count > magic.count + 4, bytes.starts(with: magic) else {
+            throw CodecError(0, "not of this format")
+        }
         var end = ByteReader(Array(bytes.suffix(4)))
         guard try end.readFixed32() == CRC32C.checksum(bytes.dropLast(4)) else {
             throw CodecError(0, "the checksum does not match")

@@ -81,8 +81,8 @@ extension TableStore {
     }
 }
 
-/// Summaries of blocks, the ones that were asked for last, and which parts have theirs on disk. Blocks never change, and
-/// while a process runs no name of a part is used twice.
+/// Summaries of blocks, the ones that were asked for last, and which parts have theirs on disk. Blocks never change,
+/// and while a process runs no name of a part is used twice.
 final class TemplateCache: Sendable {
     struct Key: Hashable, Sendable {
         var part: String

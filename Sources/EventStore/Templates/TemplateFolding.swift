@@ -206,7 +206,9 @@ package struct TemplateFolding {
                 pattern: String(decoding: name.pattern, as: UTF8.self),
                 level: String(decoding: levels[name.level], as: UTF8.self), labels: labelSets[name.labels],
                 rows: count.rows, firstTime: count.firstTime, lastTime: count.lastTime,
-                samples: count.samples.sorted { $0.key < $1.key }.map { LogTemplate.Sample(time: $0.key, rows: $0.value) }
+                samples: count.samples.sorted { $0.key < $1.key }.map {
+                    LogTemplate.Sample(time: $0.key, rows: $0.value)
+                }
             )
         }.sorted { a, b in
             let (x, y) = (a.rows.last ?? 0, b.rows.last ?? 0)

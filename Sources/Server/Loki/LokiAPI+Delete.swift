@@ -5,8 +5,8 @@ import Storage
 import Telemetry
 import Wire
 
-/// Deletion as Loki's compactor has it: requests that are listed and can be taken back as long as they wait. Here they do
-/// not wait: what a request names is gone when it is answered.
+/// Deletion as Loki's compactor has it: requests that are listed and can be taken back as long as they wait. Here they
+/// do not wait: what a request names is gone when it is answered.
 extension LokiAPI {
     /// As the catalog keeps it, under its id.
     private struct DeleteRequest: Codable, Sendable {
@@ -21,7 +21,8 @@ extension LokiAPI {
     }
 
     private static let documentKind = "loki.delete"
-    /// Rows of a query whose stages no condition on columns can say; each is remembered until merges have carried it out.
+    /// Rows of a query whose stages no condition on columns can say; each is remembered until merges have carried it
+    /// out.
     private static let mostRows = 5_000_000
 
     func registerDelete(on routes: Routes) {

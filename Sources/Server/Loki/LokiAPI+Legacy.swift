@@ -3,7 +3,8 @@ import Storage
 import Telemetry
 import Wire
 
-/// Loki's first API, at `/api/prom`: streams with their labels as text. Old Promtail, Fluent Bit and scripts ask it still.
+/// Loki's first API, at `/api/prom`: streams with their labels as text. Old Promtail, Fluent Bit and scripts ask it
+/// still.
 extension LokiAPI {
     func registerLegacy(on routes: Routes) {
         func on(_ path: String, _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer) {

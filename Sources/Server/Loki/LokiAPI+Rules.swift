@@ -10,7 +10,8 @@ extension LokiAPI {
     func registerRules(on routes: Routes) {
         for root in ["/loki/api/v1/rules", "/api/prom/rules"] {
             func on(
-                _ method: HTTPCall.Method, _ path: String, _ handler: @escaping @Sendable (HTTPCall) throws -> HTTPAnswer
+                _ method: HTTPCall.Method, _ path: String,
+                _ handler: @escaping @Sendable (HTTPCall) throws -> HTTPAnswer
             ) {
                 routes.on([method], root + path, errors: LokiAPI.errors) { try handler($0) }
             }

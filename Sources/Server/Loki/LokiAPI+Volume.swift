@@ -82,7 +82,8 @@ extension LokiAPI {
                 var window = query
                 window.range = TimeRange(start: start, end: min(start + step, query.range.end))
                 guard !window.range.isEmpty else { continue }
-                for stream in try await process.events.streams(window, context: running.context) where stream.bytes > 0 {
+                for stream in try await process.events.streams(window, context: running.context) where stream.bytes > 0
+                {
                     for key in keys(of: stream.labels, grouping) {
                         bytes[key, default: [Int](repeating: 0, count: Int(count))][number] += stream.bytes
                     }

@@ -1,6 +1,6 @@
 import Alerting
-import Logging
 import LogQL
+import Logging
 import Telemetry
 
 extension ServerProcess {
@@ -19,7 +19,8 @@ extension ServerProcess {
     private func storedGroups(_ language: any RuleQuerying) throws -> [RuleGroup] {
         try StoredRuleGroup.all(in: folder.catalog).compactMap { stored in
             do { return try stored.group(language: language) } catch {
-                logger.warning("a rule group is passed over", metadata: ["group": "\(stored.key)", "error": "\(error)"])
+                logger.warning(
+                    "a rule group is passed over", metadata: ["group": "\(stored.key)", "error": "\(error)"])
                 return nil
             }
         }

@@ -3,7 +3,8 @@ import Wire
 
 /// An answer that is a list inside of an object, written while it is sent: no more than a piece of it is in memory.
 ///
-/// The query that the answer is for stays in the list of running queries until the last piece, and can be ended by then.
+/// The query that the answer is for stays in the list of running queries until the last piece, and can be ended by
+/// then.
 struct ListPieces: BodyPieces {
     typealias Write = @Sendable (inout JSONWriter) -> Void
 
@@ -29,8 +30,8 @@ struct ListPieces: BodyPieces {
         self.after = after
     }
 
-    /// `before` opens what `after` closes; elements write themselves one after the other. An answer of one piece goes out
-    /// whole, with its length.
+    /// `before` opens what `after` closes; elements write themselves one after the other. An answer of one piece goes
+    /// out whole, with its length.
     static func answer(
         _ query: RunningQuery, count: Int, before: @escaping Write,
         element: @escaping @Sendable (Int, inout JSONWriter) -> Void, after: @escaping Write

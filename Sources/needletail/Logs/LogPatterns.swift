@@ -39,7 +39,8 @@ struct LogPatterns {
     /// Times in milliseconds.
     func print(start: Int64, end: Int64, newSince: Int64?, limit: Int, _ format: OutputFormat) async throws {
         var parameters = [
-            ("query", query), ("start", "\(start * 1_000_000)"), ("end", "\((end + 1) * 1_000_000)"), ("limit", "\(limit)"),
+            ("query", query), ("start", "\(start * 1_000_000)"), ("end", "\((end + 1) * 1_000_000)"),
+            ("limit", "\(limit)"),
         ]
         if let newSince { parameters.append(("newSince", "\(newSince * 1_000_000)")) }
         let answer = try await client.get(Envelope.self, "/api/v1/logs/templates", parameters)
