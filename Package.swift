@@ -209,7 +209,7 @@ let package = Package(
         tests("GoTemplates", ["Telemetry"]),
         tests("Storage", ["Telemetry", "Codecs"]),
         tests("SeriesStore", ["Telemetry", "Storage", "Codecs"]),
-        tests("EventStore", ["Telemetry", "Storage", "Codecs"]),
+        tests("EventStore", ["Telemetry", "Storage", "Codecs", "Patterns"]),
         tests("Vectors", ["Telemetry"]),
         tests("PromQL", ["Telemetry", "Storage", "Vectors", "Patterns"]),
         tests("LogQL", ["Telemetry", "Storage", "EventStore", "Vectors", "Patterns", "GoTemplates"]),

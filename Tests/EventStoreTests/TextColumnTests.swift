@@ -1,5 +1,7 @@
 import Codecs
 import Foundation
+import Patterns
+import Storage
 import Telemetry
 import TestSupport
 import Testing
@@ -162,6 +164,70 @@ struct TextColumnTests {
             }
         }
         #expect(hits > 1000)
+    }
+
+    /// Expressions made of what is in a line, so that they match some and nearly match more.
+    private static func expression(_ line: [UInt8], _ generator: inout LineGenerator) -> String {
+        let text = String(decoding: line, as: UTF8.self)
+        let start = generator.number(max(1, text.count))
+        let piece = String(text.dropFirst(start).prefix(2 + generator.number(12)))
+        let middle = piece.index(piece.startIndex, offsetBy: piece.count / 2)
+        let (left, right) = (Pattern.quoted(String(piece[..<middle])), Pattern.quoted(String(piece[middle...])))
+        switch generator.number(9) {
+        case 0: return left + right
+        case 1: return "(?i)" + left + right
+        case 2: return left + ".*" + right
+        case 3: return left + "[0-9a-z]+" + right
+        case 4: return "[x-z][a-c]{2}|" + left + right
+        case 5: return "[0-9]{3}" + left + "?" + right
+        case 6: return left + "[^0-9]" + right
+        case 7: return "^" + left + "|" + right + "$"
+        default: return "(" + left + "|q" + right + ")\\b"
+        }
+    }
+
+    @Test func expressionsAreFoundAndRowsAreReadWithoutTheOtherLines() throws {
+        var (told, left) = (0, 0)
+        for seed in 0..<UInt64(TestSeeds.count(unlessTold: 20)) {
+            var generator = LineGenerator(seed: 4000 + seed)
+            let only = generator.number(17)
+            let count = 300
+            let lines = (0..<count).map { _ in generator.line(only < 13 ? only : generator.number(13)) }
+            let times = (0..<count).map { 1_795_291_200_000_000_000 + Int64($0) * 1_000_003 }
+            let encoded = ColumnWriter(codec: .best).encode(
+                TextColumnTests.column(lines), rowCount: count, times: times, exactFilter: true)
+            guard encoded.encoding == .text else { continue }
+            let text = try TextColumn(
+                encoded.body, entry: TextColumnTests.entry(encoded), rowCount: count,
+                times: { () throws(CodecError) in times })
+            #expect(try text.reader.lineLengths() == lines.map(\.count), "seed \(seed) shape \(only)")
+            for _ in 0..<25 {
+                let expression = TextColumnTests.expression(lines[generator.number(count)], &generator)
+                guard let pattern = try? Pattern(expression) else { continue }
+                var wanted = RowMask(count: count, all: true)
+                if generator.number(2) == 0 { for row in 0..<count where row % 3 != 0 { wanted[row] = false } }
+                let expected = wanted.rows.filter { pattern.isFound(in: lines[Int($0)]) }
+                guard let found = try text.rows(matching: pattern, among: wanted) else { continue }
+                var rest = found.unknown
+                rest.formIntersection(wanted)
+                told += wanted.population - rest.population
+                left += rest.population
+                var all = found.matches
+                for row in rest.rows where pattern.isFound(in: lines[Int(row)]) { all[Int(row)] = true }
+                #expect(all.rows == expected, "seed \(seed) shape \(only) expression \(expression)")
+            }
+            for share in [1, 2, 5, 50] {
+                var wanted = RowMask(count: count, all: false)
+                for row in 0..<count where generator.number(share) == 0 { wanted[row] = true }
+                let column = try text.decoded(wanted)
+                for row in wanted.rows {
+                    let value = column.index(ofRow: Int(row)).map { column.value(at: $0) }
+                    let expected = AttributeValue.string(String(decoding: lines[Int(row)], as: UTF8.self))
+                    #expect(value == expected, "seed \(seed) row \(row)")
+                }
+            }
+        }
+        #expect(told > left && told > 1000, "\(told) rows told, \(left) not")
     }
 
     @Test func fieldsAreReadFromColumnsAsTheyStandInTheLines() throws {

@@ -17,7 +17,9 @@ import Vectors
         "", "a b", "a=b", "a\\tb", "q\\\"z", "\\u00e9t\\u00e9", "ünï", "10.1.2.3", "a\tb", "[1,2]", "{\"z\":1}", "tru",
         "[1,", "GET", "POST", "/api/v1/items?id=7", "-", "timed out",
     ]
-    private static let keys = ["status", "took", "level", "user", "user.id", "user_id", "a", "0b", "app", "msg", "s p"]
+    private static let keys = [
+        "status", "took", "level", "user", "user.id", "user_id", "a", "0b", "app", "msg", "s p",
+    ]
 
     private static func json(_ random: inout SeededGenerator, depth: Int = 0) -> String {
         var members: [String] = []
@@ -44,7 +46,8 @@ import Vectors
             return "{\"status\":\(status),\"took\":\(number()).\(number()),\"user\":{\"id\":\"u\(number())\"},"
                 + "\"msg\":\"request \(number()) done\",\"level\":\"info\"}"
         case 1: return "{\"status\":\"\(value())\",\"took\":\"\(number())ms\",\"a\":\(number()),\"app\":\"inner\"}"
-        case 2: return "status=\(status) took=\(number())ms user=u\(number()) msg=\"order \(number()) done\" a=\(number())"
+        case 2:
+            return "status=\(status) took=\(number())ms user=u\(number()) msg=\"order \(number()) done\" a=\(number())"
         case 3: return "status=\(value()) took=\"\(value())\" level=warn user_id=\(number())"
         case 4: return "GET /items/\(number()) \(status) in \(number())ms"
         case 5: return json(&random)
@@ -55,8 +58,10 @@ import Vectors
     }
 
     private static func fill(_ store: EmbeddedEventStore, _ random: inout SeededGenerator) async throws {
-        let streams = (0..<9).map { shape in
-            LabelSet(["app": shape < 5 ? "p" : "q", "shape": "s\(shape)"].merging(shape == 3 ? ["level": "stream"] : [:]) { a, _ in a })
+        let streams = (0..<9).map { shape -> LabelSet in
+            var labels = ["app": shape < 5 ? "p" : "q", "shape": "s\(shape)"]
+            if shape == 3 { labels["level"] = "stream" }
+            return LabelSet(labels)
         }
         var time: Int64 = 0
         for round in 0..<6 {
@@ -84,7 +89,8 @@ import Vectors
     // MARK: Queries
 
     private static let stages = [
-        "| json", "| json", "| json", "| logfmt", "| logfmt", #"| json st="status", u="user.id""#, #"| json a="list[0]""#,
+        "| json", "| json", "| json", "| logfmt", "| logfmt", #"| json st="status", u="user.id""#,
+        #"| json a="list[0]""#,
         #"| logfmt st="status", took"#, "| logfmt --strict", "| logfmt --keep-empty", #"|= "done""#, #"!= "GET""#,
         #"|~ "u[0-9]+""#, #"!~ "1$""#, #"|> "<_>ms""#, #"| status="503""#, "| status>=404", #"| status!="""#,
         #"| status=~"5..|GET""#, "| took>10ms", "| took>100", #"| level="info" or status="404""#,

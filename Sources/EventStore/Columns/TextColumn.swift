@@ -79,20 +79,46 @@ struct TextColumn {
         return mask
     }
 
-    /// The rows whose line the expression may match; nil where that cannot be told, but from all lines.
-    func rows(suspectedBy pattern: Pattern) throws(CodecError) -> RowMask? {
-        let literals = TextSearch.requiredLiterals(pattern).filter { $0.count >= TextColumn.shortestLiteral }
-        if let longest = literals.max(by: { $0.count < $1.count }) { return try rows(containing: longest) }
-        guard let scanner = IdleScanner(pattern) else { return nil }
-        var mask = RowMask(count: rowCount, all: false)
-        guard let lines = try reader.lines(suspectedBy: scanner) else { return mask }
-        for (line, isSuspect) in lines.enumerated() where isSuspect {
-            switch presence {
-            case .all: mask[line] = true
-            case .rows(let rows): mask[Int(rows[line])] = true
-            }
+    /// Of the rows that are asked for, those whose line the expression matches, and those of which this cannot be told
+    /// but from the line; nil where that is so of all.
+    func rows(matching pattern: Pattern, among wanted: RowMask) throws(CodecError) -> (
+        matches: RowMask, unknown: RowMask
+    )? {
+        var matches = RowMask(count: rowCount, all: false)
+        var unknown = matches
+        guard let scanner = IdleScanner(pattern) else {
+            let literals = TextSearch.requiredLiterals(pattern).filter { $0.count >= TextColumn.shortestLiteral }
+            guard let longest = literals.max(by: { $0.count < $1.count }) else { return nil }
+            unknown = try rows(containing: longest)
+            return (matches, unknown)
         }
-        return mask
+        let literals = TextSearch.requiredLiterals(pattern).filter { $0.count >= TextColumn.shortestLiteral }
+        var suspects: [Bool]
+        if let longest = literals.max(by: { $0.count < $1.count }) {
+            suspects = try reader.lines(containing: longest)
+        } else {
+            guard let lines = try reader.lines(suspectedBy: scanner) else { return (matches, unknown) }
+            suspects = lines
+        }
+        var hasAny = false
+        for line in suspects.indices where suspects[line] {
+            suspects[line] = wanted[row(of: line)]
+            hasAny = hasAny || suspects[line]
+        }
+        guard hasAny else { return (matches, unknown) }
+        let told = try reader.lines(matching: scanner, among: suspects)
+        for line in suspects.indices where suspects[line] {
+            if told.matches[line] { matches[row(of: line)] = true }
+            if told.unknown[line] { unknown[row(of: line)] = true }
+        }
+        return (matches, unknown)
+    }
+
+    private func row(of line: Int) -> Int {
+        switch presence {
+        case .all: line
+        case .rows(let rows): Int(rows[line])
+        }
     }
 
     /// With the lines rebuilt; those of rows that nobody wants are empty.

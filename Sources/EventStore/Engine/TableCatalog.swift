@@ -87,7 +87,9 @@ extension TableStore {
         try forEachPart(of: snapshot, query.range, context) { open, footer in
             guard footer.labelNames.contains(name) else { return }
             if matchers.isEmpty {
-                for some in try labelValues(name, of: open.part, footer, query.range, context) { values.formUnion(some) }
+                for some in try labelValues(name, of: open.part, footer, query.range, context) {
+                    values.formUnion(some)
+                }
                 return
             }
             try forEachSegment(of: open, footer, query.range, matchers) { segment, mask in

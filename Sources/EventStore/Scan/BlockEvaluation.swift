@@ -85,10 +85,12 @@ struct BlockEvaluation {
             return out
         }
         if case .matches(let pattern, anchored: false) = test.test,
-            let (suspects, presence) = try block.rows(suspectedBy: pattern, in: test.column)
+            let (matches, unknown, presence) = try block.rows(
+                matching: pattern, in: test.column, among: candidates)
         {
+            out.formUnion(matches)
             var wanted = candidates
-            wanted.formIntersection(suspects)
+            wanted.formIntersection(unknown)
             if !wanted.isEmpty, let column = try block.column(test.column, wanted) {
                 try ColumnTest(column: column, test: test).run(wanted, into: &out)
             }

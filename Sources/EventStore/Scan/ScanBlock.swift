@@ -31,6 +31,8 @@ final class ScanBlock: @unchecked Sendable {
     private var cachedSequences: [UInt64]?
     private var cachedGroups: [UInt32]?
     private var columns: [String: DecodedColumn] = [:]
+    /// Heads of texts; their chunks are read anew.
+    private var texts: [String: TextColumn] = [:]
     private var charged = 0
 
     init(
@@ -169,7 +171,11 @@ final class ScanBlock: @unchecked Sendable {
         guard case .sealed(let part, let entry, let block) = source,
             let column = try loadDirectory(part, entry, block).column(name), column.encoding == .text
         else { return nil }
-        return try part.text(column, of: block) { read in self.context.count { $0.bytesRead += read } }
+        if let known = texts[name] { return known }
+        let opened = try part.text(column, of: block) { [context] read in context.count { $0.bytesRead += read } }
+        try charge(opened.reader.footprint)
+        texts[name] = opened
+        return opened
     }
 
     func damage(_ error: CodecError, of name: String) -> any Error {
@@ -184,15 +190,10 @@ final class ScanBlock: @unchecked Sendable {
     func rows(containing needle: [UInt8], in name: String) throws -> (
         holding: RowMask, presence: DecodedColumn.Presence
     )? {
-        guard columns[name] == nil, case .sealed(let part, let entry, let block) = source,
-            let column = try loadDirectory(part, entry, block).column(name), column.encoding == .text
-        else { return nil }
-        let text = try part.text(column, of: block) { read in self.context.count { $0.bytesRead += read } }
+        guard columns[name] == nil, let text = try text(name) else { return nil }
         do throws(CodecError) {
             return (try text.rows(containing: needle), text.presence)
-        } catch {
-            throw part.damage(error, of: column, block)
-        }
+        } catch { throw damage(error, of: name) }
     }
 
     /// The patterns of the lines, of the rows that have one; nil where they are no text of a part or are held already.
@@ -208,13 +209,13 @@ final class ScanBlock: @unchecked Sendable {
         }
     }
 
-    /// The same for an expression: rows of which none matches that is not among them.
-    func rows(suspectedBy pattern: Pattern, in name: String) throws -> (
-        suspects: RowMask, presence: DecodedColumn.Presence
+    /// The same for an expression, of some rows; those that it is unknown of have to be put together.
+    func rows(matching pattern: Pattern, in name: String, among wanted: RowMask) throws -> (
+        matches: RowMask, unknown: RowMask, presence: DecodedColumn.Presence
     )? {
         guard columns[name] == nil, let text = try text(name) else { return nil }
         do throws(CodecError) {
-            return try text.rows(suspectedBy: pattern).map { ($0, text.presence) }
+            return try text.rows(matching: pattern, among: wanted).map { ($0.matches, $0.unknown, text.presence) }
         } catch { throw damage(error, of: name) }
     }
 
@@ -239,6 +240,7 @@ final class ScanBlock: @unchecked Sendable {
     /// Forgets what was decoded; it is read again when asked for.
     func dropColumns() {
         columns = [:]
+        texts = [:]
         cachedTimes = nil
         cachedSequences = nil
         cachedGroups = nil

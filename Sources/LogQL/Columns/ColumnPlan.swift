@@ -73,9 +73,8 @@ struct ColumnPlan: Sendable {
             steps.append(.parse)
         case .drop(let labels):
             let names = Set(labels.map(\.name))
-            guard labels.allSatisfy({ $0.matcher == nil }), names.isSubset(of: ["__error__", "__error_details__"]) else {
-                return false
-            }
+            guard labels.allSatisfy({ $0.matcher == nil }), names.isSubset(of: ["__error__", "__error_details__"])
+            else { return false }
             if names.contains("__error__") { steps.append(.forgetErrors) }
         default: return false
         }

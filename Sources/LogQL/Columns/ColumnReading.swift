@@ -282,7 +282,8 @@ extension RangeEvaluation {
         var out = [Int32](repeating: 0, count: rows.count)
         try rows.forEach { row in
             let group = block.onlyGroup ?? groupOfRow[row]
-            if columns.isEmpty, let series = reading.seriesOfGroup[GroupLabels.Key(source: block.source, group: group)] {
+            let key = GroupLabels.Key(source: block.source, group: group)
+            if columns.isEmpty, let series = reading.seriesOfGroup[key] {
                 out[row] = Int32(truncatingIfNeeded: series)
                 return
             }
@@ -294,10 +295,7 @@ extension RangeEvaluation {
                 } else {
                     lastSeries = try series(ofRow: row, block, names)
                     known[combination] = lastSeries
-                    if columns.isEmpty {
-                        let key = GroupLabels.Key(source: block.source, group: group)
-                        reading.seriesOfGroup[key] = Int(lastSeries)
-                    }
+                    if columns.isEmpty { reading.seriesOfGroup[key] = Int(lastSeries) }
                 }
             }
             out[row] = lastSeries
@@ -322,8 +320,7 @@ extension RangeEvaluation {
 extension WindowPlan {
     /// The segment of each row; rows that no window holds go.
     fileprivate func segments(_ block: any EventBlock, _ rows: inout ColumnRows) throws -> PerRow<Int32> {
-        if let first = segment(of: block.firstTime, hint: -1), segment(of: block.lastTime, hint: first) == first
-        {
+        if let first = segment(of: block.firstTime, hint: -1), segment(of: block.lastTime, hint: first) == first {
             return .same(Int32(truncatingIfNeeded: first))
         }
         let times = try block.times()

@@ -104,6 +104,7 @@ struct Automaton: Sendable {
         numbers.removeAll(keepingCapacity: true)
         memory = 0
         bytesSinceReset = 0
+        resets &+= 1
         first = number(start)
         idleState = skips ? first : Automaton.unknown
     }
@@ -200,6 +201,48 @@ struct Automaton: Sendable {
             }
         }
         return state == idleState
+    }
+
+    // MARK: Texts in pieces
+
+    /// A state to go on from; states are good until ``resets`` changes.
+    var idle: Int32 { idleState }
+    private(set) var resets = 0
+
+    static let found: Int32 = yes
+    static let lost: Int32 = -5
+
+    /// Goes on from a state: the state behind the bytes, ``found``, or ``lost`` where states are not built any more.
+    mutating func advance(_ from: Int32, over text: Span<UInt8>) -> Int32 {
+        guard bytesToRetry == 0 else { return Automaton.lost }
+        let before = resets
+        var state = from
+        for position in 0..<text.count {
+            let column = Int(classes[Int(text[position])])
+            var next = transitions[Int(state) + column]
+            if next == Automaton.unknown {
+                bytesSinceReset &+= 1
+                guard case .to(let made) = step(state, column), resets == before else { return Automaton.lost }
+                next = made
+            }
+            if next == Automaton.idle {
+                state = idleState
+            } else if next >= 0 {
+                state = next
+            } else {
+                return next == Automaton.yes ? Automaton.found : Automaton.lost
+            }
+        }
+        return state
+    }
+
+    /// Whether a text that ends in a state matches.
+    mutating func matchesAtEnd(of state: Int32) -> Bool? {
+        guard bytesToRetry == 0 else { return nil }
+        let known = transitions[Int(state) + stride - 1]
+        if known != Automaton.unknown { return known == Automaton.yes }
+        guard case .to(let answer) = step(state, stride - 1) else { return nil }
+        return answer == Automaton.yes
     }
 
     private enum Step {

@@ -36,4 +36,45 @@ package struct IdleScanner: ~Copyable {
     }
 
     package func begins(_ byte: UInt8) -> Bool { begins[Int(byte)] }
+
+    // MARK: Piece by piece
+
+    /// Where a text is behind some of its pieces.
+    package enum Position: Equatable {
+        case idle
+        case inside(Int32)
+        case found
+        /// The text has to be read in one.
+        case lost
+    }
+
+    package func advance(_ position: Position, over bytes: ArraySlice<UInt8>) -> Position {
+        let state: Int32
+        switch position {
+        case .found, .lost: return position
+        case .idle:
+            guard excites(bytes) else { return .idle }
+            state = borrowed.value.idle
+        case .inside(let inside): state = inside
+        }
+        if mindsEncoding, bytes.contains(where: { $0 >= 0x80 }) { return .lost }
+        let resets = borrowed.value.resets
+        let next = borrowed.value.advance(state, over: bytes.span)
+        if next == Automaton.found { return .found }
+        guard next >= 0, borrowed.value.resets == resets else { return .lost }
+        return next == borrowed.value.idle ? .idle : .inside(next)
+    }
+
+    /// Whether a text that ends there matches; nil where it has to be read in one.
+    package func isMatch(atEndOf position: Position) -> Bool? {
+        switch position {
+        case .idle: return false
+        case .found: return true
+        case .lost: return nil
+        case .inside(let state): return borrowed.value.matchesAtEnd(of: state)
+        }
+    }
+
+    /// Positions are good while this is the same.
+    package var epoch: Int { borrowed.value.resets }
 }

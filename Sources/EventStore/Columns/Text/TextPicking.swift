@@ -163,7 +163,8 @@ extension TextReader {
             lines += first..<first + counts[index]
             if let rows { rowsOfLines += [UInt32](repeating: rows[i], count: counts[index]) }
         }
-        let rowOfLine = rows == nil ? nil : TextReader.spread(rowsOfLines, lines, directory.nodes[column.node].lineCount)
+        let count = directory.nodes[column.node].lineCount
+        let rowOfLine = rows == nil ? nil : TextReader.spread(rowsOfLines, lines, count)
         let (bytes, bounds) = try pick(column.node, rowOfLine, lines: lines)
         pool.bounds.append(UInt32(truncatingIfNeeded: pool.bytes.count))
         var part = 0

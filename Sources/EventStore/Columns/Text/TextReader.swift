@@ -21,6 +21,9 @@ package struct TextReader {
         self.times = times
     }
 
+    /// Bytes that the head takes in memory, more or less.
+    var footprint: Int { directory.strings.count &+ directory.small.count &+ directory.nodes.count &* 1024 }
+
     // MARK: Lines
 
     /// All lines; those that `wanted` leaves out are empty.
