@@ -74,6 +74,9 @@ import Vectors
                 time += Int64.random(in: 0..<second / 10, using: &random)
                 let row = batch.addRow(timestamp: time, group: group)
                 batch.set(line, row: row, .string(self.line(&random, shape)))
+                if shape == 4 {
+                    batch.set(batch.columnIndex("trace"), row: row, .string("t\(Int.random(in: 0..<5000, using: &random))"))
+                }
                 if shape == 1 || shape == 8, Bool.random(using: &random) {
                     let name = ["status", "user.id", "user_id", "took"].randomElement(using: &random) ?? "status"
                     let value: [AttributeValue] = [.string("503"), .int(503), .double(1.5), .string(""), .bool(true)]

@@ -124,7 +124,12 @@ extension RangeEvaluation {
         let series: PerRow<Int32>
         switch reading.key {
         case .labels(let numbers): series = try self.series(numbers, labels, rows.passing)
-        case .all: series = try seriesOfAllLabels(block, rows.passing, &reading)
+        case .all:
+            guard let found = try seriesOfAllLabels(block, rows.passing, &reading) else {
+                rows.setAside(rows.passing)
+                return
+            }
+            series = found
         }
         let added = rows.passing.population
         if store == .counts {
@@ -269,10 +274,11 @@ extension RangeEvaluation {
         return Int32(truncatingIfNeeded: found)
     }
 
-    /// By group and every column but the line; the labels of a combination are read from one of its rows.
+    /// By group and every column but the line; the labels of a combination are read from one of its rows. nil where
+    /// nearly every row is a combination of its own.
     private mutating func seriesOfAllLabels(
         _ block: any EventBlock, _ rows: RowMask, _ reading: inout ColumnReading
-    ) throws -> PerRow<Int32> {
+    ) throws -> PerRow<Int32>? {
         let names = try block.columnNames().filter { $0 != EventColumnName.line }
         var columns: [EventBlockColumn] = []
         for name in names { if let column = try block.column(name) { columns.append(column) } }
@@ -280,11 +286,16 @@ extension RangeEvaluation {
         var known: [[Int32]: Int32] = [:]
         var (last, lastSeries): ([Int32], Int32) = ([], -1)
         var out = [Int32](repeating: 0, count: rows.count)
+        var (seen, isTooMany, isRemembered) = (0, false, false)
         try rows.forEach { row in
+            seen += 1
+            isTooMany = isTooMany || !columns.isEmpty && known.count > 64 && known.count * 2 > seen
+            if isTooMany { return }
             let group = block.onlyGroup ?? groupOfRow[row]
             let key = GroupLabels.Key(source: block.source, group: group)
             if columns.isEmpty, let series = reading.seriesOfGroup[key] {
                 out[row] = Int32(truncatingIfNeeded: series)
+                isRemembered = true
                 return
             }
             let combination = [Int32(bitPattern: group)] + columns.map { $0.codes[row] }
@@ -300,7 +311,8 @@ extension RangeEvaluation {
             }
             out[row] = lastSeries
         }
-        if known.count == 1, let only = known.values.first { return .same(only) }
+        if isTooMany { return nil }
+        if known.count == 1, !isRemembered, let only = known.values.first { return .same(only) }
         return .each(out)
     }
 

@@ -24,8 +24,9 @@ package struct IdleScanner: ~Copyable {
     deinit { storage.giveBackIdle(borrowed) }
 
     /// Whether a match may begin, or is, in a piece.
-    package func excites(_ bytes: ArraySlice<UInt8>) -> Bool {
-        let text = bytes.span
+    package func excites(_ bytes: ArraySlice<UInt8>) -> Bool { excites(bytes.span) }
+
+    package func excites(_ text: Span<UInt8>) -> Bool {
         var position = 0
         while position < text.count, !begins[Int(text[position])] { position &+= 1 }
         if position == text.count { return false }
@@ -48,18 +49,18 @@ package struct IdleScanner: ~Copyable {
         case lost
     }
 
-    package func advance(_ position: Position, over bytes: ArraySlice<UInt8>) -> Position {
+    package func advance(_ position: Position, over text: Span<UInt8>) -> Position {
         let state: Int32
         switch position {
         case .found, .lost: return position
         case .idle:
-            guard excites(bytes) else { return .idle }
+            guard excites(text) else { return .idle }
             state = borrowed.value.idle
         case .inside(let inside): state = inside
         }
-        if mindsEncoding, bytes.contains(where: { $0 >= 0x80 }) { return .lost }
+        if mindsEncoding { for i in 0..<text.count where text[i] >= 0x80 { return .lost } }
         let resets = borrowed.value.resets
-        let next = borrowed.value.advance(state, over: bytes.span)
+        let next = borrowed.value.advance(state, over: text)
         if next == Automaton.found { return .found }
         guard next >= 0, borrowed.value.resets == resets else { return .lost }
         return next == borrowed.value.idle ? .idle : .inside(next)

@@ -43,71 +43,7 @@ extension TextReader {
         return out.contains(true) ? out : nil
     }
 
-    /// Of the lines that are suspected, those that match and those that have to be read in one. The automaton is led
-    /// over static text and values; where it is idle, what cannot excite it is passed over.
-    func lines(
-        matching scanner: borrowing IdleScanner, among suspects: [Bool]
-    ) throws(CodecError) -> (matches: [Bool], unknown: [Bool]) {
-        let node = directory.nodes[0]
-        let codes = try templates(of: node)
-        let isPassedOver = node.columns.map { !mayExcite($0, scanner) }
-        let epoch = scanner.epoch
-        var afterPiece: [[IdleScanner.Position]] = []
-        for template in node.templates {
-            afterPiece.append(template.pieces.map { scanner.advance(.idle, over: directory.strings[$0]) })
-        }
-        let none = [Bool](repeating: false, count: node.lineCount)
-        guard scanner.epoch == epoch else { return (none, suspects) }
-        var columns = [Int: (pool: TextPool, values: TextPool.Values)]()
-        var next = [Int](repeating: 0, count: node.columns.count)
-        var matches = none
-        var unknown = none
-        for line in 0..<node.lineCount {
-            let t = codes.map { Int($0[line]) } ?? 0
-            let template = node.templates[t]
-            guard suspects[line] else {
-                for column in template.columns { next[column] &+= 1 }
-                continue
-            }
-            var position = IdleScanner.Position.idle
-            for (i, piece) in template.pieces.enumerated() {
-                if position == .idle, scanner.epoch == epoch {
-                    position = afterPiece[t][i]
-                } else {
-                    position = scanner.advance(position, over: directory.strings[piece])
-                }
-                guard i < template.columns.count else { continue }
-                let column = template.columns[i]
-                let value = next[column]
-                next[column] &+= 1
-                switch position {
-                case .found, .lost: continue
-                case .idle: if isPassedOver[column] { continue }
-                case .inside: break
-                }
-                if columns[column] == nil {
-                    var pool = TextPool()
-                    let values = try read(node.columns[column], try rowsOfValues(column, in: node, rows), &pool)
-                    columns[column] = (pool, values)
-                }
-                let before = scanner.epoch
-                if let (pool, values) = columns[column] {
-                    let entry = values.firstCode.map { Int(pool.codes[$0 + value]) } ?? (values.isConstant ? 0 : value)
-                    position = scanner.advance(position, over: pool.bytes[pool.range(values, entry: entry)])
-                }
-                if scanner.epoch != before, position != .found { position = .lost }
-            }
-            if scanner.epoch != epoch, position != .found { position = .lost }
-            switch scanner.isMatch(atEndOf: position) {
-            case true?: matches[line] = true
-            case false?: break
-            case nil: unknown[line] = true
-            }
-        }
-        return (matches, unknown)
-    }
-
-    private func mayExcite(_ column: TextVariable, _ scanner: borrowing IdleScanner) -> Bool {
+    func mayExcite(_ column: TextVariable, _ scanner: borrowing IdleScanner) -> Bool {
         for byte in 0...255 where column.classes & ByteClass.table[byte] != 0 && scanner.begins(UInt8(byte)) {
             return true
         }
