@@ -56,6 +56,15 @@ struct PreparedDeletion: Sendable {
     }
 }
 
+extension PreparedDeletion {
+    /// False where all rows in memory are too young or too old: a rule for old rows is then not asked of a million
+    /// streams.
+    func mayConcern(_ memory: MemorySnapshot) -> Bool {
+        memory.firstSequence < before
+            && memory.chunks.contains { range.overlaps(first: $0.firstTime, last: $0.lastTime) }
+    }
+}
+
 /// The deletions that concern a part, by block.
 struct BlockDeletions {
     private let part: SealedPart

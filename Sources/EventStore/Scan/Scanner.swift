@@ -61,7 +61,8 @@ struct Scanner {
         for memory in snapshot.memory where !memory.chunks.isEmpty {
             let facts = GroupFacts(memory: memory.groups, matchers: matchers, tests: predicate.tests)
             if facts.matchesNone { continue }
-            let deletions = snapshot.deletions.map { ($0, GroupFacts(memory: memory.groups, deletion: $0)) }
+            let deletions = snapshot.deletions.filter { $0.mayConcern(memory) }
+                .map { ($0, GroupFacts(memory: memory.groups, deletion: $0)) }
                 .filter { !$0.1.matchesNone }
             for chunk in memory.chunks where plan.range.overlaps(first: chunk.firstTime, last: chunk.lastTime) {
                 out.append(ScanBlock(chunk: chunk, facts: facts, deletions: deletions, context: context))

@@ -23,7 +23,8 @@ struct StoredRuleGroup: Codable, Sendable {
         name = try group(language: language).name
     }
 
-    var key: String { "\(namespace)/\(name)" }
+    /// Names may hold slashes.
+    var key: String { "\(namespace)\n\(name)" }
 
     /// As an element of a list.
     func listed(indent: Int) -> String {

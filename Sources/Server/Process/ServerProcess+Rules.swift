@@ -20,7 +20,7 @@ extension ServerProcess {
         try StoredRuleGroup.all(in: folder.catalog).compactMap { stored in
             do { return try stored.group(language: language) } catch {
                 logger.warning(
-                    "a rule group is passed over", metadata: ["group": "\(stored.key)", "error": "\(error)"])
+                    "a rule group is passed over", metadata: ["group": "\(stored.namespace)/\(stored.name)", "error": "\(error)"])
                 return nil
             }
         }
