@@ -75,7 +75,8 @@ import Vectors
                 let row = batch.addRow(timestamp: time, group: group)
                 batch.set(line, row: row, .string(self.line(&random, shape)))
                 if shape == 4 {
-                    batch.set(batch.columnIndex("trace"), row: row, .string("t\(Int.random(in: 0..<5000, using: &random))"))
+                    let trace = "t\(Int.random(in: 0..<5000, using: &random))"
+                    batch.set(batch.columnIndex("trace"), row: row, .string(trace))
                 }
                 if shape == 1 || shape == 8, Bool.random(using: &random) {
                     let name = ["status", "user.id", "user_id", "took"].randomElement(using: &random) ?? "status"

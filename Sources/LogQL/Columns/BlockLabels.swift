@@ -87,9 +87,12 @@ final class BlockLabels {
         for (t, template) in layout.templates.enumerated() {
             readings.append(isUsed[t] ? parsing.read(template) : TemplateReading())
         }
-        block.passing.forEach { row in
-            let template = Int(layout.templateOfRow[row])
-            if template >= 0, !readings[template].isKnown { unknown[row] = true }
+        let isKnown = readings.map(\.isKnown)
+        if zip(isUsed, isKnown).contains(where: { $0 && !$1 }) {
+            block.passing.forEach { row in
+                let template = Int(layout.templateOfRow[row])
+                if template >= 0, !isKnown[template] { unknown[row] = true }
+            }
         }
         try checkValues(layout)
     }
@@ -119,10 +122,11 @@ final class BlockLabels {
     /// Rows whose line is none for a parser.
     func errors(of parser: Int) -> RowMask {
         var out = RowMask(count: block.rowCount, all: false)
-        guard let layout, readings.contains(where: { $0.isKnown && $0.hasError[parser] }) else { return out }
+        let isError = readings.map { $0.isKnown && $0.hasError[parser] }
+        guard let layout, isError.contains(true) else { return out }
         block.passing.forEach { row in
             let template = Int(layout.templateOfRow[row])
-            if template >= 0, readings[template].isKnown, readings[template].hasError[parser] { out[row] = true }
+            if template >= 0, isError[template] { out[row] = true }
         }
         return out
     }

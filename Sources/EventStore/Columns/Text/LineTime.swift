@@ -78,6 +78,7 @@ struct LineTime: Equatable {
     var length: Int { style == .accessLog ? 20 : digits > 0 ? 20 + digits : 19 }
 
     private static let months: [UInt8] = Array("JanFebMarAprMayJunJulAugSepOctNovDec".utf8)
+    static var monthNames: [[UInt8]] { (0..<12).map { Array(months[$0 * 3..<$0 * 3 + 3]) } }
 
     /// In units since 1970; nil where the value has another form or writing the number would give other bytes.
     func parse(_ text: Span<UInt8>, _ value: TextSlice) -> Int64? {

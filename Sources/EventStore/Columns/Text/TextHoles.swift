@@ -77,18 +77,17 @@ extension TextReader {
             ends += pool.bounds[(one.firstBound + 1)...]
             values.append(one)
         }
-        let uses = node.templates.map { template in
-            template.columns.compactMap { slots[$0] }
-        }
         let picks = node.templates.enumerated().map { t, template -> (slot: Int, before: Int) in
             guard holes[t] >= 0, let slot = slots[template.columns[holes[t]]] else { return (-1, 0) }
             return (slot, template.columns[..<holes[t]].count { slots[$0] == slot })
         }
-        let templates = try templatesOfLines()
+        let templates = try templatesOfLines() ?? []
+        let table = HoleTable(node, isKept: node.columns.indices.map { slots[$0] != nil })
+        let slotOfHole = table.columns.map { slots[$0] ?? 0 }
         var codes = [Int32](repeating: EventBlockColumn.absent, count: node.lineCount)
         var next = [Int](repeating: 0, count: columns.count)
         for line in 0..<node.lineCount {
-            let t = templates.map { Int($0[line]) } ?? 0
+            let t = templates.isEmpty ? 0 : Int(templates[line])
             let (slot, before) = picks[t]
             if slot >= 0 {
                 let value = next[slot] &+ before
@@ -100,7 +99,7 @@ extension TextReader {
                 }
                 codes[line] = Int32(truncatingIfNeeded: firstEntry[slot] &+ entry)
             }
-            for slot in uses[t] { next[slot] &+= 1 }
+            for hole in table.first[t]..<table.first[t + 1] { next[slotOfHole[hole]] &+= 1 }
         }
         return EventBlockColumn(codes: codes, kind: .string, ends: ends, bytes: pool.bytes)
     }
@@ -112,23 +111,23 @@ extension TextReader {
 
     private func lengths(ofLines number: Int) throws(CodecError) -> [Int] {
         let node = directory.nodes[number]
-        let templates = try templates(of: node)
+        let templates = try templates(of: node) ?? []
         var fixed = node.templates.map { template in template.pieces.reduce(0) { $0 + $1.count } }
         var varying: [[UInt32]?] = []
         for column in node.columns {
             varying.append(column.shortest == column.longest ? nil : try lengths(ofValues: column))
         }
-        var holes: [[Int]] = []
         for (t, template) in node.templates.enumerated() {
             for column in template.columns where varying[column] == nil { fixed[t] += node.columns[column].longest }
-            holes.append(template.columns.filter { varying[$0] != nil })
         }
+        let holes = HoleTable(node, isKept: varying.map { $0 != nil })
         var next = [Int](repeating: 0, count: node.columns.count)
         var out = [Int](repeating: 0, count: node.lineCount)
         for line in 0..<node.lineCount {
-            let t = templates.map { Int($0[line]) } ?? 0
+            let t = templates.isEmpty ? 0 : Int(templates[line])
             var length = fixed[t]
-            for column in holes[t] {
+            for hole in holes.first[t]..<holes.first[t + 1] {
+                let column = holes.columns[hole]
                 length &+= Int(varying[column]?[next[column]] ?? 0)
                 next[column] &+= 1
             }

@@ -14,13 +14,13 @@ extension TextReader {
         let course = MatchingCourse(node, directory.strings, scanner)
         guard scanner.epoch == epoch else { return (none, suspects) }
         let isPassedOver = node.columns.map { !mayExcite($0, scanner) }
-        let codes = try templates(of: node)
+        let codes = try templates(of: node) ?? []
         var values = [TextPool.Values?](repeating: nil, count: node.columns.count)
         var pool = TextPool()
         var next = [Int](repeating: 0, count: node.columns.count)
         var (matches, unknown) = (none, none)
         for line in 0..<node.lineCount {
-            let t = codes.map { Int($0[line]) } ?? 0
+            let t = codes.isEmpty ? 0 : Int(codes[line])
             let first = course.firstPiece[t]
             let last = course.firstPiece[t + 1] - 1
             guard suspects[line] else {

@@ -54,20 +54,22 @@ extension TextReader {
             guard line >= 0, line < node.lineCount else { throw CodecError(0, "line \(line) of \(node.lineCount)") }
             for column in node.templates[codes.map { Int($0[line]) } ?? 0].columns { isNeeded[column] = true }
         }
-        let needed = node.templates.map { template in template.columns.filter { isNeeded[$0] } }
+        let holes = HoleTable(node, isKept: isNeeded)
+        let codes = codes ?? []
         var indices = [[Int]](repeating: [], count: node.columns.count)
         var linesOf = indices
         var next = [Int](repeating: 0, count: node.columns.count)
         var at = 0
         for line in 0..<node.lineCount {
             if at == lines.count { break }
-            let template = codes.map { Int($0[line]) } ?? 0
+            let template = codes.isEmpty ? 0 : Int(codes[line])
             guard lines[at] == line else {
-                for column in needed[template] { next[column] &+= 1 }
+                holes.skip(template, &next)
                 continue
             }
             at += 1
-            for column in needed[template] {
+            for hole in holes.first[template]..<holes.first[template + 1] {
+                let column = holes.columns[hole]
                 indices[column].append(next[column])
                 linesOf[column].append(line)
                 next[column] &+= 1

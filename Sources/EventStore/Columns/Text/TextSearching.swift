@@ -31,7 +31,7 @@ extension TextReader {
         var known: [NeedlePlan.Condition: Int] = [:]
         var cache = ColumnCache()
         var isIdle = true
-        var suspects = Set<Int>()
+        var isSuspect = [Bool](repeating: false, count: node.templates.count)
         for (t, template) in node.templates.enumerated() {
             let plan = NeedlePlan(needle, pieces: template.pieces.map { directory.strings[$0] })
             all.append(plan.matchesAll)
@@ -39,7 +39,7 @@ extension TextReader {
             var own: [(hole: Int, hit: Int)] = []
             for condition in plan.conditions {
                 guard condition.hole >= 0 else {
-                    suspects.insert(t)
+                    isSuspect[t] = true
                     isIdle = false
                     continue
                 }
@@ -60,25 +60,27 @@ extension TextReader {
         }
         var out = [Bool](repeating: false, count: node.lineCount)
         if isIdle { return out }
-        let codes = try templates(of: node)
+        let codes = try templates(of: node) ?? []
+        let holes = HoleTable(node)
+        let hasHits = hits.map { !$0.isEmpty }
         var candidates = [Bool](repeating: false, count: node.lineCount)
         var hasCandidates = false
         var next = [Int](repeating: 0, count: node.columns.count)
         for line in 0..<node.lineCount {
-            let t = codes.map { Int($0[line]) } ?? 0
+            let t = codes.isEmpty ? 0 : Int(codes[line])
             if all[t] {
                 out[line] = true
-            } else if suspects.contains(t) {
+            } else if isSuspect[t] {
                 candidates[line] = true
                 hasCandidates = true
-            } else if !hits[t].isEmpty {
-                let isSuspect = judge(node.templates[t], hits[t], found, next, &out[line])
-                if isSuspect, !out[line] {
+            } else if hasHits[t] {
+                let mayHold = judge(node.templates[t], hits[t], found, next, &out[line])
+                if mayHold, !out[line] {
                     candidates[line] = true
                     hasCandidates = true
                 }
             }
-            for column in node.templates[t].columns { next[column] &+= 1 }
+            holes.skip(t, &next)
         }
         if hasCandidates {
             let (bytes, bounds) = try rebuild(number, rowOfLine, candidates)

@@ -27,14 +27,15 @@ extension TextReader {
             values[i] = try excited(i, in: node, rowOfLine, scanner)
         }
         guard isSuspect.contains(true) || values.contains(where: { $0 != nil }) else { return nil }
-        let columns = node.templates.map { template in template.columns.filter { values[$0] != nil } }
-        let codes = try templates(of: node)
+        let holes = HoleTable(node, isKept: values.map { $0 != nil })
+        let codes = try templates(of: node) ?? []
         var next = [Int](repeating: 0, count: node.columns.count)
         var out = [Bool](repeating: false, count: node.lineCount)
         for line in 0..<node.lineCount {
-            let t = codes.map { Int($0[line]) } ?? 0
+            let t = codes.isEmpty ? 0 : Int(codes[line])
             var found = isSuspect[t]
-            for column in columns[t] {
+            for hole in holes.first[t]..<holes.first[t + 1] {
+                let column = holes.columns[hole]
                 if values[column]?[next[column]] == true { found = true }
                 next[column] &+= 1
             }
@@ -44,6 +45,7 @@ extension TextReader {
     }
 
     func mayExcite(_ column: TextVariable, _ scanner: borrowing IdleScanner) -> Bool {
+        if column.encoding == .times { return timesMayExcite(column.form, scanner) }
         for byte in 0...255 where column.classes & ByteClass.table[byte] != 0 && scanner.begins(UInt8(byte)) {
             return true
         }
@@ -85,5 +87,17 @@ extension TextReader {
             }
             return hasAny ? out : nil
         }
+    }
+
+    /// Times have few letters, and digits behind each: whether any of these pairs wakes the automaton.
+    private func timesMayExcite(_ form: LineTime, _ scanner: borrowing IdleScanner) -> Bool {
+        let digits: ClosedRange<UInt8> = 0x30...0x39
+        for digit in digits where scanner.begins(digit) { return true }
+        var marks: [[UInt8]] = [[0x2d], [0x3a], [0x2f], [form.separator], [form.point]]
+        if form.style != .iso { marks += LineTime.monthNames.map { [0x2f] + $0 + [0x2f] } }
+        for mark in marks where mark.contains(where: { scanner.begins($0) }) {
+            for digit in digits where scanner.excites((mark + [digit])[...]) { return true }
+        }
+        return false
     }
 }
