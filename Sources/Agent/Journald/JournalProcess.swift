@@ -1,4 +1,5 @@
 import Glibc
+import Storage
 import Telemetry
 
 /// A child process that writes the journal's entries, and the cursor up to which they are in batches. Used by the
@@ -55,6 +56,7 @@ final class JournalProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends.write, 1)
+        JournalProcess.keepDescriptors()
         // Its own complaints go where ours go.
         var arguments: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) }
         arguments.append(nil)
@@ -70,6 +72,16 @@ final class JournalProcess {
         child = pid
         descriptor = ends.read
         reader = JournalExportReader(longest: source.treatment.longestLine)
+    }
+
+    /// None but those that it is given: else the program would keep the port of an agent that was killed until it has
+    /// something to write.
+    private static func keepDescriptors() {
+        for name in (try? POSIXFileSystem().list("/proc/self/fd")) ?? [] {
+            guard let descriptor = Int32(name), descriptor > 2 else { continue }
+            let flags = fcntl(descriptor, F_GETFD)
+            if flags >= 0, flags & FD_CLOEXEC == 0 { _ = fcntl(descriptor, F_SETFD, flags | FD_CLOEXEC) }
+        }
     }
 
     private func failed(_ sentence: String, _ now: Int64) {
