@@ -132,7 +132,7 @@ struct GramCollector {
 }
 
 /// How large and how full filters of a kind are. A needle of n runs passes a filter of other texts with a chance of
-/// `meant` to the power of n: 16 digits of an id with 1%, a word of 8 letters with 0.4%.
+/// `meant` to the power of n: 16 digits of an id with 1.7%, a word of 8 letters with 0.4%.
 struct GramShape {
     var kind: GramKind
     /// Bits for each distinct run.
@@ -143,7 +143,7 @@ struct GramShape {
     var fullest: Double
 
     static let text = GramShape(kind: .text, perRun: 2.5, meant: 0.33, fullest: 0.6)
-    static let identifier = GramShape(kind: .identifier, perRun: 0.9, meant: 0.67, fullest: 0.8)
+    static let identifier = GramShape(kind: .identifier, perRun: 0.85, meant: 0.69, fullest: 0.8)
 }
 
 /// The bits of one kind while they are collected; they are its own memory until ``free()``.

@@ -88,33 +88,38 @@ package struct TextEncoder {
         let most = max(values.count / 2, min(values.count, 8))
         // Of texts that come again each is looked at once.
         let mayBeNumbers = values.first.map { TextEncoder.isNumberOrTime(text, $0) } ?? true
-        var distinct = mayBeNumbers ? nil : DistinctText(text, values, limit: most)
-        let facts = ValueFacts(text, distinct.map { $0.entries.map { values[$0] } } ?? values)
-        func begin(_ encoding: VariableEncoding) {
+        func begin(_ encoding: VariableEncoding, _ facts: ValueFacts) {
             directory.write(encoding.rawValue)
             directory.write(facts.classes)
             directory.writeVarint(facts.shortest)
             directory.writeVarint(facts.longest)
         }
+        let form = mayBeNumbers ? values.first.flatMap { LineTime(text, $0) } : nil
+        // Times of one form have the same classes of bytes, but for the names of months.
+        if let form, form.style == .iso, let parsed = times(text, values, form),
+            parsed.contains(where: { $0 != parsed[0] })
+        {
+            begin(.times, ValueFacts(text, Array(values[..<1])))
+            return writeTimes(parsed, form, draft.rows(ofColumn: column), to: &directory)
+        }
+        var distinct = mayBeNumbers ? nil : DistinctText(text, values, limit: most)
+        let facts = ValueFacts(text, distinct.map { $0.entries.map { values[$0] } } ?? values)
         if facts.isConstant {
-            begin(.constant)
+            begin(.constant, facts)
             if let first = values.first { TextBytes.append(text, first, to: &strings) }
             return
         }
         if mayBeNumbers {
-            if let first = values.first, first.count >= 19, let form = LineTime(text, first),
-                let parsed = times(text, values, form)
-            {
-                begin(.times)
-                writeTimes(parsed, form, draft.rows(ofColumn: column), to: &directory)
-                return
+            if let form, form.style != .iso, let parsed = times(text, values, form) {
+                begin(.times, facts)
+                return writeTimes(parsed, form, draft.rows(ofColumn: column), to: &directory)
             }
             distinct = DistinctText(text, values, limit: facts.isInteger ? min(256, values.count / 4) : most)
         } else if facts.isInteger, let found = distinct, found.entries.count > min(256, values.count / 4) {
             distinct = nil
         }
         if let distinct {
-            begin(.dictionary)
+            begin(.dictionary, facts)
             directory.writeVarint(distinct.entries.count)
             for entry in distinct.entries {
                 directory.writeVarint(values[entry].count)
@@ -122,11 +127,11 @@ package struct TextEncoder {
             }
             writeCodes(distinct.codes, distinct: distinct.entries.count, to: &directory)
         } else if facts.isInteger {
-            begin(.integers)
+            begin(.integers, facts)
             directory.writeVarint(facts.isCanonical ? 0 : facts.longest)
             writeNumbers(values.map { TextEncoder.integer(text, $0) }, to: &directory)
         } else if facts.isHexadecimal {
-            begin(.hexadecimal)
+            begin(.hexadecimal, facts)
             directory.writeVarint(facts.longest)
             directory.write(facts.classes & ByteClass.upperHexadecimal != 0 ? 1 : 0)
             let packed = HexadecimalDigits.pack(text, values, digits: facts.longest)
@@ -134,18 +139,18 @@ package struct TextEncoder {
         } else if depth < TextFormat.maximumDepth, facts.longest >= 3, facts.classes & ByteClass.digit != 0,
             let inner = TextDraft(text, lines: values, rows: draft.rows(ofColumn: column), nested: true)
         {
-            begin(.nested)
+            begin(.nested, facts)
             write(inner, text, depth: depth + 1, to: &directory)
         } else if depth < TextFormat.maximumDepth,
             let parts = MultilineParts(text, values, rows: draft.rows(ofColumn: column)),
             let inner = TextDraft(text, lines: parts.lines, rows: parts.rows, nested: true)
         {
-            begin(.multiline)
+            begin(.multiline, facts)
             writeNumbers(parts.counts, to: &directory)
             directory.writeVarint(parts.lines.count)
             write(inner, text, depth: depth + 1, to: &directory)
         } else {
-            begin(.plain)
+            begin(.plain, facts)
             writeNumbers(values.map { Int64($0.count) }, to: &directory)
             var bytes: [UInt8] = []
             for value in values { TextBytes.append(text, value, to: &bytes) }
