@@ -77,7 +77,8 @@ package enum Agent {
         while !Task.isCancelled {
             do { try await Task.sleep(for: pause) } catch { return }
             ProgramPages.letGo()
-            pause = .seconds(60)
+            ReleaseFreeMemory.now()
+            pause = .seconds(15)
         }
     }
 
