@@ -247,4 +247,28 @@ import Testing
         #expect(await store.health(of: .logs).parts == 2)
         #expect(await store.health(of: .logs).rows == 14)
     }
+
+    /// Nothing is guessed about parts that another version wrote.
+    @Test func partsOfAnotherFormatAreRefusedWithASentence() throws {
+        let facts = "partition=0 raw=10 first=1 last=2 ids=0 deletions=0"
+        func record(_ extra: String) -> PartRecord {
+            PartRecord(
+                table: "logs", file: "logs/parts/0000000001.part", minTime: 0, maxTime: 1, rows: 2, bytes: 100,
+                level: 0, extra: extra)
+        }
+        #expect(try PartFacts(record("format=3 " + facts)).rawBytes == 10)
+        for (extra, hint) in [
+            (facts, "empty data folder"), ("format=2 " + facts, "empty data folder"),
+            ("format=4 " + facts, "newer needletail"),
+        ] {
+            do throws(StorageError) {
+                _ = try PartFacts(record(extra))
+                Issue.record("\(extra) was accepted")
+            } catch {
+                #expect(error.description.contains("format"), "\(error)")
+                #expect(error.description.contains("0000000001.part"), "\(error)")
+                #expect(error.description.contains(hint), "\(error)")
+            }
+        }
+    }
 }
