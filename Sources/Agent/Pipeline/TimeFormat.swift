@@ -226,13 +226,8 @@ struct BrokenTime {
         return overflow || carry ? nil : sum
     }
 
-    /// Days since 1970, after Howard Hinnant's chrono algorithms.
     static func days(_ year: Int64, _ month: Int64, _ day: Int64) -> Int64 {
-        let y = month <= 2 ? year - 1 : year
-        let era = (y >= 0 ? y : y - 399) / 400
-        let yearOfEra = y - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        CivilDate(year: year, month: month, day: day).daysSince1970
     }
 
     static func year(ofDay day: Int64) -> Int64 {

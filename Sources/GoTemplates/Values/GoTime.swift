@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Go's reference-time layouts (`2006-01-02T15:04:05Z07:00`), over UTC.
 package enum GoTime {
     private static let months = [
@@ -13,34 +15,6 @@ package enum GoTime {
         "03", "04", "05", "06", "002", "15", "PM", "pm", "_2", "1", "2", "3", "4", "5",
     ]
 
-    struct Civil {
-        var year: Int64
-        var month: Int64
-        var day: Int64
-    }
-
-    /// Howard Hinnant's days-from-civil and its inverse.
-    static func days(_ date: Civil) -> Int64 {
-        let y = date.month <= 2 ? date.year - 1 : date.year
-        let era = (y >= 0 ? y : y - 399) / 400
-        let yearOfEra = y - era * 400
-        let dayOfYear = (153 * (date.month + (date.month > 2 ? -3 : 9)) + 2) / 5 + date.day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
-
-    static func civil(_ days: Int64) -> Civil {
-        let z = days + 719_468
-        let era = (z >= 0 ? z : z - 146_096) / 146_097
-        let dayOfEra = z - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        return Civil(
-            year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month,
-            day: dayOfYear - (153 * shifted + 2) / 5 + 1)
-    }
-
     private static func padded(_ value: Int64, _ width: Int, _ fill: String = "0") -> String {
         let text = String(value)
         return String(repeating: fill, count: max(0, width - text.utf8.count)) + text
@@ -53,7 +27,7 @@ package enum GoTime {
         let fraction = nanoseconds &- seconds &* 1_000_000_000
         let day = floorDivide(seconds, 86_400)
         let clock = seconds - day * 86_400
-        let date = civil(day)
+        let date = CivilDate(daysSince1970: day)
         let (hour, minute, second) = (clock / 3600, clock / 60 % 60, clock % 60)
         let hour12 = hour % 12 == 0 ? 12 : hour % 12
         var out = ""
@@ -82,7 +56,7 @@ package enum GoTime {
             case "02": out += padded(date.day, 2)
             case "_2": out += padded(date.day, 2, " ")
             case "2": out += padded(date.day, 1)
-            case "002": out += padded(day - days(Civil(year: date.year, month: 1, day: 1)) + 1, 3)
+            case "002": out += padded(day - CivilDate(year: date.year, month: 1, day: 1).daysSince1970 + 1, 3)
             case "15": out += padded(hour, 2)
             case "03": out += padded(hour12, 2)
             case "3": out += padded(hour12, 1)
@@ -127,7 +101,7 @@ package enum GoTime {
     package static func parse(_ text: String, layout: String, zoneOffset: Int64 = 0) -> Int64? {
         var input = Array(text.utf8)[...]
         var rest = Substring(layout)
-        var date = Civil(year: 1, month: 1, day: 1)
+        var date = CivilDate(year: 1, month: 1, day: 1)
         var (hour, minute, second, fraction): (Int64, Int64, Int64, Int64) = (0, 0, 0, 0)
         var offset = zoneOffset
         var afternoon: Bool?
@@ -180,7 +154,7 @@ package enum GoTime {
             second < 60
         else { return nil }
         if let afternoon { hour = hour % 12 + (afternoon ? 12 : 0) }
-        let total = days(date) * 86_400 + hour * 3600 + minute * 60 + second - offset
+        let total = date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second - offset
         let (nanoseconds, overflow) = total.multipliedReportingOverflow(by: 1_000_000_000)
         return overflow ? nil : nanoseconds &+ fraction
     }

@@ -21,15 +21,15 @@ enum DatePart: String {
         case .dayOfWeek: return Double(((days + 4) % 7 + 7) % 7)
         default: break
         }
-        let (year, month, day) = DatePart.civil(days)
+        let date = CivilDate(daysSince1970: days)
         switch self {
-        case .year: return Double(year)
-        case .month: return Double(month)
-        case .dayOfMonth: return Double(day)
-        case .daysInMonth: return Double(DatePart.length(month, year))
+        case .year: return Double(date.year)
+        case .month: return Double(date.month)
+        case .dayOfMonth: return Double(date.day)
+        case .daysInMonth: return Double(DatePart.length(date.month, date.year))
         default:
-            var number = day
-            for earlier in 1..<month { number += DatePart.length(earlier, year) }
+            var number = date.day
+            for earlier in 1..<date.month { number += DatePart.length(earlier, date.year) }
             return Double(number)
         }
     }
@@ -42,19 +42,6 @@ enum DatePart: String {
         case 4, 6, 9, 11: 30
         default: 31
         }
-    }
-
-    /// Howard Hinnant's `civil_from_days`.
-    private static func civil(_ days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        let shifted = days + 719_468
-        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shiftedMonth = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shiftedMonth + 2) / 5 + 1
-        let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day)
     }
 }
 

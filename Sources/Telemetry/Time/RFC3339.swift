@@ -40,13 +40,7 @@ package enum RFC3339 {
             else { return nil }
             offset = (hours * 3600 + minutes * 60) * (bytes[at] == 45 ? -1 : 1)
         }
-        // Days from civil, after Howard Hinnant's chrono algorithms.
-        let y = month <= 2 ? year - 1 : year
-        let era = y / 400
-        let yearOfEra = y - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-        let days = era * 146_097 + dayOfEra - 719_468
+        let days = CivilDate(year: year, month: month, day: day).daysSince1970
         return (days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + fraction
     }
 
@@ -64,17 +58,10 @@ package enum RFC3339 {
             days -= 1
             rest += 86_400
         }
-        let z = days + 719_468
-        let era = (z >= 0 ? z : z - 146_096) / 146_097
-        let dayOfEra = z - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let shifted = (5 * dayOfYear + 2) / 153
-        let day = dayOfYear - (153 * shifted + 2) / 5 + 1
-        let month = shifted < 10 ? shifted + 3 : shifted - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let date = CivilDate(daysSince1970: days)
         func two(_ n: Int64) -> String { n < 10 ? "0\(n)" : "\(n)" }
-        var out = String(repeating: "0", count: max(0, 4 - "\(year)".count)) + "\(year)-\(two(month))-\(two(day))T"
+        var out = String(repeating: "0", count: max(0, 4 - "\(date.year)".count))
+        out += "\(date.year)-\(two(date.month))-\(two(date.day))T"
         out += "\(two(rest / 3600)):\(two(rest / 60 % 60)):\(two(rest % 60))"
         if fraction > 0 {
             var digits = String(fraction)

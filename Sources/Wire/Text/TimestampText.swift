@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Times as log shippers write them, read from bytes. Nanoseconds since 1970.
 package enum TimestampText {
     /// RFC 3339 and its relatives (a space instead of `T`, a comma before the fraction, `+0100`, no zone for UTC, a
@@ -134,18 +136,14 @@ package enum TimestampText {
         return (hours * 3600 + minutes * 60) * (isWest ? -1 : 1)
     }
 
-    /// Days since 1970, after Howard Hinnant's chrono algorithms; nil where the calendar has no such day, or where its
+    /// Days since 1970; nil where the calendar has no such day, or where its
     /// nanoseconds would not fit.
     package static func days(year: Int64, month: Int64, day: Int64) -> Int64? {
         guard year >= 1678, year < 2262, (1...12).contains(month), day >= 1 else { return nil }
         let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
         let longest: Int64 = month == 2 ? (isLeap ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31
         guard day <= longest else { return nil }
-        let y = month <= 2 ? year - 1 : year
-        let era = y / 400
-        let yearOfEra = y - era * 400
-        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        return CivilDate(year: year, month: month, day: day).daysSince1970
     }
 
     package static func digits(_ bytes: [UInt8], _ start: Int, _ count: Int) -> Int64? {
