@@ -103,20 +103,6 @@ import TestSupport
         }
     }
 
-    @Test func `pages of code are let go, and pages that may have been written are not`() {
-        let maps = """
-            00400000-03d7c000 r-xp 00000000 fe:01 3409                       /usr/bin/needle tail
-            03d7c000-0657f000 rw-p 0397b000 fe:01 3409                       /usr/bin/needletail
-            7f00a000-7f00b000 r--p 00000000 fe:01 77 /lib/libc.so.6
-            7f00b000-7f10b000 r-xp 00001000 fe:01 77 /lib/libc.so.6
-            7ffd1000-7ffd2000 r-xp 00000000 00:00 0 [vdso]
-            7ffd3000-7ffd4000 r-xp 00000000 00:00 0
-            zz-7ffd4000 r-xp 00000000 00:00 0 /x
-            """
-        #expect(ProgramPages.ranges(ofMaps: maps) == [0x400000..<0x3d7_c000, 0x7f00_b000..<0x7f10_b000])
-        ProgramPages.letGo()
-    }
-
     @Test func `long, broken and hostile journals stay bounded`() {
         func read(_ bytes: [UInt8]) -> [JournalEntry] {
             var reader = JournalExportReader(longest: 1_024)

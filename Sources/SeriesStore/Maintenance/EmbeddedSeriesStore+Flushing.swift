@@ -47,12 +47,13 @@ extension EmbeddedSeriesStore {
         }
     }
 
-    /// What requests freed since the last flush, once nothing comes any more.
+    /// What requests freed since the last flush, and code that only they needed, once nothing comes any more.
     private func trimWhenQuiet(now: Int64) {
         let newest = lastAppend.load(ordering: .relaxed)
-        guard now &- newest >= options.quietInterval, lastTrim.exchange(newest, ordering: .relaxed) != newest else {
+        guard now &- newest >= options.quietInterval / 2, lastTrim.exchange(newest, ordering: .relaxed) != newest else {
             return
         }
+        ProgramPages.letGo()
         ReleaseFreeMemory.now()
     }
 

@@ -6,8 +6,8 @@ import Glibc
 package enum ProgramPages {
     package static func letGo() {
         for range in ranges(ofMaps: maps()) {
-            guard let start = UnsafeMutableRawPointer(bitPattern: range.lowerBound) else { continue }
-            madvise(start, Int(range.upperBound - range.lowerBound), MADV_DONTNEED)
+            guard let start = unsafe UnsafeMutableRawPointer(bitPattern: range.lowerBound) else { continue }
+            _ = unsafe madvise(start, Int(range.upperBound - range.lowerBound), MADV_DONTNEED)
         }
     }
 
@@ -26,15 +26,16 @@ package enum ProgramPages {
     }
 
     private static func maps() -> String {
-        let descriptor = open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
+        let descriptor = unsafe open("/proc/self/maps", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
+        defer { _ = close(descriptor) }
         var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: 16 << 10)
         while true {
-            let count = read(descriptor, &piece, piece.count)
-            guard count > 0 else { break }
-            bytes += piece[..<count]
+            let piece = unsafe [UInt8](unsafeUninitializedCapacity: 16 << 10) { buffer, initialized in
+                initialized = unsafe max(0, read(descriptor, buffer.baseAddress, buffer.count))
+            }
+            guard !piece.isEmpty else { break }
+            bytes += piece
         }
         return String(decoding: bytes, as: UTF8.self)
     }
