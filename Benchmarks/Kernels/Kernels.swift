@@ -2,14 +2,14 @@
 ///
 /// Each line is the time of ours, the time of the other, and their ratio; below 1 ours is faster (or smaller).
 /// With words behind the command only the groups of those names run: traces, text, lookup, exposition, snappy, columns,
-/// logs.
+/// logs, wire.
 @main
 enum Kernels {
     static func main() throws {
         let groups: [(name: String, run: () throws -> Void)] = [
             ("traces", TraceKernels.run), ("text", TextKernels.run), ("lookup", LookupKernels.run),
             ("exposition", ExpositionKernels.run), ("snappy", SnappyKernels.run), ("columns", ColumnKernels.run),
-            ("logs", LogKernels.run),
+            ("logs", LogKernels.run), ("wire", WireKernels.run),
         ]
         let wanted = CommandLine.arguments.dropFirst()
         for name in wanted where !groups.contains(where: { $0.name == name }) {
