@@ -21,6 +21,7 @@ import Testing
         [Matcher("__name__", .equal, "latency_bucket"), Matcher("zone", .notEqual, "z1")],
         [Matcher("zone", .equal, "")], [Matcher("host", .notRegex, "h.*")], [Matcher("absent", .equal, "x")],
         [Matcher("id", .regex, "1|2|33|nobody"), Matcher("le", .notEqual, "2")],
+        [Matcher("__name__", .equal, "latency_bucket"), Matcher("id", .regex, "3.*")],
     ]
 
     private static func fill(
@@ -134,6 +135,46 @@ import Testing
                 [[Matcher("host", .equal, "h1")]],
                 range: TimeRange(start: SelectionTests.start + 450_000, end: SelectionTests.start + 600_000))
             try await SelectionTests.expectSame(store, "with deletions")
+            try await store.close()
+        }
+    }
+
+    @Test func expressionsNarrowWhatIsRead() async throws {
+        try await withTemporaryFolder { path in
+            let store = try EmbeddedSeriesStore.open(
+                folder: try DataFolder(opening: path.path), clock: { SelectionTests.start })
+            var batch = SeriesBatch()
+            var all: [LabelSet] = []
+            for i in 0..<6_000 {
+                let letter = ["é", "è", "e", "z"][i % 4]
+                all.append(LabelSet(["__name__": "up", "pod": "\(letter)-\(i)", "job": i % 3 == 0 ? "a" : "b"]))
+            }
+            for labels in all { batch.addSample(batch.addSeries(labels), timestamp: SelectionTests.start, value: 1) }
+            _ = try await store.append(batch, id: nil)
+            try await store.flushEverything()
+            // Whether series tables are left out: not where all of them have something, or nothing is known.
+            let cases: [(expression: String, operation: Matcher.Operation, narrows: Bool)] = [
+                ("e-1.*", .regex, true), ("e-59[0-9]+|e-5800", .regex, true), ("é.*|è.*", .regex, true),
+                ("é-77.?", .regex, true), ("(?i)E-100.*", .regex, true), (".*-5999", .regex, true), (".+", .regex, false),
+                ("z-9.*|z-9", .regex, true), ("zz.*", .regex, true), ("a.*", .regex, true), (".*", .regex, false),
+                ("e-1.*", .notRegex, false), ("", .notEqual, false), ("e-12.*", .notRegex, false),
+            ]
+            for (expression, operation, narrows) in cases {
+                for more in [[], [Matcher("__name__", .equal, "up")], [Matcher("job", .equal, "a")]] {
+                    let matchers = more + [Matcher("pod", operation, expression)]
+                    let compiled = try matchers.map { try CompiledMatcher($0) }
+                    let context = QueryContext()
+                    let selection = try await store.select(
+                        SeriesScanPlan(range: .all, matchers: matchers), context: context)
+                    #expect(
+                        Set(selection.labels(of: 0..<selection.count)) == Set(all.filter { compiled.matches($0) }),
+                        "\(matchers)")
+                    if narrows {
+                        let skipped = context.statistics.blocksSkippedBy.byLabels + context.statistics.partsSkipped.byLabels
+                        #expect(skipped > 0, "\(matchers)")
+                    }
+                }
+            }
             try await store.close()
         }
     }

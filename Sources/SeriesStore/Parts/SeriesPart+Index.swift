@@ -70,29 +70,55 @@ extension SeriesPart {
             guard let found = try postings(of: matcher.name, literals, cache) else { return [] }
             lists.append((found.count, found))
         }
-        lists.sort { $0.count < $1.count }
-        if let first = lists.first {
-            var best = try decode(first.postings)
-            for list in lists.dropFirst() {
-                // A list that is much longer takes longer to read than the few series that it would leave out.
-                guard best.count > 4, list.count < best.count * 16 else { break }
-                best = SeriesPart.intersection(best, try decode(list.postings))
-            }
-            return best
-        }
-        for matcher in matchers where !matcher.matchesEmpty {
+        for matcher in matchers where !matcher.matchesEmpty && matcher.literals == nil {
             guard let pages = pages(of: matcher.name) else { return [] }
-            var found = Postings()
-            for place in pages {
-                let page = try page(place, cache)
-                for entry in page.entries.indices
-                where matcher.matches(value: page.bytes[page.entries[entry].value]) {
-                    found.found.append((page, entry))
-                }
-            }
-            return try decode(found)
+            let some = SeriesPart.pages(pages, from: matcher.prefix)
+            // To look at a value costs less than to look at a series.
+            let fewest = lists.map(\.count).min() ?? .max
+            guard fewest > SeriesPart.few,
+                some.count < pages.count || some.count * PartFormat.pageSize / 2 <= fewest
+            else { continue }
+            let found = try postings(matching: matcher, some, cache)
+            lists.append((found.count, found))
         }
-        return nil
+        lists.sort { $0.count < $1.count }
+        guard let first = lists.first else { return nil }
+        var best = try decode(first.postings)
+        for list in lists.dropFirst() {
+            // A list that is much longer takes longer to read than the few series that it would leave out.
+            guard best.count > SeriesPart.few, list.count < best.count * 16 else { break }
+            best = SeriesPart.intersection(best, try decode(list.postings))
+        }
+        return best
+    }
+
+    /// So few series need no further narrowing.
+    private static let few = 4
+    /// More pages than these at a time are not kept: they would drive out what other queries need.
+    private static let keptPages = 64
+
+    /// Those that have values with the prefix.
+    private static func pages(_ pages: [PartDirectory.Page], from prefix: [UInt8]) -> ArraySlice<PartDirectory.Page> {
+        guard !prefix.isEmpty else { return pages[...] }
+        // The last page that begins before the prefix may hold values with it; none does that begins behind all of them.
+        let first = pages.partitioningIndex { !$0.firstValue.utf8.lexicographicallyPrecedes(prefix) }
+        let end = pages.partitioningIndex { page in
+            !page.firstValue.utf8.lexicographicallyPrecedes(prefix) && !page.firstValue.utf8.starts(with: prefix)
+        }
+        return pages[max(0, first - 1)..<max(end, max(0, first - 1))]
+    }
+
+    private func postings(
+        matching matcher: CompiledMatcher, _ pages: ArraySlice<PartDirectory.Page>, _ cache: QueryIndex?
+    ) throws -> Postings {
+        var found = Postings()
+        for place in pages {
+            let page = try page(place, pages.count > SeriesPart.keptPages ? nil : cache)
+            for entry in page.entries.indices where matcher.matches(value: page.bytes[page.entries[entry].value]) {
+                found.found.append((page, entry))
+            }
+        }
+        return found
     }
 
     /// Of the values that are there; nil where none is.

@@ -10,6 +10,8 @@ package struct CompiledMatcher: Sendable {
     /// The only values that match, where these are few and known (`=`, `=~` over alternatives); nil otherwise and for
     /// negative matchers.
     package let literals: [String]?
+    /// What every value that matches begins with; empty where nothing is known.
+    package let prefix: [UInt8]
 
     private let test: Test
 
@@ -35,6 +37,12 @@ package struct CompiledMatcher: Sendable {
         self.test = test
         isNegated = matcher.operation == .notEqual || matcher.operation == .notRegex
         matchesEmpty = CompiledMatcher.run(test, "") != isNegated
+        // Two letters may begin with the same byte, which is no text.
+        if case .pattern(let pattern) = test, !isNegated, !pattern.prefix.unicodeScalars.contains("\u{fffd}") {
+            prefix = Array(pattern.prefix.utf8)
+        } else {
+            prefix = []
+        }
         if isNegated {
             literals = nil
         } else {
