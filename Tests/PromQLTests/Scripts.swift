@@ -435,6 +435,19 @@ enum Scripts {
         # The anchor is the histogram at 1 min, and then a float comes.
         eval instant at 2m changes(mix[1m] anchored)
           {} 1
+        # A range vector on its own has a sample at each bound.
+        eval instant at 90s r_total[1m] anchored
+          expect range vector from 30s to 90s step 30s
+          r_total 100 40 40
+        eval instant at 90s r_total[1m] smoothed
+          expect range vector from 30s to 90s step 30s
+          r_total 70 40 40
+        eval instant at 3m r_total[1m] anchored
+          expect range vector from 2m to 3m step 1m
+        eval_fail instant at 2m b[1m] anchored
+          expected_fail_message smoothed and anchored modifiers do not work with native histograms
+        eval_fail instant at 2m b[1m] smoothed
+          expected_fail_regexp native hist[a-z]+
         eval instant at 30s mix smoothed
           expect warn msg: PromQL warning: encountered a mix of histograms and floats for metric name "mix" (1:1)
         """

@@ -106,6 +106,16 @@ struct Evaluator {
         let window = source.window(at: grid.end)
         var out: [SeriesColumns] = []
         for series in source.series {
+            let labels = series.dropsName ? series.labels.droppingMetricIdentity : series.labels
+            if let kind = source.rangeExtension {
+                var cursor = WindowCursor()
+                let seen = cursor.window(series, window.start, window.end, kind, setting.lookback)
+                let (timestamps, values) = try series.extendedSamples(seen, kind)
+                if !timestamps.isEmpty {
+                    out.append(SeriesColumns(labels: labels, timestamps: timestamps, values: values))
+                }
+                continue
+            }
             let floats = series.timestamps.indices.filter {
                 series.timestamps[$0] > window.start && series.timestamps[$0] <= window.end
             }
@@ -115,8 +125,8 @@ struct Evaluator {
             if floats.isEmpty, histograms.isEmpty { continue }
             out.append(
                 SeriesColumns(
-                    labels: series.dropsName ? series.labels.droppingMetricIdentity : series.labels,
-                    timestamps: floats.map { series.timestamps[$0] }, values: floats.map { series.values[$0] },
+                    labels: labels, timestamps: floats.map { series.timestamps[$0] },
+                    values: floats.map { series.values[$0] },
                     histogramTimestamps: histograms.map { series.histogramTimestamps[$0] },
                     histograms: histograms.map { series.histograms[$0] }))
         }

@@ -138,6 +138,10 @@ struct TestScript {
         while at < lines.count, !lines[at].isEmpty {
             let line = lines[at]
             do {
+                if command == "eval_fail", TestScript.sharpen(&evaluation.expectations[0], line) {
+                    at += 1
+                    continue
+                }
                 if let expectation = try TestScript.expectation(line) {
                     evaluation.expectations.append(expectation)
                 } else if let number = TestNumber.parse(line) {
@@ -151,6 +155,19 @@ struct TestScript {
             at += 1
         }
         commands.append(.evaluate(evaluation))
+    }
+
+    /// Below `eval_fail`, as scripts were written before `expect fail msg:`, the message or an expression that it must
+    /// match.
+    private static func sharpen(_ failure: inout Expectation, _ line: String) -> Bool {
+        let word = line.prefix { !$0.isWhitespace }
+        let rest = trim(line.dropFirst(word.count))
+        switch word {
+        case "expected_fail_message": failure.message = rest
+        case "expected_fail_regexp": failure.pattern = rest
+        default: return false
+        }
+        return true
     }
 
     private static func expectation(_ line: String) throws -> Expectation? {
