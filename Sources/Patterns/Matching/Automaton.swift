@@ -183,13 +183,21 @@ struct Automaton: Sendable {
             bytesToRetry = max(0, bytesToRetry - text.count - 1)
             return false
         }
-        var state = idleState
+        let end = walk(idleState, over: text)
+        return end == idleState || end == Automaton.no
+    }
+
+    /// The state behind the bytes, `yes` or `no` where that is decided before, ``lost`` where states are not built any
+    /// more.
+    @inline(__always)
+    private mutating func walk(_ from: Int32, over text: Span<UInt8>) -> Int32 {
+        var state = from
         for position in 0..<text.count {
             let column = Int(classes[Int(text[position])])
             var next = transitions[Int(state) + column]
             if next == Automaton.unknown {
                 bytesSinceReset &+= 1
-                guard case .to(let made) = step(state, column) else { return false }
+                guard case .to(let made) = step(state, column) else { return Automaton.lost }
                 next = made
             }
             if next == Automaton.idle {
@@ -197,10 +205,10 @@ struct Automaton: Sendable {
             } else if next >= 0 {
                 state = next
             } else {
-                return next == Automaton.no
+                return next
             }
         }
-        return state == idleState
+        return state
     }
 
     // MARK: Texts in pieces
@@ -216,24 +224,9 @@ struct Automaton: Sendable {
     mutating func advance(_ from: Int32, over text: Span<UInt8>) -> Int32 {
         guard bytesToRetry == 0 else { return Automaton.lost }
         let before = resets
-        var state = from
-        for position in 0..<text.count {
-            let column = Int(classes[Int(text[position])])
-            var next = transitions[Int(state) + column]
-            if next == Automaton.unknown {
-                bytesSinceReset &+= 1
-                guard case .to(let made) = step(state, column), resets == before else { return Automaton.lost }
-                next = made
-            }
-            if next == Automaton.idle {
-                state = idleState
-            } else if next >= 0 {
-                state = next
-            } else {
-                return next == Automaton.yes ? Automaton.found : Automaton.lost
-            }
-        }
-        return state
+        let end = walk(from, over: text)
+        if end >= 0 { return resets == before ? end : Automaton.lost }
+        return end == Automaton.yes ? Automaton.found : Automaton.lost
     }
 
     /// Whether a text that ends in a state matches.
