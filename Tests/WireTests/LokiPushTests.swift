@@ -105,6 +105,20 @@ import Testing
             ("no information given", .unknown), ("lvl=crit x", .critical), ("panic: runtime", .fatal),
             ("level up", .unknown),
             (#"{"msg":"error"}"#, .unknown), ("I trace this", .trace),
+            // A field before text that looks like one; an object's fields and those of its objects, no deeper ones.
+            (#"{"msg":"level=error in the text","level":"info"}"#, .info), (#"{"msg":"level=error"}"#, .error),
+            (#"{"msg":"say \"level\":\"error\"","level":"debug"}"#, .debug),
+            (#"{"log":"{\"level\":\"error\"}"}"#, .error), (#"{"list":["level","error"],"lvl":"warn"}"#, .warn),
+            (#"{"a":{"b":{"level":"error"}}}"#, .unknown), (#"{"a":{"b":{"level":"error"}},"level":"info"}"#, .info),
+            (#"{"SeverityText":"ERROR"}"#, .error), (#"{"severity_text":"Warning"}"#, .warn),
+            (#"{"log.level":"DEBUG"}"#, .debug), (#"{ "level" : 30 , "err":"x"}"#, .info), (#"{"level":50}"#, .error),
+            (#"{"level":"","error":"disk"}"#, .unknown), (#"{"level":null,"error":"disk"}"#, .unknown),
+            (#"{"level":30.5,"error":"x"}"#, .unknown), ("level 30: 10 of 20", .unknown),
+            (#"msg="level=error inside" level=info"#, .info), (#"msg="level=error inside""#, .error),
+            (#"level="" error=none"#, .unknown), ("ts=1 lvl=eror level=warn", .warn),
+            ("ts=1 error=null msg=ok", .unknown),
+            ("\u{1b}[31mERROR\u{1b}[0m red", .error), ("\u{1b}[36mlevel\u{1b}[0m=\u{1b}[33mwarning", .warn),
+            ("\u{1b}[", .unknown), ("level=\u{1b}", .unknown), ("lvl=\u{1b}[", .unknown),
         ]
         for (line, level) in lines { #expect(LogLevel(line: Array(line.utf8)[...]) == level, "\(line)") }
     }
@@ -144,20 +158,56 @@ private enum WordLevel {
             while at < head.count, isLetter(head[at]) { at += 1 }
             if at > start { words.append(start..<at) } else { at += 1 }
         }
-        for (number, word) in words.enumerated() {
-            guard ["level", "lvl", "severity"].contains(text(head[word]).lowercased()), number + 1 < words.count else {
-                continue
+        let isObject = head.first { $0 != 0x20 && $0 != 0x09 } == UInt8(ascii: "{")
+        var quoted: LogLevel?
+        for word in words where ["level", "lvl", "severity"].contains(text(head[word]).lowercased()) {
+            guard let level = value(Array(head[word.upperBound...]), isObject) else { continue }
+            let (quotes, depth) = place(Array(head[..<word.lowerBound]))
+            if let open = quotes, !isObject || !isKey(head, open) {
+                quoted = quoted ?? level
+            } else if !isObject || depth <= 2 {
+                return level
             }
-            let between = head[word.upperBound..<words[number + 1].lowerBound]
-            let separators = between.prefix { Array("=: \"'[".utf8).contains($0) }
-            guard separators.contains(where: { $0 == 0x3d || $0 == 0x3a }) else { continue }
-            if let level = LogLevel(word: head[words[number + 1]]) { return level }
         }
-        if head.first(where: { $0 != 0x20 && $0 != 0x09 }) == UInt8(ascii: "{") { return .unknown }
+        if let quoted { return quoted }
+        if isObject { return .unknown }
         for word in words where word.count <= 8 && text(head[word]).lowercased() != "alert" {
+            if word.upperBound < head.count, head[word.upperBound] == UInt8(ascii: "=") { continue }
             if let level = LogLevel(word: head[word]) { return level }
         }
         return .unknown
+    }
+
+    private static func value(_ rest: [UInt8], _ isObject: Bool) -> LogLevel? {
+        let separators = rest.prefix { Array("=: \"'[(<\\".utf8).contains($0) }
+        guard let last = separators.lastIndex(where: { $0 == 0x3d || $0 == 0x3a }) else { return nil }
+        let first = separators.firstIndex { $0 == 0x3d || $0 == 0x3a } ?? last
+        // Between two separators and behind the last there may be one quote each.
+        for part in separators[first...].split(whereSeparator: { $0 == 0x3d || $0 == 0x3a })
+        where part.count(where: { $0 == 0x22 || $0 == 0x27 }) > 1 { return nil }
+        let behind = rest[separators.endIndex...]
+        let word = behind.prefix { isLetter($0) }
+        if !word.isEmpty { return LogLevel(word: word) }
+        let digits = behind.prefix { $0 &- 0x30 < 10 }
+        guard isObject, !separators[last...].contains(where: { $0 == 0x22 || $0 == 0x27 }) else { return nil }
+        return Int64(text(digits)).flatMap { LogLevel(tens: $0) }
+    }
+
+    /// The place of the quotes that are open, and the depth of braces and brackets outside of quotes.
+    private static func place(_ bytes: [UInt8]) -> (Int?, Int) {
+        var open: Int?
+        var depth = 0
+        for (index, byte) in bytes.enumerated() {
+            if byte == UInt8(ascii: "\"") { open = open == nil ? index : nil }
+            if open == nil, byte == UInt8(ascii: "{") || byte == UInt8(ascii: "[") { depth += 1 }
+            if open == nil, byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") { depth -= 1 }
+        }
+        return (open, depth)
+    }
+
+    private static func isKey(_ bytes: [UInt8], _ quotes: Int) -> Bool {
+        let before = bytes[..<quotes].last { $0 > 0x20 }
+        return before == UInt8(ascii: "{") || before == UInt8(ascii: ",")
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 }

@@ -6,19 +6,23 @@ enum LineLevel {
 
     static func find(_ line: Span<UInt8>) -> LogLevel? {
         let end = min(line.count, examinedBytes)
-        if let level = keyed(line, end) { return level }
         var start = 0
         while start < end, line[start] == 0x20 || line[start] == 0x09 { start &+= 1 }
-        guard start < end, line[start] != UInt8(ascii: "{") else { return nil }
-        return firstWord(line, start, end)
+        guard start < end else { return nil }
+        let isObject = line[start] == UInt8(ascii: "{")
+        if let level = keyed(line, end, isObject: isObject) { return level }
+        return isObject ? nil : firstWord(line, start, end)
     }
 
     // MARK: Keys
 
     /// `level=warn`, `"level":"warn"`, `level: warn`: a word that is a level's key, then punctuation, then a level. All
-    /// the keys have a `v`, which is rare, so that eight bytes are passed over at a time.
-    private static func keyed(_ line: Span<UInt8>, _ end: Int) -> LogLevel? {
+    /// the keys have a `v`, which is rare, so that eight bytes are passed over at a time. A key inside a quoted text
+    /// (`msg="level=error"`) counts only where there is no other.
+    private static func keyed(_ line: Span<UInt8>, _ end: Int, isObject: Bool) -> LogLevel? {
         var at = 0
+        var place = LinePlace(isObject: isObject)
+        var quoted: LogLevel?
         while at < end {
             if end &- at >= 8 {
                 let word = unsafe line.withUnsafeBytes { unsafe $0.loadUnaligned(fromByteOffset: at, as: UInt64.self) }
@@ -31,14 +35,18 @@ enum LineLevel {
             let stop = min(at &+ 8, end)
             while at < stop {
                 if line[at] | 0x20 == UInt8(ascii: "v"), let key = key(line, around: at, end),
-                    let level = level(line, behind: key, end)
+                    let level = level(line, behind: key, end, isObject)
                 {
-                    return level
+                    switch place.kind(of: at, line) {
+                    case .field: return level
+                    case .quoted: quoted = quoted ?? level
+                    case .deep: break
+                    }
                 }
                 at &+= 1
             }
         }
-        return nil
+        return quoted
     }
 
     /// The end of the key whose `v` is there.
@@ -55,36 +63,79 @@ enum LineLevel {
                 guard at &+ 5 < end, line[at &+ 3] | 0x20 == UInt8(ascii: "i"),
                     line[at &+ 4] | 0x20 == UInt8(ascii: "t"), line[at &+ 5] | 0x20 == UInt8(ascii: "y")
                 else { return nil }
-                return word(line, at &- 2, at &+ 6, end)
+                return word(line, at &- 2, afterText(line, at &+ 6, end), end)
             default: return nil
             }
         default: return nil
         }
     }
 
+    /// Behind `Text` or `_text`, as in OpenTelemetry's `SeverityText`.
+    private static func afterText(_ line: Span<UInt8>, _ at: Int, _ end: Int) -> Int {
+        let text = at < end && line[at] == UInt8(ascii: "_") ? at &+ 1 : at
+        guard text &+ 4 <= end, line[text] | 0x20 == UInt8(ascii: "t"), line[text &+ 1] | 0x20 == UInt8(ascii: "e"),
+            line[text &+ 2] | 0x20 == UInt8(ascii: "x"), line[text &+ 3] | 0x20 == UInt8(ascii: "t")
+        else { return at }
+        return text &+ 4
+    }
+
     /// Its end, where it is a whole word.
     @inline(__always)
     private static func word(_ line: Span<UInt8>, _ start: Int, _ next: Int, _ end: Int) -> Int? {
-        if start > 0, isLetter(line[start &- 1]) { return nil }
+        if start > 0, isLetter(line[start &- 1]), !endsColour(line, start) { return nil }
         return next < end && isLetter(line[next]) ? nil : next
     }
 
-    private static func level(_ line: Span<UInt8>, behind key: Int, _ end: Int) -> LogLevel? {
+    /// Whether the letter before is the end of an escape sequence, as of colours: `ESC [ 36 m`.
+    private static func endsColour(_ line: Span<UInt8>, _ start: Int) -> Bool {
+        var at = start &- 2
+        while at > 0, line[at] &- 0x30 < 10 || line[at] == UInt8(ascii: ";") { at &-= 1 }
+        return at > 0 && line[at] == UInt8(ascii: "[") && line[at &- 1] == 0x1b
+    }
+
+    private static func level(
+        _ line: Span<UInt8>, behind key: Int, _ end: Int, _ isObject: Bool
+    ) -> LogLevel? {
         var at = key
         var separated = false
+        var quotes = 0
         scan: while at < end {
             switch line[at] {
-            case UInt8(ascii: "="), UInt8(ascii: ":"): separated = true
-            case 0x20, UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "["): break
+            case UInt8(ascii: "="), UInt8(ascii: ":"):
+                separated = true
+                quotes = 0
+            // A second quote closes an empty value; what follows is another field.
+            case UInt8(ascii: "\""), UInt8(ascii: "'"):
+                quotes &+= 1
+                if separated, quotes > 1 { return nil }
+            case 0x1b: at = afterColour(line, at, end) &- 1
+            case 0x20, UInt8(ascii: "["), UInt8(ascii: "("), UInt8(ascii: "<"), UInt8(ascii: "\\"): break
             default: break scan
             }
             at &+= 1
         }
-        guard separated else { return nil }
-        while at < end, !isLetter(line[at]) { at &+= 1 }
+        guard separated, at < end else { return nil }
+        if !isLetter(line[at]) { return isObject && quotes == 0 ? number(line, at, end) : nil }
         let start = at
         while at < end, isLetter(line[at]) { at &+= 1 }
         return named(line, start..<at)
+    }
+
+    /// `"level":30`: the tens of Bunyan and Pino.
+    private static func number(_ line: Span<UInt8>, _ start: Int, _ end: Int) -> LogLevel? {
+        var at = start
+        while at < end, line[at] &- 0x30 < 10 { at &+= 1 }
+        guard at &- start == 2, line[start &+ 1] == 0x30, at == end || line[at] != UInt8(ascii: ".") else { return nil }
+        return LogLevel(tens: Int64(line[start] &- 0x30) &* 10)
+    }
+
+    /// Behind an escape sequence.
+    private static func afterColour(_ line: Span<UInt8>, _ start: Int, _ end: Int) -> Int {
+        var at = start &+ 1
+        guard at < end, line[at] == UInt8(ascii: "[") else { return at }
+        at &+= 1
+        while at < end, line[at] < 0x40 { at &+= 1 }
+        return min(at &+ 1, end)
     }
 
     // MARK: Words
@@ -93,12 +144,14 @@ enum LineLevel {
         var at = start
         while at < end {
             guard isLetter(line[at]) else {
-                at &+= 1
+                at = line[at] == 0x1b ? afterColour(line, at, end) : at &+ 1
                 continue
             }
             let first = at
             at &+= 1
             while at < end, isLetter(line[at]) { at &+= 1 }
+            // `error=null` is a field like any other.
+            if at < end, line[at] == UInt8(ascii: "=") { continue }
             // `information` and `alert` in prose say nothing about the line.
             guard at &- first <= 8, let level = named(line, first..<at) else { continue }
             if level != .critical || at &- first != 5 { return level }
