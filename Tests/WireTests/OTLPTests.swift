@@ -214,6 +214,32 @@ private func model(_ value: AnyValue) -> AttributeValue {
             ("detected_level", 2, .string("fatal")), ("observed_timestamp", 1, .int(18)), ("trace_id", 1, nil),
         ]
         for (name, row, value) in expected { #expect(batch.value(name, row: row) == value, "\(name) of row \(row)") }
+        // The service is named as Loki names it; the limits are those of every way in.
+        for (attribute, service) in [
+            ("container.name", "x"), ("k8s.job.name", "x"), ("host.name", "unknown_service"), ("service.name", "x"),
+        ] {
+            let text =
+                #"{"resourceLogs":[{"resource":{"attributes":[{"key":"\#(attribute)","value":{"stringValue":"x"}}]},"#
+                + #""scopeLogs":[{"logRecords":[{"body":{"stringValue":"a"}}]}]}]}"#
+            let found = try OTLPLogs.decode(json: Array(text.utf8), now: 99).batch.groups.first?.labels
+            #expect(found?["service_name"] == service, "\(attribute)")
+        }
+        func record(_ attributes: [String]) -> String {
+            let list = attributes.map { #"{"key":"\#($0)","value":{"stringValue":"v"}}"# }.joined(separator: ",")
+            return #"{"body":{"stringValue":"a"},"attributes":[\#(list)]}"#
+        }
+        let names = (0..<1001).map { "name\($0)" }
+        let map = names.map { #"{"key":"\#($0)","value":{"intValue":1}}"# }.joined(separator: ",")
+        let records = [
+            record(Array(names.prefix(1000))), record(names), record([String(repeating: "n", count: 66_000)]),
+            #"{"attributes":[{"key":"m","value":{"kvlistValue":{"values":[\#(map)]}}}]}"#, record(["a"]),
+        ]
+        let limited = try OTLPLogs.decode(
+            json: Array(
+                #"{"resourceLogs":[{"scopeLogs":[{"logRecords":[\#(records.joined(separator: ","))]}]}]}"#.utf8),
+            now: 99)
+        #expect(limited.batch.rowCount == 2 && limited.rejected == 3)
+        #expect(limited.rejections.map(\.reason) == [.metadataTooMany, .metadataTooLarge])
     }
 
     @Test func metricsAreTranslatedAsPrometheusDoes() throws {

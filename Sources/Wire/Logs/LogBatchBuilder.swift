@@ -334,11 +334,8 @@ package struct LogBatchBuilder: Sendable {
             if !all.contains(where: { $0.name == label.name }) { all.append(label) }
         }
         if !all.contains(where: { $0.name == "service_name" }) {
-            let named =
-                serviceField >= 0
-                ? name(record, serviceField)
-                : LogMapping.serviceLabels.lazy.compactMap { wanted in all.first { $0.name == wanted }?.value }.first
-            all.append(Label("service_name", named ?? "unknown_service"))
+            let named = serviceField >= 0 ? name(record, serviceField) : LogMapping.service(of: all)
+            all.append(Label("service_name", named))
         }
         let labels = LabelSet(all)
         return StreamOfBatch(

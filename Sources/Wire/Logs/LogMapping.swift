@@ -53,8 +53,14 @@ package struct LogMapping: Sendable {
         "kubernetes.labels.app_kubernetes_io/name", "kubernetes.labels.app",
     ]
 
+    /// What names the service of a stream that does not say it.
+    static func service(of labels: [Label]) -> String {
+        serviceLabels.lazy.compactMap { wanted in labels.first { $0.name == wanted && !$0.value.isEmpty }?.value }.first
+            ?? "unknown_service"
+    }
+
     /// Loki's order of the labels that name the service.
-    static let serviceLabels = [
+    private static let serviceLabels = [
         "service", "app", "application", "app_name", "name", "app_kubernetes_io_name", "container", "container_name",
         "k8s_container_name", "component", "workload", "job", "k8s_job_name",
     ]

@@ -2,12 +2,6 @@ import Telemetry
 
 /// Collects streams and entries of a push, whichever form they came in, and applies Loki's rules to them.
 struct LokiBatchBuilder {
-    /// Labels that name the service where `service_name` is absent, in Loki's order.
-    private static let serviceNameSources = [
-        "service", "app", "application", "app_name", "name", "app_kubernetes_io_name", "container", "container_name",
-        "k8s_container_name", "component", "workload", "job", "k8s_job_name",
-    ]
-
     var result = LokiPushResult()
     private let now: Int64
     private let limits: LokiPushLimits
@@ -34,9 +28,7 @@ struct LokiBatchBuilder {
         defect = error.map { (.invalidLabels, $0) } ?? check(given)
         var all = given.filter { !$0.value.isEmpty }
         if !all.contains(where: { $0.name == "service_name" }) {
-            let source = LokiBatchBuilder.serviceNameSources.lazy.compactMap { name in all.first { $0.name == name } }
-                .first
-            all.append(Label("service_name", source?.value ?? "unknown_service"))
+            all.append(Label("service_name", LogMapping.service(of: all)))
         }
         labels = LabelSet(all)
         level = LogLevel(labels: labels)

@@ -73,7 +73,7 @@ private struct LogDecoder {
 
     private mutating func resourceLogs(_ bytes: [UInt8], _ message: ProtobufCursor) throws(WireError) {
         let resource = try OTLPOwner(bytes, message, prefix: "", schemaURL: nil, dropped: nil, attributeField: 1)
-        var labels = [Label("service_name", "unknown_service")]
+        var labels: [Label] = []
         var shared: [Attribute] = []
         for attribute in resource.fields {
             if streamAttributes.contains(attribute.key) {
@@ -82,6 +82,9 @@ private struct LogDecoder {
             } else {
                 LogMetadata.flatten(attribute.key, attribute.value) { shared.append(Attribute($0, $1)) }
             }
+        }
+        if !labels.contains(where: { $0.name == "service_name" }) {
+            labels.append(Label("service_name", LogMapping.service(of: labels)))
         }
         let stream = LabelSet(labels)
         var cursor = message
@@ -129,7 +132,7 @@ private struct LogDecoder {
         let head = try LogHead(bytes, message)
         try line(bytes, head.body)
         let time = head.timestamp(now: now)
-        if let (reason, sentence) = defect(time, message.end - message.offset) {
+        if let (reason, sentence) = try defect(bytes, time, message, head.attributeBytes) {
             return result.reject(reason, bytes: text.count, sentence)
         }
         if head.time == 0, head.observed == 0 { result.isTimed = false }
@@ -159,18 +162,49 @@ private struct LogDecoder {
         columns.set(&result.batch, .detectedLevel, row, .string, Array(detected.rawValue.utf8)[...])
     }
 
-    /// The limits of every way in. `size` is of the whole record.
-    private func defect(_ time: Int64, _ size: Int) -> (LokiPushResult.Reason, String)? {
+    /// The limits of every way in.
+    private func defect(
+        _ bytes: [UInt8], _ time: Int64, _ message: ProtobufCursor, _ attributeBytes: Int
+    ) throws(WireError) -> (LokiPushResult.Reason, String)? {
         if time > now.addingReportingOverflow(limits.futureGrace).partialValue {
             return (.tooFarInFuture, "the timestamp \(RFC3339.format(nanoseconds: time)) is too far in the future")
         }
         if text.count > limits.lineBytes {
             return (.lineTooLong, "a line of \(text.count) bytes is longer than \(limits.lineBytes)")
         }
-        if size - text.count > 2 * limits.metadataBytes, size > 2 * text.count + 2 * limits.metadataBytes {
-            return (.metadataTooLarge, "attributes have more than \(limits.metadataBytes) bytes")
+        // A field takes more bytes than this, so that what is shorter need not be looked through.
+        guard attributeBytes > 6 * limits.metadataEntries else { return nil }
+        let (fields, size) = try metadataSize(bytes, message)
+        if fields > limits.metadataEntries {
+            return (.metadataTooMany, "\(fields) attributes, \(limits.metadataEntries) are allowed")
+        }
+        if size > limits.metadataBytes {
+            return (.metadataTooLarge, "attributes have \(size) bytes, \(limits.metadataBytes) are allowed")
         }
         return nil
+    }
+
+    /// Fields that the attributes become, and the bytes of their names and values.
+    private func metadataSize(_ bytes: [UInt8], _ message: ProtobufCursor) throws(WireError) -> (Int, Int) {
+        var fields = 0
+        var size = 0
+        var payload = ValuePayloadWriter()
+        var cursor = message
+        while try cursor.next(bytes) {
+            guard cursor.field == 6, let inner = try cursor.message(bytes) else {
+                if cursor.field != 6 { try cursor.skip(bytes) }
+                continue
+            }
+            let pair = try OTLPValue.keyValue(bytes, inner)
+            payload.removeAll()
+            let kind = try OTLPValue.encode(bytes, pair.value, to: &payload)
+            let value = AttributeValue(kind: kind, bytes: payload.bytes[...])
+            LogMetadata.flatten(UTF8Text.string(bytes, pair.key), value) { name, flat in
+                fields += 1
+                size += name.utf8.count + flat.text.utf8.count
+            }
+        }
+        return (fields, size)
     }
 
     /// The body becomes the line, which is left in `text`.
@@ -243,6 +277,8 @@ private struct LogHead {
     var traceID = 0..<0
     var spanID = 0..<0
     var eventName = 0..<0
+    /// All attributes together, as they are encoded.
+    var attributeBytes = 0
 
     init(_ bytes: [UInt8], _ message: ProtobufCursor) throws(WireError) {
         var cursor = message
@@ -253,6 +289,7 @@ private struct LogHead {
                 severityNumber = try cursor.varint(bytes).map { Int64(Int32(truncatingIfNeeded: $0)) } ?? severityNumber
             case 3: severityText = try cursor.range(bytes) ?? severityText
             case 5: body = try cursor.message(bytes) ?? body
+            case 6: attributeBytes += try cursor.range(bytes)?.count ?? 0
             case 7: dropped = try cursor.varint(bytes).map { Int64(UInt32(truncatingIfNeeded: $0)) } ?? dropped
             case 8: flags = try cursor.fixed32(bytes) ?? flags
             case 9: traceID = try cursor.range(bytes) ?? traceID
