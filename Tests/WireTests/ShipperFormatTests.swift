@@ -142,6 +142,16 @@ import Testing
         #expect(rows[0].fields == ["n": "1.5", "env": "prod", "detected_level": "unknown"])
         #expect(rows[1].time == ShipperFormatTests.now && !result.entries.isTimed)
         #expect(result.entries.rejections.map(\.reason) == [.malformed, .lineTooLong])
+        // Numbers as they came: what a double would spell otherwise stays text.
+        let numbers = [
+            "9223372036854775807", "-9223372036854775807", "12345678901234567890", "1.50", "0.25", "-0.5", "1e3", "-0",
+            "0.00001",
+            "3.141592653589793", "100", "0.1",
+        ]
+        let object = "{" + numbers.enumerated().map { "\"n\($0)\":\($1)" }.joined(separator: ",") + "}"
+        let spelled = ForwardTests.Row.all(
+            JSONLines.decode(Array(object.utf8), now: ShipperFormatTests.now).entries.batch)
+        #expect(numbers.indices.map { spelled[0].fields["n\($0)"] } == numbers)
         // Names without end make no columns without end.
         let many = (0..<300).map { "{\"k\($0)\":1}" }.joined(separator: "\n")
         var limits = LogLimits()
@@ -172,13 +182,17 @@ import Testing
             record(Gzip.compress(subscription("CONTROL_MESSAGE", "no log"))), #"{"data":"%%%"}"#, #"{"x":1}"#, "7",
             record([0x1f, 0x8b, 8, 0, 0]), record(Array("plain\n{\"message\":\"json\",\"z\":1}\n{half\n".utf8)),
             record(Gzip.compress([UInt8](repeating: 0x20, count: 9 << 20))),
+            record(
+                Array(
+                    #"{"messageType":"DATA_MESSAGE","logEvents":[{"message":"four"},7,{"id":"1"},{"message":"five","timestamp":"x"}]}"#
+                        .utf8)),
         ]
         let body = #"{"records":[\#(records.joined(separator: ","))],"timestamp":1699999000000,"requestId":"r-1"}"#
         let result = try FirehoseRequest.decode(
             Array(body.utf8), attributes: [Label("env", "prod")], now: ShipperFormatTests.now, inflateLimit: 8 << 20)
         let rows = ForwardTests.Row.all(result.entries.batch)
-        #expect(result.requestID == "r-1" && result.entries.rejected == 5)
-        #expect(rows.map(\.line) == ["ERROR one", "two", "three", "plain", "json", "{half"], "\(rows)")
+        #expect(result.requestID == "r-1" && result.entries.rejected == 7)
+        #expect(rows.map(\.line) == ["ERROR one", "two", "three", "plain", "json", "{half", "four", "five"], "\(rows)")
         #expect(
             rows[0].labels
                 == LabelSet(["env": "prod", "log_group": "/aws/lambda/pay", "owner": "123", "service_name": "pay"]))

@@ -159,7 +159,7 @@ private struct FirehoseDecoder {
                 } else if isText, key.elementsEqual("owner".utf8) {
                     owner = try reader.readString()
                 } else if key.elementsEqual("logEvents".utf8) {
-                    events = reader
+                    if try reader.peek() == .array { events = reader }
                     try reader.skipValue()
                 } else {
                     try reader.skipValue()
@@ -169,7 +169,14 @@ private struct FirehoseDecoder {
             guard type == "DATA_MESSAGE", var events else { return nil }
             let origin = builder.origin(labels(group, owner))
             try events.beginArray()
-            while try events.nextElement() { try event(&events, origin, stream) }
+            while try events.nextElement() {
+                if try events.peek() == .object {
+                    try event(&events, origin, stream)
+                } else {
+                    try events.skipValue()
+                    builder.reject(LogDefect(.malformed, "an event must be an object"), bytes: 0)
+                }
+            }
             return reader.offset
         } catch {
             return nil
@@ -193,12 +200,15 @@ private struct FirehoseDecoder {
         record.text("log_stream", stream)
         text.removeAll(keepingCapacity: true)
         var time: Int64?
+        var hasMessage = false
         var key: [UInt8] = []
         try reader.beginObject()
         while try reader.nextKey(&key) {
             let kind = try reader.peek()
             if key.elementsEqual("message".utf8), kind == .string {
+                text.removeAll(keepingCapacity: true)
                 try reader.readString(into: &text)
+                hasMessage = true
             } else if key.elementsEqual("timestamp".utf8), kind == .number {
                 time = TimestampText.parse(reader.bytes, try reader.readNumber())
             } else if key.elementsEqual("id".utf8), kind == .string {
@@ -209,6 +219,9 @@ private struct FirehoseDecoder {
             } else {
                 try reader.skipValue()
             }
+        }
+        guard hasMessage else {
+            return builder.reject(LogDefect(.malformed, "an event has no message"), bytes: 0)
         }
         let length = text.count
         record.text("message", text, 0..<length)

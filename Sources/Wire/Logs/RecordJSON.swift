@@ -30,7 +30,7 @@ package enum RecordJSON {
             let range = try reader.readNumber()
             if let number = integer(reader.bytes, range) {
                 record.int(key, number)
-            } else if let number = FloatParser.parse(reader.bytes, range), number.isFinite {
+            } else if isPlain(reader.bytes, range), let number = FloatParser.parse(reader.bytes, range) {
                 record.double(key, number)
             } else {
                 record.text(key, reader.bytes, range)
@@ -44,16 +44,31 @@ package enum RecordJSON {
         var index = range.lowerBound
         let isNegative = bytes[index] == UInt8(ascii: "-")
         if isNegative { index += 1 }
-        guard range.upperBound - index <= 18 else { return nil }
+        // Ids of 19 digits may still fit.
+        guard range.upperBound - index <= 19 else { return nil }
         var value: Int64 = 0
         while index < range.upperBound {
             let digit = bytes[index] &- 0x30
             guard digit < 10 else { return nil }
-            value = value &* 10 &+ Int64(digit)
+            let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+            let (sum, carried) = product.addingReportingOverflow(Int64(digit))
+            if overflow || carried { return nil }
+            value = sum
             index += 1
         }
         // -0 is kept as it was written.
         if isNegative, value == 0 { return nil }
         return isNegative ? -value : value
+    }
+
+    /// A fraction that is spelled again as it came: few digits, no exponent, no zero at its end. Others stay text: `1.50`
+    /// is a price, and an id of twenty digits has no last digits as a double.
+    private static func isPlain(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+        guard range.count <= 16, let point = bytes[range].firstIndex(of: UInt8(ascii: ".")),
+            bytes[range.upperBound - 1] != UInt8(ascii: "0")
+        else { return false }
+        let isSmall = bytes[range.lowerBound..<point].allSatisfy { $0 == UInt8(ascii: "0") || $0 == UInt8(ascii: "-") }
+        if isSmall, bytes[point + 1..<range.upperBound].starts(with: "000".utf8) { return false }
+        return bytes[range].allSatisfy { $0 &- 0x30 < 10 || $0 == UInt8(ascii: ".") || $0 == UInt8(ascii: "-") }
     }
 }

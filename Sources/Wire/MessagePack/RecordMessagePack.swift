@@ -43,7 +43,10 @@ package enum RecordMessagePack {
         case .null: break
         case .bool(let flag): record.bool(key, flag)
         case .int(let number): record.int(key, number)
-        case .unsigned(let number): record.double(key, Double(number))
+        // Beyond 63 bits: every digit is kept.
+        case .unsigned(let number):
+            let digits = Array(String(number).utf8)
+            record.text(key, digits, 0..<digits.count)
         case .double(let number): record.double(key, number)
         case .string(let range), .binary(let range): record.text(key, reader.bytes, range)
         case .map(let count):
