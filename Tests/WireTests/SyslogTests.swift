@@ -48,6 +48,18 @@ import Testing
                     "<189>29: *Nov 14 18:46:11.123: %SYS-5-CONFIG_I: Configured", "2023-11-14T18:46:11.123Z", nil,
                     "%SYS-5-CONFIG_I", "%SYS-5-CONFIG_I: Configured", ["level": "notice"]
                 ),
+                (
+                    "<189>29: *Nov 14 18:46:11.123 UTC: %SYS-5-CONFIG_I: Configured", "2023-11-14T18:46:11.123Z", nil,
+                    "%SYS-5-CONFIG_I", "%SYS-5-CONFIG_I: Configured", ["format": "rfc3164"]
+                ),
+                // Of a sender in a zone east of ours: when it came; what is nearer is a clock that differs.
+                ("<13>Nov 15 01:13:20 h app: ahead", "2023-11-14T22:13:20Z", "h", "app", "ahead", [:]),
+                ("<13>2023-11-15T01:13:20 h app: ahead", "2023-11-14T22:13:20Z", "h", "app", "ahead", [:]),
+                ("<13>Nov 14 22:20:00 h app: x", "2023-11-14T22:20:00Z", "h", "app", "x", [:]),
+                (
+                    "<13>Feb 29 10:00:00 h app: no such day", "2023-11-14T22:13:20Z", nil, nil,
+                    "Feb 29 10:00:00 h app: no such day", [:]
+                ),
                 ("no priority at all", "2023-11-14T22:13:20Z", nil, nil, "no priority at all", ["format": "unknown"]),
                 ("<999>x", "2023-11-14T22:13:20Z", nil, nil, "<999>x", ["format": "unknown"]),
                 (
@@ -73,6 +85,21 @@ import Testing
             SyslogTests.rows(Array("<13>Nov 14 10:00:00 h a: x".utf8), zone: 3600).first.map {
                 RFC3339.format(nanoseconds: $0.time)
             } == "2023-11-14T09:00:00Z")
+        // Around New Year: the year before, and the one that has begun elsewhere.
+        let newYear: Int64 = 1_704_067_200_000_000_000
+        for (seconds, text, year) in [
+            (5, "<13>Dec 31 23:59:58 h a: x", "2023-12-31T23:59:58Z"),
+            (-5, "<13>Jan  1 00:00:03 h a: x", "2024-01-01T00:00:03Z"),
+            (-5, "<13>Jan  1 08:00:00 h a: x", "2023-12-31T23:59:55Z"),
+            (60, "<13>Feb  1 00:00:00 h a: x", "2023-02-01T00:00:00Z"),
+            (60 * 86400, "<13>Feb 29 00:00:00 h a: x", "2024-02-29T00:00:00Z"),
+        ] {
+            let now = newYear + Int64(seconds) * 1_000_000_000
+            var decoder = SyslogDecoder(now: now, zone: 0)
+            decoder.add(Array(text.utf8), 0..<text.utf8.count)
+            let time = decoder.take(now: now).batch.timestamps.first ?? 0
+            #expect(RFC3339.format(nanoseconds: time) == year, "\(seconds) \(text)")
+        }
         // What is not UTF-8 is no reason to lose a line.
         #expect(SyslogTests.rows(Array("<13>1 - h a - - - caf".utf8) + [0xe9]).count == 1)
         #expect(SyslogTests.rows(Array("<13>1 2033-01-01T00:00:00Z h a - - - x".utf8)).isEmpty, "far in the future")
@@ -81,14 +108,14 @@ import Testing
     @Test func `frames are found however the stream is cut`() {
         let messages = [
             "<13>1 - - - - - - counted\nwith a line end", "<13>plain", "<14>after a count 12", "12 angry men",
-            "<13>nul",
+            "<13>nul", "  indented", "after zeros",
         ]
         var stream: [UInt8] = []
         stream += Array("\(messages[0].utf8.count) \(messages[0])".utf8)
         stream += Array("\(messages[1])\r\n\n".utf8)
         stream += Array("\(messages[2].utf8.count) \(messages[2])\n".utf8)
         stream += Array("\(messages[3])\n".utf8)
-        stream += Array(messages[4].utf8) + [0]
+        stream += Array(messages[4].utf8) + [0] + Array("\(messages[5])\n\r\n\0\(messages[6])\n".utf8)
         let limit = 100
         // One too long in each framing, and one without its end.
         stream += Array("200 <13>".utf8) + [UInt8](repeating: 0x78, count: 196)

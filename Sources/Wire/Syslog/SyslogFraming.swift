@@ -65,7 +65,7 @@ package struct SyslogFraming: Sendable {
         return .message(start..<buffer.count)
     }
 
-    private func isBetween(_ byte: UInt8) -> Bool { byte == 0x0a || byte == 0x0d || byte == 0 || byte == 0x20 }
+    private func isBetween(_ byte: UInt8) -> Bool { byte == 0x0a || byte == 0x0d || byte == 0 }
 
     /// `MSGLEN SP` before `<`: nil where there is none, an empty one where that cannot be said yet.
     private func count() -> (length: Int, body: Int)?? {

@@ -165,14 +165,22 @@ struct SyslogMessage {
             guard last - cursor >= 19, let found = TimestampText.parse(bytes, cursor..<last) else { return false }
             // A time of the calendar without a zone is that of the sender, whose zone is taken to be ours.
             let hasZone = last - cursor > 19 && hasZoneText(bytes, cursor + 19..<last)
-            time = hasZone ? found : found - zone * 1_000_000_000
+            time =
+                hasZone ? found : plausible(found.subtractingReportingOverflow(zone * 1_000_000_000).partialValue, now)
             index = stop
             return true
         }
         guard let found = SyslogClock.time(bytes, &cursor, end, now: now, zone: zone) else { return false }
-        time = found
+        time = found.hasZone ? found.time : plausible(found.time, now)
         index = cursor
         return true
+    }
+
+    /// A time without a zone that lies ahead by hours is that of a sender in another zone: when it came is nearer to
+    /// the truth, and no reason to refuse the line.
+    private func plausible(_ time: Int64, _ now: Int64) -> Int64? {
+        let ahead = time.subtractingReportingOverflow(now).partialValue
+        return ahead > SyslogClock.tolerance && ahead <= SyslogClock.day ? nil : time
     }
 
     private func hasZoneText(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
@@ -220,13 +228,17 @@ enum SyslogClock {
     private static let months: [[UInt8]] = [
         "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
     ].map { Array($0.utf8) }
-    private static let day: Int64 = 86_400_000_000_000
+    static let day: Int64 = 86_400_000_000_000
+    /// As far ahead clocks differ within one zone.
+    static let tolerance: Int64 = 600_000_000_000
 
-    static func time(_ bytes: [UInt8], _ index: inout Int, _ end: Int, now: Int64, zone: Int64) -> Int64? {
+    static func time(
+        _ bytes: [UInt8], _ index: inout Int, _ end: Int, now: Int64, zone: Int64
+    ) -> (time: Int64, hasZone: Bool)? {
         var cursor = index
         guard end - cursor >= 12, bytes[cursor + 3] == 0x20,
             let month = months.firstIndex(where: { name in (0..<3).allSatisfy { bytes[cursor + $0] | 0x20 == name[$0] }
-                })
+            })
         else { return nil }
         cursor += 4
         if bytes[cursor] == 0x20 { cursor += 1 }
@@ -243,22 +255,40 @@ enum SyslogClock {
             year = found
             cursor += 5
         }
+        let isUniversal = zoneName(bytes, &cursor, end)
         if cursor < end, bytes[cursor] == UInt8(ascii: ":") { cursor += 1 }
-        let local = now.addingReportingOverflow(zone * 1_000_000_000).partialValue
-        let guess = year ?? self.year(of: local)
-        guard
-            let days = TimestampText.days(year: guess, month: Int64(month) + 1, day: dayOfMonth)
-                ?? (year == nil ? TimestampText.days(year: guess - 1, month: Int64(month) + 1, day: dayOfMonth) : nil)
-        else { return nil }
-        var found = (days * 86_400 + time - zone) * 1_000_000_000 + fraction
-        // No year is written: what would lie ahead was last year's.
-        if year == nil, found > now + day,
-            let before = TimestampText.days(year: guess - 1, month: Int64(month) + 1, day: dayOfMonth)
-        {
-            found = (before * 86_400 + time - zone) * 1_000_000_000 + fraction
+        let zone = isUniversal ? 0 : zone
+        guard let found = date(year, Int64(month) + 1, dayOfMonth, now: now, zone: zone, seconds: time) else {
+            return nil
         }
         index = cursor
-        return found
+        return ((found + time - zone) * 1_000_000_000 + fraction, isUniversal)
+    }
+
+    /// ` UTC:` as Cisco's routers write it. Over any name that is followed by a colon; true for those of UTC.
+    private static func zoneName(_ bytes: [UInt8], _ index: inout Int, _ end: Int) -> Bool {
+        var cursor = index + 1
+        guard index < end, bytes[index] == 0x20 else { return false }
+        while cursor < end, bytes[cursor] &- 0x41 < 26 { cursor += 1 }
+        guard (3...5).contains(cursor - index - 1), cursor < end, bytes[cursor] == UInt8(ascii: ":") else {
+            return false
+        }
+        let name = bytes[index + 1..<cursor]
+        index = cursor
+        return name.elementsEqual("UTC".utf8) || name.elementsEqual("GMT".utf8)
+    }
+
+    /// Seconds from 1970 to the day. Where no year is written, of this one and its neighbours the latest that does not
+    /// lie more than a day ahead.
+    private static func date(
+        _ year: Int64?, _ month: Int64, _ day: Int64, now: Int64, zone: Int64, seconds: Int64
+    ) -> Int64? {
+        if let year { return TimestampText.days(year: year, month: month, day: day).map { $0 * 86_400 } }
+        let present = self.year(of: now.addingReportingOverflow(zone * 1_000_000_000).partialValue)
+        let latest = (now.addingReportingOverflow(self.day).partialValue) / 1_000_000_000
+        return [present + 1, present, present - 1].lazy.compactMap {
+            TimestampText.days(year: $0, month: month, day: day).map { $0 * 86_400 }
+        }.first { $0 + seconds - zone <= latest }
     }
 
     private static func number(_ bytes: [UInt8], _ index: inout Int, _ end: Int) -> Int64? {
