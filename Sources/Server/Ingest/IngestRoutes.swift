@@ -12,6 +12,7 @@ extension ServerProcess {
         ] {
             routes.on(
                 [.post], "/v1/\(path)", "/otlp/v1/\(path)", "/api/v1/otlp/v1/\(path)", "/loki/otlp/v1/\(path)",
+                "/insert/opentelemetry/v1/\(path)",
                 errors: { otlpError($0, json: false) }
             ) { [gateway] call in
                 let json: Bool
