@@ -212,14 +212,15 @@ import Testing
                 0x0a
             ]
         }
+        let journalID = "0123456789abcdef0123456789abcdef"
         func entry(_ message: String, _ micros: Int64) -> [UInt8] {
             Array(
-                "__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=\(micros)\n_HOSTNAME=h\n_SYSTEMD_UNIT=ssh.service\nPRIORITY=3\nSYSLOG_IDENTIFIER=sshd\nMESSAGE=\(message)\n"
+                "__CURSOR=s=\(journalID);i=1f;b=2\n__MONOTONIC_TIMESTAMP=5\n__REALTIME_TIMESTAMP=\(micros)\n_HOSTNAME=h\n_SYSTEMD_UNIT=ssh.service\nPRIORITY=3\nSYSLOG_IDENTIFIER=sshd\nMESSAGE=\(message)\n"
                     .utf8)
         }
         var stream = entry("plain", 1_699_999_000_000_001) + [0x0a]
         stream +=
-            Array("__REALTIME_TIMESTAMP=1699999000000002\n_HOSTNAME=h\n".utf8)
+            Array("__REALTIME_TIMESTAMP=1699999000000002\n_HOSTNAME=h\n__SEQNUM=77\n__SEQNUM_ID=\(journalID)\n".utf8)
             + binary("MESSAGE", Array("two\nlines=".utf8) + [0xff]) + [0x0a, 0x0a]
         stream += entry("no time", 0) + [0x0a] + entry("future", 1_999_999_999_000_000) + [0x0a]
         stream +=
@@ -244,7 +245,9 @@ import Testing
             #expect(
                 rows[0].fields == [
                     "PRIORITY": "3", "level": "err", "SYSLOG_IDENTIFIER": "sshd", "detected_level": "error",
+                    "__SEQNUM_ID": journalID, "__SEQNUM": "31",
                 ])
+            #expect(rows[1].fields["__SEQNUM"] == "77" && rows[1].fields["__SEQNUM_ID"] == journalID)
             #expect(rows[0].time == 1_699_999_000_000_001_000 && rows[2].time == ShipperFormatTests.now)
             #expect(entries.rejections.map(\.reason) == [.tooFarInFuture, .lineTooLong, .invalidTimestamp])
         }

@@ -39,7 +39,7 @@ struct JournalUpload: Sendable {
 
     private func receive(_ request: Request) async throws -> HTTPAnswer {
         var journal = JournalExport(now: TimeParameters.nowNanoseconds)
-        var total = IngestGateway.Outcome()
+        var total = Total()
         let memory = BodyMemory(budget: process.budget)
         let encoding = request.headers[.contentEncoding] ?? ""
         if encoding.isEmpty || encoding.lowercased() == "identity" {
@@ -64,16 +64,27 @@ struct JournalUpload: Sendable {
         try journal.finish()
         try await store(&journal, &total)
         // As systemd-journal-remote answers.
-        let rejected = total.rejected > 0 ? " \(total.rejected) entries were not kept: \(total.message ?? "")" : ""
-        return .text("OK. \(total.accepted) entries stored.\(rejected)\n", status: 202)
+        let outcome = total.outcome
+        let repeated = total.repeated > 0 ? " \(total.repeated) entries were here already." : ""
+        let rejected =
+            outcome.rejected > 0 ? " \(outcome.rejected) entries were not kept: \(outcome.message ?? "")" : ""
+        return .text("OK. \(outcome.accepted) entries stored.\(repeated)\(rejected)\n", status: 202)
     }
 
-    private func store(_ journal: inout JournalExport, _ total: inout IngestGateway.Outcome) async throws {
+    private struct Total {
+        var outcome = IngestGateway.Outcome()
+        var repeated = 0
+    }
+
+    private func store(_ journal: inout JournalExport, _ total: inout Total) async throws {
         let entries = journal.take(now: TimeParameters.nowNanoseconds)
         guard !entries.isEmpty else { return }
-        let outcome = try await process.gateway.ingest(entries, "journald")
-        total.accepted += outcome.accepted
-        total.rejected += outcome.rejected
-        total.message = total.message ?? outcome.message
+        let (outcome, repeated) = try await process.journalResends.append(entries, context: process.queryContext()) {
+            [gateway = process.gateway] in try await gateway.ingest($0, "journald")
+        }
+        total.outcome.accepted += outcome.accepted
+        total.outcome.rejected += outcome.rejected
+        total.outcome.message = total.outcome.message ?? outcome.message
+        total.repeated += repeated
     }
 }

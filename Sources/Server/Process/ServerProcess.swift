@@ -36,6 +36,7 @@ package final class ServerProcess: Sendable {
     package let startTime = TimeParameters.nowMilliseconds
     let connections = EndpointConnections()
     let elasticsearch = ElasticsearchState()
+    let journalResends: JournalResends
     let firehoseAccessKey: String?
     private let alertmanagers: AlertmanagerClient
     private let state: Mutex<State>
@@ -87,6 +88,7 @@ package final class ServerProcess: Sendable {
             try? folder.close()
             throw error
         }
+        journalResends = JournalResends(reader: events)
         remoteWrites = ServerProcess.remoteWrites(folder, options, series, connections, logger)
         let stored = ForwardingSeriesStorage(base: series, queues: remoteWrites)
         gateway = IngestGateway(

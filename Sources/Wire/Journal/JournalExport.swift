@@ -2,14 +2,15 @@ import Telemetry
 
 /// systemd's Journal Export Format, as `systemd-journal-upload` streams it without end: bytes go in, rows come out.
 package struct JournalExport: Sendable {
-    package static let mapping: LogMapping = {
-        var mapping = LogMapping(
-            line: ["MESSAGE"], time: ["__REALTIME_TIMESTAMP"],
-            labels: ["_MACHINE_ID", "_HOSTNAME", "_SYSTEMD_UNIT"].map { LogMapping.LabelSource($0, [$0]) },
-            service: ["SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM"])
-        mapping.ignored = ["__*"]
-        return mapping
-    }()
+    /// By these two an entry is known that comes a second time. Of all that the journal says of its own keeping (`__*`)
+    /// they alone are kept; journals before systemd 254 say them in `__CURSOR` only.
+    package static let journalField = "__SEQNUM_ID"
+    package static let numberField = "__SEQNUM"
+
+    package static let mapping = LogMapping(
+        line: ["MESSAGE"], time: [],
+        labels: ["_MACHINE_ID", "_HOSTNAME", "_SYSTEMD_UNIT"].map { LogMapping.LabelSource($0, [$0]) },
+        service: ["SYSLOG_IDENTIFIER", "_SYSTEMD_UNIT", "_COMM"])
 
     private var builder: LogBatchBuilder
     private let origin: LogBatchBuilder.Origin
@@ -119,15 +120,40 @@ package struct JournalExport: Sendable {
 
     private mutating func add(_ name: Range<Int>, _ value: Range<Int>) {
         hasFields = true
-        if UTF8Text.equals(buffer, name, "__REALTIME_TIMESTAMP") { return number("__REALTIME_TIMESTAMP", value) }
+        if name.count > 2, buffer[name].starts(with: "__".utf8) { return keeping(name, value) }
         if UTF8Text.equals(buffer, name, "PRIORITY"), value.count == 1, buffer[value.lowerBound] &- 0x30 < 8 {
             record.text("level", SyslogMessage.severities[Int(buffer[value.lowerBound] &- 0x30)])
         }
         record.text(buffer[name], buffer, value)
     }
 
+    private mutating func keeping(_ name: Range<Int>, _ value: Range<Int>) {
+        if UTF8Text.equals(buffer, name, "__REALTIME_TIMESTAMP") {
+            number(value)
+        } else if UTF8Text.equals(buffer, name, "__SEQNUM") {
+            sequence.number = Int64(UTF8Text.string(buffer, value))
+        } else if UTF8Text.equals(buffer, name, "__SEQNUM_ID") {
+            sequence.journal = journal(value)
+        } else if UTF8Text.equals(buffer, name, "__CURSOR"), value.count < 512 {
+            // s=ID;i=NUMBER;b=…, the number in hexadecimal.
+            for part in buffer[value].split(separator: UInt8(ascii: ";")) {
+                let text = part.startIndex + 2..<max(part.startIndex + 2, part.endIndex)
+                if part.starts(with: "s=".utf8) { sequence.journal = sequence.journal ?? journal(text) }
+                if part.starts(with: "i=".utf8) {
+                    sequence.number = sequence.number ?? Int64(UTF8Text.string(buffer, text), radix: 16)
+                }
+            }
+        }
+    }
+
+    /// 128 bits in hexadecimal.
+    private func journal(_ value: Range<Int>) -> String? {
+        guard value.count == 32, value.allSatisfy({ HexText.digit(buffer[$0]) != nil }) else { return nil }
+        return UTF8Text.string(buffer, value)
+    }
+
     /// Microseconds, as nanoseconds: a small number must not be taken for seconds.
-    private mutating func number(_ name: StaticString, _ value: Range<Int>) {
+    private mutating func number(_ value: Range<Int>) {
         guard let micros = Int64(UTF8Text.string(buffer, value)) else {
             defect = LogDefect(.invalidTimestamp, "__REALTIME_TIMESTAMP is no number of microseconds")
             return
@@ -137,10 +163,12 @@ package struct JournalExport: Sendable {
     }
 
     private var time: Int64?
+    private var sequence: (journal: String?, number: Int64?) = (nil, nil)
 
     private mutating func endEntry() {
         defer {
             record.removeAll()
+            sequence = (nil, nil)
             hasFields = false
             isTooLong = false
             defect = nil
@@ -153,6 +181,10 @@ package struct JournalExport: Sendable {
             )
         }
         if let defect { return builder.reject(defect, bytes: record.bytes.count) }
+        if let journal = sequence.journal, let number = sequence.number {
+            record.text("__SEQNUM_ID", journal)
+            record.int("__SEQNUM", number)
+        }
         let hasLine = builder.prepare(record)
         _ = builder.add(record, from: origin, time: time, line: hasLine ? nil : [])
     }
