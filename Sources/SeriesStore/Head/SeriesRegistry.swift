@@ -23,6 +23,14 @@ struct SeriesRegistry {
     /// Moves when slots are freed: what was looked up before may belong to another series now.
     private(set) var epoch = 0
 
+    /// Says of two moments whether the same series were there, in the same slots.
+    struct Version: Equatable {
+        fileprivate var epoch: Int
+        fileprivate var last: UInt32
+    }
+
+    var version: Version { Version(epoch: epoch, last: lastVersion) }
+
     /// Slots ever used: all valid slots are below it.
     var slotCount: Int { hashes.count }
 

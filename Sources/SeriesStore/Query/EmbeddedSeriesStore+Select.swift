@@ -6,10 +6,11 @@ extension EmbeddedSeriesStore {
     package func select(_ plan: SeriesScanPlan, context: QueryContext) async throws -> any SeriesSelection {
         let matchers = try plan.matchers.map { try CompiledMatcher($0) }
         let dictionary = queryIndex.dictionary(isShort: options.guards.pressure.level > .calm)
+        let memory = queryIndex.memory(of: plan.matchers)
         // The head before the parts: what is sealed in between is seen twice, never not at all.
         let (snapshot, numbers) =
             plan.range.isEmpty
-            ? (HeadSnapshot(), []) : try takeHead(matchers, plan.range, dictionary, context)
+            ? (HeadSnapshot(), []) : try takeHead(matchers, memory, plan.range, dictionary, context)
         let parts = self.parts.withLock { $0 }
         let overlapping = plan.range.isEmpty ? [] : parts.filter { $0.overlaps(plan.range) }
         // What was deleted is left out sample by sample.
@@ -17,7 +18,7 @@ extension EmbeddedSeriesStore {
             return try await MaterialisedSelection(plan, of: self, context: context)
         }
         context.count { $0.partsSkipped.byTime += parts.count - overlapping.count }
-        var search = SeriesSearch(plan, matchers, dictionary, overlapping, context)
+        var search = SeriesSearch(plan, matchers, memory, dictionary, overlapping, context)
         do {
             for number in overlapping.indices { try search.add(number, queryIndex) { self.report($0) } }
             try search.add(head: snapshot, numbers)
@@ -39,10 +40,17 @@ extension EmbeddedSeriesStore {
 
     /// The head's series that match with their samples, and their numbers.
     private func takeHead(
-        _ matchers: [CompiledMatcher], _ range: TimeRange, _ dictionary: SeriesDictionary, _ context: QueryContext
+        _ matchers: [CompiledMatcher], _ memory: SelectorMemory, _ range: TimeRange, _ dictionary: SeriesDictionary,
+        _ context: QueryContext
     ) throws -> (HeadSnapshot, [UInt32]) {
         while true {
-            let (slots, epoch) = registry.withLock { ($0.matching(matchers), $0.epoch) }
+            let (slots, epoch) = registry.withLock { registry in
+                let version = registry.version
+                if let known = memory.slots(of: version) { return (known, registry.epoch) }
+                let found = registry.matching(matchers)
+                memory.keep(found, of: version)
+                return (found, registry.epoch)
+            }
             let snapshot = try takeSnapshot(slots, range, context)
             var numbers: [UInt32] = []
             numbers.reserveCapacity(snapshot.entries.count)

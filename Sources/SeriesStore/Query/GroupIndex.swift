@@ -38,6 +38,11 @@ final class GroupIndex: Sendable {
         (place > 0 ? Int(blockEnds[place - 1]) : 0)..<Int(blockEnds[place])
     }
 
+    func overlaps(_ range: TimeRange, block: Int) -> Bool {
+        let column = columns[Int(blocks[block].column)]
+        return range.overlaps(first: column.first, last: column.last)
+    }
+
     var byteCount: Int {
         series.count * 8 + blocks.count * MemoryLayout<Block>.stride + columns.count * MemoryLayout<Column>.stride
             + inlineBytes.count + 200

@@ -1,7 +1,9 @@
 internal import Storage
 import Synchronization
+internal import Telemetry
 
-/// What queries remember of parts: the dictionary, series tables and posting pages, up to a number of bytes. Over it
+/// What queries remember of parts: the dictionary, series tables, posting pages and, of the last selectors that found
+/// little, what they found, up to a number of bytes. Over it
 /// all is forgotten and begins anew: what is asked often is back after a query.
 final class QueryIndex: Sendable {
     struct Key: Hashable {
@@ -16,8 +18,12 @@ final class QueryIndex: Sendable {
         var dictionary = SeriesDictionary()
         var groups: [Key: GroupIndex] = [:]
         var pages: [Key: PostingPage] = [:]
+        var selectors: [[Matcher]: SelectorMemory] = [:]
         var bytes = 0
     }
+
+    /// Selectors that are remembered, at most.
+    private static let mostSelectors = 256
 
     private let state = Mutex(State())
     private let limit: Int
@@ -54,6 +60,16 @@ final class QueryIndex: Sendable {
         return made
     }
 
+    func memory(of matchers: [Matcher]) -> SelectorMemory {
+        state.withLock { state in
+            if let known = state.selectors[matchers] { return known }
+            if state.selectors.count >= QueryIndex.mostSelectors { state.selectors = [:] }
+            let made = SelectorMemory()
+            state.selectors[matchers] = made
+            return made
+        }
+    }
+
     func page(_ offset: Int, of part: SeriesPart, _ make: () throws -> PostingPage) rethrows -> PostingPage {
         let key = Key(part: part.record.id, item: Key.page(offset))
         if let known = state.withLock({ $0.pages[key] }) { return known }
@@ -77,6 +93,7 @@ final class QueryIndex: Sendable {
                 state.bytes -= page.byteCount
                 state.pages[key] = nil
             }
+            for memory in state.selectors.values { memory.forget(gone) }
         }
     }
 }

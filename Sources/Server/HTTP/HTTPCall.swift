@@ -23,6 +23,8 @@ package struct HTTPCall: Sendable {
     package var body: [UInt8]
     /// Nil in a call that did not come by a socket.
     package var connection: ClientConnection?
+    /// To be answered on the thread that it came by: it took next to no time before.
+    package var isQuick = false
 
     package init(
         method: Method = .get, path: String, pathParameters: [String: String] = [:],

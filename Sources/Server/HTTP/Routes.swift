@@ -33,11 +33,15 @@ package final class Routes {
 
     /// Registers one handler under several methods and patterns such as `/api/v1/label/{name}/values`. What answers GET
     /// answers HEAD too.
+    ///
+    /// - Parameter mayBeQuick: its calls are questions that change nothing; those that took next to no time are answered
+    ///   without the query threads the next time.
     package func on(
-        _ methods: [HTTPCall.Method], _ patterns: String..., errors: @escaping ErrorShaper, handler: @escaping Handler
+        _ methods: [HTTPCall.Method], _ patterns: String..., mayBeQuick: Bool = false, errors: @escaping ErrorShaper,
+        handler: @escaping Handler
     ) {
         for pattern in patterns {
-            let whole = Endpoint.Whole(pattern: pattern, errors: errors, handler: handler)
+            let whole = Endpoint.Whole(pattern: pattern, mayBeQuick: mayBeQuick, errors: errors, handler: handler)
             for method in methods { table.add(method.rawValue, pattern, .whole(method, whole)) }
             if methods.contains(.get), !methods.contains(.head) {
                 table.add("HEAD", pattern, .whole(.head, whole))
@@ -60,6 +64,7 @@ package final class Routes {
 enum Endpoint: Sendable {
     struct Whole: Sendable {
         var pattern: String
+        var mayBeQuick: Bool
         var errors: Routes.ErrorShaper
         var handler: Routes.Handler
     }
@@ -76,6 +81,7 @@ struct RouteResponder: Sendable {
     let logger: Logger
     let requests: Counter
     let budget: MemoryBudget
+    let quickQuestions = QuickQuestions()
 
     func respond(to request: Request, from connection: ClientConnection) async -> Response {
         guard let match = table.match(request.uri.path) else {
@@ -103,12 +109,14 @@ struct RouteResponder: Sendable {
         var body: [UInt8] = []
         do { body = try await read(request, method, memory) } catch { failed = error }
         let received = body
-        // Unpacking and packing too: event loops are for writing and reading.
-        let (status, response) = await withTaskExecutorPreference(QueryExecutor.shared) { [failed] in
+        let question = endpoint.mayBeQuick ? QuickQuestions.question(request.uri.string, received) : nil
+        let isQuick = question.map { quickQuestions.isQuick($0) } ?? false
+        let answer: @Sendable () async -> (Int, Response) = { [failed] in
             let answer: HTTPAnswer
             do {
                 if let failed { throw failed }
-                let call = try call(request, connection, method, received, parameters, memory)
+                var call = try call(request, connection, method, received, parameters, memory)
+                call.isQuick = isQuick
                 answer = try await endpoint.handler(call)
             } catch {
                 answer = endpoint.errors(error)
@@ -118,6 +126,11 @@ struct RouteResponder: Sendable {
             }
             return (answer.status, Routes.response(answer, to: request))
         }
+        let started = ContinuousClock.now
+        // Unpacking and packing too: event loops are for writing and reading, and for what takes no longer than these.
+        let (status, response) =
+            isQuick ? await answer() : await withTaskExecutorPreference(QueryExecutor.shared) { await answer() }
+        if let question { quickQuestions.took(ContinuousClock.now - started, question) }
         memory.release()
         requests.increment(["handler": endpoint.pattern, "code": "\(status)"])
         return response

@@ -19,7 +19,8 @@ extension ServerProcess {
         _ language: QueryLanguage, _ text: String, for call: HTTPCall, timeout: Int64? = nil
     ) async throws -> RunningQuery {
         let question = RunningQuery.Question(language, text, from: .client(call.connection?.address ?? ""))
-        return try await queries.begin(question, queryContext(timeout: timeout), call.connection)
+        return try await queries.begin(
+            question, queryContext(timeout: timeout), call.connection, isQuick: call.isQuick)
     }
 
     /// One query of a client from its turn to its answer, where that is not sent in pieces.

@@ -11,15 +11,15 @@ struct PrometheusAPI {
 
     func register(on routes: Routes) {
         func on(
-            _ methods: [HTTPCall.Method], _ path: String,
+            _ methods: [HTTPCall.Method], _ path: String, mayBeQuick: Bool = false,
             _ handler: @escaping @Sendable (HTTPCall) async throws -> HTTPAnswer
         ) {
             routes.on(
-                methods, "/api/v1\(path)", "/prometheus/api/v1\(path)", errors: PrometheusEnvelope.errors,
-                handler: handler)
+                methods, "/api/v1\(path)", "/prometheus/api/v1\(path)", mayBeQuick: mayBeQuick,
+                errors: PrometheusEnvelope.errors, handler: handler)
         }
-        on([.get, .post], "/query") { try await query($0) }
-        on([.get, .post], "/query_range") { try await queryRange($0) }
+        on([.get, .post], "/query", mayBeQuick: true) { try await query($0) }
+        on([.get, .post], "/query_range", mayBeQuick: true) { try await queryRange($0) }
         on([.get, .post], "/query_exemplars") { try await exemplars($0) }
         on([.get, .post], "/series") { try await series($0) }
         on([.get, .post], "/labels") { try await labels($0) }

@@ -127,7 +127,7 @@ struct GridText: Sendable {
     /// Seconds, with no more decimals than there are.
     private mutating func append(milliseconds time: Int64) {
         if time < 0 { bytes.append(UInt8(ascii: "-")) }
-        appendValue(Double(time.magnitude / 1000), to: &bytes)
+        appendDecimal(time.magnitude / 1000, to: &bytes)
         var rest = time % 1000
         guard rest != 0 else { return }
         bytes.append(UInt8(ascii: "."))

@@ -37,13 +37,14 @@ package final class QueryList: Sendable {
     /// Enters a query and waits for its place. Where its time is over before, it is refused with
     /// ``StorageError/overloaded(_:)``.
     package func begin(
-        _ question: RunningQuery.Question, _ context: QueryContext, _ connection: ClientConnection? = nil
+        _ question: RunningQuery.Question, _ context: QueryContext, _ connection: ClientConnection? = nil,
+        isQuick: Bool = false
     ) async throws -> RunningQuery {
         let id = state.withLock { state in
             state.next &+= 1
             return String(state.next)
         }
-        let query = RunningQuery(id: id, question, context, list: self)
+        let query = RunningQuery(id: id, question, context, isQuick: isQuick, list: self)
         let hasPlace = state.withLock { state in
             let needsPlace = !question.origin.isRule && question.language != .names
             let isAtOnce = !needsPlace || state.free > 0 && state.waiting.isEmpty

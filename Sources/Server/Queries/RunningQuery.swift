@@ -43,7 +43,8 @@ package final class RunningQuery: Sendable {
     package let started: Int64
     package let context: QueryContext
     private let begun = ContinuousClock.now
-    private let lane: QueryLane
+    /// Nil for a query that is answered on the thread that it came by.
+    private let lane: QueryLane?
     private let list: QueryList
     private let state = Mutex(State())
 
@@ -56,13 +57,13 @@ package final class RunningQuery: Sendable {
         var wake: (@Sendable () -> Void)?
     }
 
-    init(id: String, _ question: Question, _ context: QueryContext, list: QueryList) {
+    init(id: String, _ question: Question, _ context: QueryContext, isQuick: Bool = false, list: QueryList) {
         self.id = id
         self.question = question
         self.context = context
         self.list = list
         started = TimeParameters.nowMilliseconds
-        lane = QueryLane(context)
+        lane = isQuick ? nil : QueryLane(context)
     }
 
     deinit { finish() }
@@ -94,9 +95,15 @@ package final class RunningQuery: Sendable {
         state.withLock { $0.watch = (watch, number) }
     }
 
-    /// Runs the body in the query's lane.
+    /// Runs the body in the query's lane, if it has one.
     package func run<T: Sendable>(_ body: @Sendable (QueryContext) async throws -> T) async throws -> T {
-        try await withTaskExecutorPreference(lane) {
+        guard let lane else {
+            try context.check()
+            let before = ProcessorTime.ofThisThread
+            defer { context.count { $0.processorTime += ProcessorTime.ofThisThread - before } }
+            return try await body(context)
+        }
+        return try await withTaskExecutorPreference(lane) {
             try context.check()
             defer { QueryLane.settle() }
             return try await body(context)

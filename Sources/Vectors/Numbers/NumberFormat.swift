@@ -13,19 +13,32 @@ package func appendValue(_ value: Double, to bytes: inout [UInt8]) {
         return bytes.append(contentsOf: formatValue(value).utf8)
     }
     if value.sign == .minus { bytes.append(UInt8(ascii: "-")) }
-    var rest = UInt64(magnitude)
-    guard Double(rest) == magnitude else {
+    let whole = UInt64(magnitude)
+    guard Double(whole) == magnitude else {
         // In this range the standard library writes no exponent either.
         var text = magnitude.description
         text.withUTF8 { unsafe bytes.append(contentsOf: $0) }
         return
     }
-    let start = bytes.count
-    repeat {
-        bytes.append(UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10))
+    appendDecimal(whole, to: &bytes)
+}
+
+/// Appends the digits of a whole number.
+package func appendDecimal(_ value: UInt64, to bytes: inout [UInt8]) {
+    var digits = 1
+    var rest = value / 10
+    while rest > 0 {
+        digits += 1
         rest /= 10
-    } while rest > 0
-    bytes[start...].reverse()
+    }
+    bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits))
+    var place = bytes.count
+    rest = value
+    while rest > 0 {
+        place -= 1
+        bytes[place] = UInt8(ascii: "0") &+ UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+    }
 }
 
 /// The shortest decimal that reads back, never with an exponent: Go's `'f', -1`.
