@@ -244,7 +244,7 @@ struct HeadShard {
 
     private static func find(_ slot: Int, _ timestamp: Int64, _ runs: [SampleRun]) -> Double? {
         for run in runs where timestamp >= run.minTime && timestamp <= run.maxTime {
-            for row in run.rows(of: slot) where run.timestamps[row] == timestamp { return run.values[row] }
+            for sample in run.samples[run.rows(of: slot)] where sample.timestamp == timestamp { return sample.value }
         }
         return nil
     }

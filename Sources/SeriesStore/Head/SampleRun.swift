@@ -1,9 +1,14 @@
 /// Float samples of many series in memory, grouped by series and within one in order of arrival. Never changed.
 struct SampleRun: Sendable {
+    struct Sample {
+        var timestamp: Int64
+        var value: Double
+    }
+
     /// Samples of series `slot` are at `offsets[slot]..<offsets[slot + 1]`; later slots have none.
     let offsets: [UInt32]
-    let timestamps: [Int64]
-    let values: [Double]
+    /// Time and value side by side: whoever looks for a series' samples comes from afar, and waits for memory once.
+    let samples: [Sample]
     let minTime: Int64
     let maxTime: Int64
 
@@ -22,27 +27,19 @@ struct SampleRun: Sendable {
         }
         minTime = first
         maxTime = last
-        // Where each row goes, so that both columns are filled without zeros first.
-        var targets = [UInt32](repeating: 0, count: count)
-        for row in 0..<count {
-            let slot = Int(tail.slots[row])
-            targets[row] = places[slot]
-            places[slot] &+= 1
-        }
-        timestamps = SampleRun.scattered(tail.timestamps, targets)
-        values = SampleRun.scattered(tail.values, targets)
-    }
-
-    /// Row `i` at place `targets[i]`; the targets are every place once.
-    private static func scattered<Element: BitwiseCopyable>(_ column: [Element], _ targets: [UInt32]) -> [Element] {
-        unsafe [Element](unsafeUninitializedCapacity: targets.count) { buffer, initialized in
-            for (row, target) in targets.enumerated() { unsafe buffer[Int(target)] = column[row] }
-            initialized = targets.count
+        // Filled in the order of arrival, without zeros first.
+        samples = unsafe [Sample](unsafeUninitializedCapacity: count) { buffer, initialized in
+            for row in 0..<count {
+                let slot = Int(tail.slots[row])
+                unsafe buffer[Int(places[slot])] = Sample(timestamp: tail.timestamps[row], value: tail.values[row])
+                places[slot] &+= 1
+            }
+            initialized = count
         }
     }
 
-    var count: Int { timestamps.count }
-    var byteCount: Int { timestamps.count * 16 + offsets.count * 4 }
+    var count: Int { samples.count }
+    var byteCount: Int { samples.count * 16 + offsets.count * 4 }
 
     func rows(of slot: Int) -> Range<Int> {
         guard slot + 1 < offsets.count else { return 0..<0 }

@@ -23,8 +23,8 @@ struct FlushedShard {
                 continue
             }
             var last: Int64?
-            for time in run.timestamps {
-                let window = Window.index(time)
+            for sample in run.samples {
+                let window = Window.index(sample.timestamp)
                 if window != last { windows.insert(window) }
                 last = window
             }
@@ -65,6 +65,8 @@ struct FlushedShard {
 struct GatheredSamples {
     private var offsets: [Int] = []
     private var cursors: [Int] = []
+    /// Rows of the series in the runs, run by run: looked up once, as each look waits for memory.
+    private var found: [Range<UInt32>] = []
     private(set) var timestamps: [Int64] = []
     private(set) var values: [Double] = []
 
@@ -73,8 +75,13 @@ struct GatheredSamples {
     fileprivate mutating func fill(_ runs: [SampleRun], _ places: [Int]) {
         offsets.removeAll(keepingCapacity: true)
         offsets.append(contentsOf: repeatElement(0, count: places.count + 1))
+        found.removeAll(keepingCapacity: true)
         for run in runs {
-            for (number, place) in places.enumerated() { offsets[number + 1] &+= run.rows(of: place).count }
+            for (number, place) in places.enumerated() {
+                let rows = run.rows(of: place)
+                found.append(UInt32(truncatingIfNeeded: rows.lowerBound)..<UInt32(truncatingIfNeeded: rows.upperBound))
+                offsets[number + 1] &+= rows.count
+            }
         }
         for number in places.indices { offsets[number + 1] &+= offsets[number] }
         cursors.removeAll(keepingCapacity: true)
@@ -84,15 +91,18 @@ struct GatheredSamples {
             timestamps.append(contentsOf: repeatElement(0, count: missing))
             values.append(contentsOf: repeatElement(0, count: missing))
         }
+        var next = 0
         for run in runs {
-            for (number, place) in places.enumerated() {
+            for number in places.indices {
                 var cursor = cursors[number]
-                for row in run.rows(of: place) {
-                    timestamps[cursor] = run.timestamps[row]
-                    values[cursor] = run.values[row]
+                for row in found[next] {
+                    let sample = run.samples[Int(row)]
+                    timestamps[cursor] = sample.timestamp
+                    values[cursor] = sample.value
                     cursor += 1
                 }
                 cursors[number] = cursor
+                next += 1
             }
         }
     }

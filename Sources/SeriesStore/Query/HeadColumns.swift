@@ -84,9 +84,9 @@ extension EmbeddedSeriesStore {
                 for (slot, tail) in zip(some, taken) {
                     var one = HeadColumns(starts: tail.starts, histograms: tail.histograms)
                     for run in runs where range.overlaps(first: run.minTime, last: run.maxTime) {
-                        for row in run.rows(of: place(slot)) where range.contains(run.timestamps[row]) {
-                            one.timestamps.append(run.timestamps[row])
-                            one.values.append(run.values[row])
+                        for sample in run.samples[run.rows(of: place(slot))] where range.contains(sample.timestamp) {
+                            one.timestamps.append(sample.timestamp)
+                            one.values.append(sample.value)
                             if isCatalog { break }
                         }
                     }

@@ -115,9 +115,9 @@ final class SelectionReader: SeriesSampleReader {
                 let run = selection.head.runs[run]
                 let rows = run.rows(of: head.place)
                 guard !rows.isEmpty else { continue }
-                times += run.timestamps[rows]
+                times += run.samples[rows].lazy.map(\.timestamp)
                 unsafe buffer.extend(by: rows.count) { target in
-                    for (index, row) in rows.enumerated() { unsafe target[index] = run.values[row] }
+                    for (index, row) in rows.enumerated() { unsafe target[index] = run.samples[row].value }
                 }
             }
             times += selection.head.tailTimes[head.tail]
