@@ -189,6 +189,10 @@ enum Scripts {
           {i="1"} Inf
         eval instant at 1m sum(a) + on() a
           expect fail regex: found duplicate series for the match group \\{\\} on the right hand-side of the operation: \\[.*\\];many-to-many matching not allowed: matching labels must be unique on one side
+        eval instant at 1m a{i="0"} + on(j) a
+          expect fail regex: hand-side of the operation: \\[{__name__="a", i="1"}, {__name__="a", i="0"}\\];many
+        eval instant at 1m 2 </ 3
+          expect fail msg: operator "</" not allowed for Scalar operations
         eval instant at 1m a + on() sum(b)
           expect fail msg: multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)
         eval instant at 1m a * on() group_left() sum(b)

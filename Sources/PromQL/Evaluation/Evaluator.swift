@@ -223,7 +223,12 @@ struct Evaluator {
         var found = Annotations()
         defer { note(found, at: expression.range) }
         switch (left, right) {
-        case (.scalar(let a), .scalar(let b)): return .scalar(Vectors.binary(binary.operation, scalars: a, b))
+        case (.scalar(let a), .scalar(let b)):
+            guard !binary.operation.isTrim else {
+                throw PromQLError.evaluation(
+                    "operator \(quoteGo(binary.operation.rawValue)) not allowed for Scalar operations")
+            }
+            return .scalar(Vectors.binary(binary.operation, scalars: a, b))
         case (.vector(let a), .vector(let b)):
             return .vector(
                 try Vectors.binary(

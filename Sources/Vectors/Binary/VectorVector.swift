@@ -264,8 +264,12 @@ private struct VectorJoin {
     }
 
     /// Go prints labels with the metric name in front, and braces even if they are empty.
+    /// As Prometheus spells labels in errors: the metric's name stands among them.
     private func braced(_ labels: LabelSet) -> String {
-        let text = labels.description
-        return labels.count == 1 && labels.metricName != nil ? text + "{}" : text
+        var parts: [String] = []
+        labels.forEach { name, value in
+            parts.append((isLegacyLabelName(name) ? name : quoteGo(name)) + "=" + quoteGo(value))
+        }
+        return "{" + parts.joined(separator: ", ") + "}"
     }
 }
