@@ -86,7 +86,7 @@ import Testing
             field(1, [1, 4])
                 + field(
                     3,
-                    [1 << 3, 3] + double(3, 1) + [4 << 3, 2, 6 << 3, 1]
+                    [1 << 3, 4] + double(3, 1) + [4 << 3, 2, 6 << 3, 1]
                         + field(11, [1 << 3, 2, 2 << 3, 2]) + field(12, [4, 1]) + [
                             15 << 3, 100, 17 << 3 & 0x7f | 0x80, 1, 60,
                         ]))
@@ -110,7 +110,7 @@ import Testing
         #expect(point.timestamp == 100 && point.startTimestamp == 60 && point.histogram.schema == 1)
         #expect(point.histogram.positiveSpans == [.init(offset: 1, length: 2)])
         #expect(
-            point.histogram.positiveBuckets == [2, 1] && point.histogram.count == 3 && point.histogram.zeroCount == 1)
+            point.histogram.positiveBuckets == [2, 1] && point.histogram.count == 4 && point.histogram.zeroCount == 1)
 
         let late = symbols.flatMap { field(4, Array($0.utf8)) } + field(5, field(2, [2 << 3, 1]) + field(1, [1, 2]))
         #expect(
@@ -122,6 +122,7 @@ import Testing
             (field(2, [2 << 3, 1]), "no labels_refs"),
             (field(1, [1, 2]) + field(1, [3, 4]) + field(2, [2 << 3, 1]), "in one run"),
             ([1 << 3, 1, 1 << 3, 2] + field(2, [2 << 3, 1]), "in one run"),
+            (field(1, [1, 2]) + field(2, [2 << 3, 1]) + field(3, [15 << 3, 9]), "either samples or histograms"),
         ]
         for (content, reason) in broken {
             let series =
@@ -130,6 +131,36 @@ import Testing
             let result = try RemoteWrite.decode(series, version: .two)
             #expect(result.skippedSeries == 1 && result.batch.refs == [0], "\(reason)")
             #expect(result.reasons.count == 1 && result.reasons.joined().contains(reason), "\(result.reasons)")
+        }
+    }
+
+    private func histogramsThatDoNotAddUpAreRefused() throws {
+        let cases: [(fault: String?, change: (inout Prometheus_Histogram) -> Void)] = [
+            (nil, { _ in }),
+            ("3 observations are in buckets, the count is 9", { $0.countInt = 9 }),
+            ("3 observations are in buckets, the count is 2", { $0.countInt = 2 }),
+            // NaN observations are in no bucket.
+            (nil, { ($0.countInt, $0.sum) = (9, .nan) }),
+            ("the count is 2", { ($0.countInt, $0.sum) = (2, .nan) }),
+            ("exponential", { $0.customValues = [1] }),
+            (nil, { ($0.schema, $0.customValues) = (-53, [1]) }),
+            ("do not reach over 2 buckets", { $0.schema = -53 }),
+            ("not ascending", { ($0.schema, $0.customValues) = (-53, [2, 1]) }),
+            ("+Inf", { ($0.schema, $0.customValues) = (-53, [2, .infinity]) }),
+            ("zero bucket", { ($0.schema, $0.customValues, $0.zeroThreshold) = (-53, [1], 1) }),
+        ]
+        for (fault, change) in cases {
+            var histogram = Prometheus_Histogram()
+            (histogram.countInt, histogram.sum) = (3, 4)
+            (histogram.positiveDeltas, histogram.positiveSpans) = ([1, 1], [.with { $0.length = 2 }])
+            change(&histogram)
+            var series = Prometheus_TimeSeries()
+            series.labels = [.with { ($0.name, $0.value) = ("__name__", "h") }]
+            series.histograms = [histogram]
+            let request = Prometheus_WriteRequest.with { $0.timeseries = [series] }
+            let result = try RemoteWrite.decode(Array(try request.serializedData()))
+            #expect(result.batch.histograms.count == (fault == nil ? 1 : 0), "\(fault ?? "nothing"): \(result.reasons)")
+            #expect(fault.map { result.reasons.joined().contains($0) } ?? result.reasons.isEmpty, "\(result.reasons)")
         }
     }
 
@@ -170,6 +201,7 @@ import Testing
                 #expect(error.reason.contains(fault ?? "nothing"), "\(error)")
             }
         }
+        try histogramsThatDoNotAddUpAreRefused()
         // Not UTF-8, which no library writes.
         let bytes: [UInt8] = [0x0a, 9, 0x0a, 5, 0x0a, 1, 0x61, 0x12, 1, 0x12, 0] + [0xff]
         #expect(throws: WireError.self) { try RemoteWrite.decode(bytes) }

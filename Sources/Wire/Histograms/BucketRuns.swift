@@ -95,4 +95,37 @@ extension NativeHistogram {
         }
         return nil
     }
+
+    /// Also what Prometheus refuses of senders, and what needs no check in what it stored itself.
+    mutating func defectAsWritten() -> String? {
+        if let defect = defectAfterReducing() { return defect }
+        guard !(count < 0), !(zeroCount < 0) else { return "a count is negative" }
+        if schema == NativeHistogram.customBucketsSchema {
+            if let defect = defectOfCustomBuckets { return defect }
+        } else if !customValues.isEmpty {
+            return "bounds stand beside an exponential schema"
+        }
+        return defectOfCount
+    }
+
+    private var defectOfCustomBuckets: String? {
+        if zeroCount != 0 || zeroThreshold != 0 || !negativeSpans.isEmpty {
+            return "custom buckets have neither a zero bucket nor negative ones"
+        }
+        let length = positiveSpans.reduce(Int64(0)) { $0 + Int64($1.offset) + Int64($1.length) }
+        guard (positiveSpans.first?.offset ?? 0) >= 0, length <= Int64(customValues.count) + 1 else {
+            return "\(customValues.count) custom bounds do not reach over \(length) buckets"
+        }
+        return nil
+    }
+
+    /// Whole numbers must add up, as in Prometheus; NaN observations count and are in no bucket. Fractions may be off
+    /// by rounding, and so may whole numbers that a double does not hold.
+    private var defectOfCount: String? {
+        guard isInteger, count < 0x1p53 else { return nil }
+        let found = positiveBuckets.reduce(0, +) + negativeBuckets.reduce(0, +) + zeroCount
+        guard sum.isNaN ? found > count : found != count else { return nil }
+        return "\(FloatText.string(found, .plain)) observations are in buckets, the count is "
+            + FloatText.string(count, .plain)
+    }
 }

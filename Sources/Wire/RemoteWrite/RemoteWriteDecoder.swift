@@ -154,7 +154,7 @@ private struct WriteRequestDecoder {
     ) throws(WireError) -> Bool {
         let point = try WrittenHistogram(bytes, inner)
         var histogram = point.histogram
-        if let defect = point.defect ?? histogram.defectAfterReducing() {
+        if let defect = point.defect ?? histogram.defectAsWritten() {
             let labels = WriteRequestLabels(
                 bytes: bytes, messages: [MessageRange(message.lowerBound, message.upperBound)])
             result.rejectHistogram("histogram of \(labels.description(ofSeries: 0)): \(defect)")

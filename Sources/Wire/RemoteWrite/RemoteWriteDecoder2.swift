@@ -176,6 +176,10 @@ private struct RequestDecoder {
         if key == nil, let late = series.references {
             key = unsafe self.key(pointer, Int(late.start), Int(late.end))
         }
+        if series.samples > 0, series.histograms &+ series.refusedHistograms > 0 {
+            series.defect =
+                "TimeSeries must contain either samples or histograms for series \(describe(series.references)) not both"
+        }
         guard let key, series.defect == nil, series.samples > 0 || series.histograms > 0 else {
             return refuse(series, before)
         }
@@ -248,7 +252,7 @@ private struct RequestDecoder {
             guard let inner = try cursor.message(bytes) else { return }
             let point = try WrittenHistogram(bytes, inner)
             var histogram = point.histogram
-            if let defect = point.defect ?? histogram.defectAfterReducing() {
+            if let defect = point.defect ?? histogram.defectAsWritten() {
                 series.refusedHistograms &+= 1
                 result.rejectHistogram("histogram of \(describe(series.references)): \(defect)")
                 return
