@@ -129,20 +129,8 @@ package final class CardinalityGuard: Sendable {
         return sentence ?? "the process is short of memory and takes no new series at the moment"
     }
 
-    /// Whether series that had no sample lately should leave memory soon: a limit is at four fifths.
-    package var isCrowded: Bool {
-        if pressure.level > .calm { return true }
-        return state.withLock { state in
-            if limits.total > 0, state.total > limits.total / 5 * 4 { return true }
-            return state.watched.keys.contains { key in
-                let limit = limit(of: key.kind)
-                return limit > 0 && state.counts[key] ?? 0 > limit / 5 * 4
-            }
-        }
-    }
-
-    /// The same of the whole store, not of one target or metric: that one alone is refused, and the others' series should
-    /// not leave memory for it.
+    /// Whether series that had no sample lately should leave memory soon: the store's limit is at four fifths. Not that of
+    /// one target or metric: that one alone is refused, and the others' series should not leave memory for it.
     package var isStoreCrowded: Bool {
         pressure.level > .calm || limits.total > 0 && state.withLock { $0.total } > limits.total / 5 * 4
     }

@@ -6,8 +6,8 @@ import Telemetry
 import Wire
 import YAMLReading
 
-/// The configuration file: a `prometheus.yml` as it is, plus sections of our own (`logql_rule_files`, `route`, `receivers`, `templates`,
-/// `inhibit_rules` and `time_intervals` in Alertmanager's form, `retention`).
+/// The configuration file: a `prometheus.yml` as it is, plus sections of our own (`logql_rule_files`, `route`,
+/// `receivers`, `templates`, `inhibit_rules` and `time_intervals` in Alertmanager's form, `retention`).
 package struct ServerConfiguration: Sendable {
     package var scrapeDefaults = ScrapeDefaults()
     /// Milliseconds.

@@ -9,8 +9,8 @@ import UnixSignals
 extension ServerProcess {
     /// Runs the collector until SIGTERM, SIGINT or cancellation: drains, seals, returns.
     ///
-    /// The port of every API is opened first, since what is kept can be asked for from then on; all the rest begins behind
-    /// it. `onReady` is told its address once all ports are open.
+    /// The port of every API is opened first, since what is kept can be asked for from then on; all the rest begins
+    /// behind it. `onReady` is told its address once all ports are open.
     package func run(
         handlingSignals: Bool = true, alongside others: [any Service] = [],
         onReady: @escaping @Sendable (ListenAddress) async -> Void = { _ in }

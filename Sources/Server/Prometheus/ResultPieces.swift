@@ -4,8 +4,8 @@ import Telemetry
 import Vectors
 import Wire
 
-/// The answer to a PromQL query, written while it is sent: a range query over many series is a hundred megabytes of JSON,
-/// which are never in memory at once.
+/// The answer to a PromQL query, written while it is sent: a range query over many series is a hundred megabytes of
+/// JSON, which are never in memory at once.
 struct ResultPieces: BodyPieces {
     /// What stands behind the result.
     struct Trailer: Sendable {
