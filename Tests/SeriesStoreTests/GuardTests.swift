@@ -106,7 +106,7 @@ private final class Hands: Sendable {
     let pressure = MemoryPressure()
     let cardinality = CardinalityGuard(pressure: pressure)
     for i in 0..<2000 { #expect(cardinality.admit(series("big", ["i": "\(i)"]))) }
-    #expect(!cardinality.isCrowded)
+    #expect(!cardinality.isStoreCrowded)
     pressure.set(.high)
     #expect(!cardinality.admit(series("big", ["i": "new"])))
     #expect(cardinality.refusal(of: series("big", ["i": "new"])).contains("the process is short of memory"))
@@ -136,7 +136,7 @@ private final class Hands: Sendable {
     let hands = Hands()
     let cardinality = CardinalityGuard(limits: limits, clock: { hands.time })
     for i in 0..<95 { #expect(cardinality.admit(series("m\(i)"))) }
-    #expect(cardinality.isCrowded && !cardinality.isNearlyFull && !cardinality.awaitsRoom)
+    #expect(cardinality.isStoreCrowded && !cardinality.isNearlyFull && !cardinality.awaitsRoom)
     for i in 95..<100 { #expect(cardinality.admit(series("m\(i)"))) }
     #expect(cardinality.isNearlyFull && !cardinality.awaitsRoom, "nothing was refused yet")
     #expect(!cardinality.admit(series("new")))
