@@ -2,7 +2,6 @@ import LogQL
 import Storage
 import Telemetry
 import Wire
-import YAMLReading
 
 /// What Logs Drilldown asks to know which labels and fields there are.
 extension LokiAPI {
@@ -113,24 +112,7 @@ extension LokiAPI {
         json.beginObject()
         json.key("limits")
         json.beginObject()
-        for (name, value) in [
-            ("max_entries_limit_per_query", LokiAPI.maximumLimit), ("max_query_series", 500),
-            ("max_line_size", 256 << 10), ("volume_max_series", 1_000),
-        ] {
-            json.key(name)
-            json.integer(value)
-        }
-        json.field("max_query_length", "30d1h")
-        json.field("query_timeout", "1m")
-        json.field("retention_period", PrometheusDuration.format(process.configuration.retention.logs.time))
-        json.key("discover_service_name")
-        json.strings(["service_name"])
-        json.key("discover_log_levels")
-        json.bool(true)
-        json.key("allow_structured_metadata")
-        json.bool(true)
-        json.key("volume_enabled")
-        json.bool(true)
+        for limit in limits { limit.write(to: &json) }
         json.endObject()
         json.key("pattern_ingester_enabled")
         json.bool(true)

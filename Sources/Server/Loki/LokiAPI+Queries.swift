@@ -177,15 +177,7 @@ extension LokiAPI {
         let isExplained = Explanation.isWanted(call)
         return try await ListPieces.answer(
             query, count: count,
-            before: { json in
-                json.beginObject()
-                json.field("status", "success")
-                json.key("data")
-                json.beginObject()
-                json.field("resultType", type)
-                json.key("result")
-                json.beginArray()
-            }, element: element,
+            before: { json in LokiAPI.beginResult(type, &json) }, element: element,
             after: { json in
                 json.endArray()
                 if !flags.isEmpty {
@@ -207,12 +199,28 @@ extension LokiAPI {
             })
     }
 
+    /// Up to the first element of the result.
+    static func beginResult(_ type: String, _ json: inout JSONWriter) {
+        json.beginObject()
+        json.field("status", "success")
+        json.key("data")
+        json.beginObject()
+        json.field("resultType", type)
+        json.key("result")
+        json.beginArray()
+    }
+
     /// `"stats":{"summary":{…}}`
     static func statistics(_ query: RunningQuery, entries: Int, _ json: inout JSONWriter) {
-        let statistics = query.context.statistics
-        let seconds = max(1e-6, query.elapsed.seconds)
         json.key("stats")
         json.beginObject()
+        summary(query, entries: entries, &json)
+        json.endObject()
+    }
+
+    static func summary(_ query: RunningQuery, entries: Int, _ json: inout JSONWriter) {
+        let statistics = query.context.statistics
+        let seconds = max(1e-6, query.elapsed.seconds)
         json.key("summary")
         json.beginObject()
         let numbers: [(String, Int)] = [
@@ -227,7 +235,6 @@ extension LokiAPI {
         }
         json.key("execTime")
         json.double(seconds)
-        json.endObject()
         json.endObject()
     }
 }

@@ -6,7 +6,7 @@ import Wire
 /// Bytes of log lines by label, as Grafana's Explore and Logs Drilldown draw them.
 extension LokiAPI {
     /// Loki's `volume_max_series`.
-    private static let maximumVolumes = 1_000
+    static let maximumVolumes = 1_000
 
     private enum Grouping: Sendable {
         /// By the values of these labels.
@@ -113,13 +113,7 @@ extension LokiAPI {
 
     private static func answer(_ type: String, _ body: (inout JSONWriter) -> Void) -> HTTPAnswer {
         var json = JSONWriter()
-        json.beginObject()
-        json.field("status", "success")
-        json.key("data")
-        json.beginObject()
-        json.field("resultType", type)
-        json.key("result")
-        json.beginArray()
+        beginResult(type, &json)
         body(&json)
         json.endArray()
         json.key("stats")

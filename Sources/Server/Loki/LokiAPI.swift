@@ -45,6 +45,7 @@ struct LokiAPI {
         on([.get, .post], "/label/{name}/values") { try await labelValues($0) }
         on([.get, .post], "/series") { try await series($0) }
         on([.get, .post], "/index/stats") { try await stats($0) }
+        on([.get, .post], "/index/shards") { try await shards($0) }
         on([.get, .post], "/index/volume") { try await volume($0) }
         on([.get, .post], "/index/volume_range") { try await volumeRange($0) }
         on([.get, .post], "/detected_labels") { try await detectedLabels($0) }
@@ -211,26 +212,6 @@ struct LokiAPI {
         json.beginArray()
         for labels in found.sorted() { json.labels(labels) }
         json.endArray()
-        json.endObject()
-        return .json(json.takeBytes())
-    }
-
-    private func stats(_ call: HTTPCall) async throws -> HTTPAnswer {
-        _ = try queryText(call)
-        let wanted = try catalogQuery(call)
-        let streams = try await process.query(.names, question(call), for: call) {
-            try await process.events.streams(wanted, context: $0.context)
-        }
-        let health = await process.events.health(of: .logs)
-        var json = JSONWriter()
-        json.beginObject()
-        for (name, number) in [
-            ("streams", streams.count), ("chunks", health.parts), ("bytes", streams.reduce(0) { $0 + $1.bytes }),
-            ("entries", streams.reduce(0) { $0 + $1.rows }),
-        ] {
-            json.key(name)
-            json.integer(number)
-        }
         json.endObject()
         return .json(json.takeBytes())
     }

@@ -37,6 +37,9 @@ package final class ServerProcess: Sendable {
     let connections = EndpointConnections()
     let elasticsearch = ElasticsearchState()
     let journalResends: JournalResends
+    /// What came by Elasticsearch's protocol with an id.
+    let documents: DocumentWindow
+    let logLevel: LogLevelControl
     let firehoseAccessKey: String?
     private let alertmanagers: AlertmanagerClient
     private let state: Mutex<State>
@@ -52,6 +55,8 @@ package final class ServerProcess: Sendable {
     /// Opens the data folder and replays its journals; listens to nothing yet.
     package init(options: ServeOptions, logger: Logger) async throws {
         self.options = options
+        logLevel = LogLevelControl(logger.logLevel)
+        let logger = logLevel.adjustable(logger)
         self.logger = logger
         let configuration = try ServerProcess.loadConfiguration(options)
         firehoseAccessKey = try options.logs.firehoseAccessKey()
@@ -89,6 +94,9 @@ package final class ServerProcess: Sendable {
             throw error
         }
         journalResends = JournalResends(reader: events)
+        var identities = JournalOptions()
+        if options.syncAlways { identities.sync = .always }
+        self.documents = DocumentWindow(folder: folder, options: identities, logger: logger)
         remoteWrites = ServerProcess.remoteWrites(folder, options, series, connections, logger)
         let stored = ForwardingSeriesStorage(base: series, queues: remoteWrites)
         gateway = IngestGateway(
@@ -217,6 +225,7 @@ package final class ServerProcess: Sendable {
         do {
             try remoteWrites.close()
             try await series.close()
+            await documents.close()
             try await events.close()
             try folder.close()
         } catch {

@@ -60,7 +60,7 @@ package struct LogMapping: Sendable {
     }
 
     /// Loki's order of the labels that name the service.
-    private static let serviceLabels = [
+    static let serviceLabels = [
         "service", "app", "application", "app_name", "name", "app_kubernetes_io_name", "container", "container_name",
         "k8s_container_name", "component", "workload", "job", "k8s_job_name",
     ]

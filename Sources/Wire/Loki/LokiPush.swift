@@ -73,6 +73,9 @@ package struct LokiPushLimits: Sendable {
 
 /// `POST /loki/api/v1/push`, already decompressed.
 package enum LokiPush {
+    /// Labels that name the service of a stream without `service_name`, in order of preference.
+    package static var serviceLabels: [String] { LogMapping.serviceLabels }
+
     /// `now` in nanoseconds, for the limit on the future.
     package static func decode(
         protobuf bytes: [UInt8], now: Int64, limits: LokiPushLimits = LokiPushLimits()

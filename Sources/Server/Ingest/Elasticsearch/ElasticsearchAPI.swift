@@ -253,7 +253,6 @@ final class ElasticsearchState: Sendable {
     private static let mostSettings = 1000
     private static let longestSetting = 256 << 10
 
-    let documents = DocumentWindow()
     /// 22 characters, as a UUID in base64 has.
     let clusterID = ElasticsearchState.identifier(22)
     private let settings = Mutex<[String: [UInt8]]>([:])

@@ -12,9 +12,10 @@ extension ElasticsearchAPI {
             throw ElasticsearchFailure(400, "parse_exception", "request body is required")
         }
         let request: BulkRequest
+        let known = await process.documents.known()
         do {
             request = try BulkDecoder.decode(
-                call.body, index: index, now: TimeParameters.nowNanoseconds, known: state.documents.document)
+                call.body, index: index, now: TimeParameters.nowNanoseconds, known: known)
         } catch {
             throw process.gateway.refuse(error, .logs, "elasticsearch")
         }
@@ -34,7 +35,7 @@ extension ElasticsearchAPI {
         let request = BulkDecoder.decode(
             document: call.body, action: call.parameters["op_type"] == "create" ? .create : action, index: index,
             id: id,
-            now: TimeParameters.nowNanoseconds, known: state.documents.document)
+            now: TimeParameters.nowNanoseconds, known: await process.documents.known())
         try await store(request, call)
         guard let item = request.items.first else { throw ElasticsearchFailure(500, "exception", "no document") }
         if case .failed(let status, let type, let reason) = item.fate {
@@ -52,6 +53,9 @@ extension ElasticsearchAPI {
             request.entries, "elasticsearch",
             id: isKnownAgain ? BatchIdentity.of("elasticsearch", Array(call.path.utf8), call.body) : nil)
         let named = request.items.filter { $0.row >= 0 && $0.identity != 0 }
-        if !named.isEmpty { state.documents.remember(named.map { ($0.identity, $0.document) }) }
+        if !named.isEmpty {
+            await process.documents.remember(
+                named.map { NamedDocument(identity: $0.identity, document: $0.document) })
+        }
     }
 }
