@@ -41,6 +41,10 @@ import TestSupport
             "panic: boom [recovered]\n\tpanic: boom\n\ngoroutine 1 [running]:\nmain.(*T).run(0xc000012, {0x1, 0x2})\n\t/app/a.go:3 +0x1d\ncreated by main.main in goroutine 1\n\t/app/a.go:9 +0x2c\n\ngoroutine 7 [select]:\nmain.w()\n\t/app/b.go:1 +0x1\nexit status 2",
             "2026/08/22 again",
         ]),
+        ("Go, recovered", [
+            "2026/08/22 10:00:00 http: panic serving 10.0.0.1:5: boom\ngoroutine 18 gp=0xc0 m=0 mp=0x5 [running]:\nnet/http.(*conn).serve.func1()\n\t/server.go:1868 +0xb9\npanic({0x6a1f40?, 0x7b2a10?})\n\t/panic.go:920 +0x270\nmain.main()\n\t/app/a.go:3",
+            "2026/08/22 again",
+        ]),
         ("Go's signal", [
             "panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x1]\n\ngoroutine 1 [running]:\nmain.main()\n\t/app/a.go:3",
             "next",
@@ -48,6 +52,14 @@ import TestSupport
         ("Node, uncaught", [
             "/app/x.js:10\n    throw new TypeError('no')\n    ^\n\nTypeError: no\n    at f (/app/x.js:10:9)\n    at node:internal/main:1:1 {\n  code: 'E'\n}\n\nNode.js v22.1.0",
             "listening",
+        ]),
+        ("Node, a module that is missing", [
+            "node:internal/modules/cjs/loader:1080\n  throw err;\n  ^\n\nError: Cannot find module 'x'\nRequire stack:\n- /app/y.js\n- /app/z.js\n    at f (node:internal:1:2) {\n  code: 'E'\n}\n\nNode.js v18.19.0",
+            "- a list", "Error: Cannot find module 'x'\nRequire stack:\n- /app/y.js\n    at f (node:internal:1:2)", "done",
+        ]),
+        ("Node, a promise", [
+            "node:internal/process/promises:288\n            triggerUncaughtException(err, true);\n            ^\n\n[UnhandledPromiseRejection: This error originated either by throwing] {\n  code: 'E'\n}\n\nNode.js v18.19.0",
+            "done",
         ]),
         ("Node, logged", ["Error: no\n    at f (/app/x.js:1:2)\n    at async g (/app/y.js:3:4)", "done"]),
         ("Ruby", [
@@ -66,6 +78,7 @@ import TestSupport
             "thread 'main' panicked at src/main.rs:2:5:\nno card\nnote: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
             "next",
         ]),
+        ("Rust with a thread's number", ["thread 'main' (4711) panicked at src/main.rs:2:5:\nno card\nnote: run", "next"]),
         ("pretty JSON and plain lines", ["{\n  \"a\": 1\n}", "plain", "", "", "plain", "ERROR plain", "ERROR plain"]),
         ("empty lines belong to nobody", ["a", "", "b"]),
     ]

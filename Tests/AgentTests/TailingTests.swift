@@ -58,6 +58,16 @@ private struct Disk {
             guard let seen = disk.seen("/l/a") else { continue }
             #expect(Rotation.judge(seen, known, disk.read) == expected, "\(text)")
         }
+        // Programs begin each time alike, with more than is looked at of a file's beginning.
+        let banner = String(repeating: "the same at each start\n", count: 60)
+        let longer = Disk.position("/l/b", 8, banner + "first 1\nfirst 2\n", offset: banner.utf8.count + 16)
+        for (text, expected) in [
+            ("first 1\nfirst 2\nfirst 3\n", Rotation.Judgement.same), ("second 1\nsecond 2\nsecond 3\n", .fresh),
+        ] {
+            disk.put("/l/b", 8, banner + text)
+            guard let seen = disk.seen("/l/b") else { continue }
+            #expect(Rotation.judge(seen, longer, disk.read) == expected, "\(text)")
+        }
     }
 
     @Test func `the rest of a rotated file is found: renamed, copied, and with generations between`() {

@@ -79,7 +79,7 @@ package struct StackTraceReader: Sendable {
         if rules.contains(.python), line.begins("Traceback (most recent call last)") { state = .python }
         if rules.contains(.go), line.begins("panic: ") || line.begins("fatal error: ") || line.isGoroutine { state = .go }
         if rules.contains(.node), line.isScriptPlace { state = .nodePlace }
-        if rules.contains(.rust), line.begins("thread '"), line.holds("' panicked at ") {
+        if rules.contains(.rust), line.begins("thread '"), line.holds(" panicked at ") {
             // Before Rust 1.73 the message stood in the same line.
             state = line.last == UInt8(ascii: ":") ? .rustPlace : .rust
         }
@@ -113,17 +113,21 @@ package struct StackTraceReader: Sendable {
             state = .python
             return true
         case .go:
-            return line.isGoroutine || line.begins("[signal ") || line.begins("created by ")
+            return line.isGoroutine || line.isGoPanicFrame || line.begins("[signal ") || line.begins("created by ")
                 || line.begins("exit status ") || line.begins("...additional frames") || line.isGoCall
                 || line.begins("goroutine running on other thread")
         case .nodePlace:
             state = .nodeCode
             return true
         case .nodeCode:
-            let isError = line.holds("Error") || line.begins("Uncaught") || line.begins("Thrown at")
+            let isError =
+                line.holds("Error") || line.begins("Uncaught") || line.begins("Thrown at")
+                || line.begins("[UnhandledPromiseRejection")
             if isError { state = .nodeTrace }
             return isError || line.first == UInt8(ascii: "^")
-        case .nodeTrace: return line.begins("Node.js v") ? true : nil
+        case .nodeTrace:
+            let isRest = line.begins("Node.js v") || line.begins("Require stack:") || line.begins("- ")
+            return isRest ? true : nil
         case .rustPlace:
             state = .rust
             return true
@@ -147,6 +151,10 @@ package struct StackTraceReader: Sendable {
         }
         if rules.contains(.go), afterOneLine, line.isGoroutine {
             state = .go
+            return true
+        }
+        if rules.contains(.node), afterOneLine, line.begins("Require stack:") {
+            state = .nodeTrace
             return true
         }
         if rules.contains(.ruby), line.isRubyFrame, tellsOfError || lines > 1 { return true }
@@ -194,6 +202,9 @@ extension ArraySlice<UInt8> {
         return bracket > startIndex && self[..<bracket].contains(UInt8(ascii: "."))
             && !self[..<bracket].contains(0x20)
     }
+
+    /// `panic({0x6a1f40?, 0x7b2a10?})`: the one function of a trace without its package.
+    fileprivate var isGoPanicFrame: Bool { last == UInt8(ascii: ")") && begins("panic(") }
 
     /// `/app/server.js:10`, `file:///app/x.mjs:3`, `node:internal/errors:541`.
     fileprivate var isScriptPlace: Bool {

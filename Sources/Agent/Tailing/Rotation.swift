@@ -26,10 +26,14 @@ package enum Rotation {
         case fresh
     }
 
-    /// Whether a file with a known identity is still that file.
+    /// Whether a file with a known identity is still that file: it holds what was read of it, by its beginning and by the
+    /// bytes before the place. Many programs begin each time alike.
     package static func judge(_ file: SeenFile, _ known: FilePosition, _ read: Reading) -> Judgement {
-        guard file.size >= known.offset else { return .fresh }
-        return known.head.matches(read(file.path, 0, known.head.length)) ? .same : .fresh
+        guard file.size >= max(known.offset, known.trailEnd),
+            known.head.matches(read(file.path, 0, known.head.length)),
+            known.trail.matches(read(file.path, known.trailEnd - known.trail.length, known.trail.length))
+        else { return .fresh }
+        return .same
     }
 
     /// A stretch of a file to be read before the file that now has the name.

@@ -110,7 +110,7 @@ final class Tail {
             return .nothing
         }
         // Truncated and grown beyond the old place since the last look: only the content tells.
-        if isAtEnd, !headIsSame { return .truncated }
+        if isAtEnd, !isStillOurs { return .truncated }
         let chunk = file.read(at: readOffset, count: min(chunkBytes, status.size - readOffset))
         guard !chunk.isEmpty else {
             isAtEnd = true
@@ -124,8 +124,10 @@ final class Tail {
 
     var bytesBehind: Int { max(0, (file.status?.size ?? 0) - readOffset) }
 
-    private var headIsSame: Bool {
-        headBytes.isEmpty || file.read(at: 0, count: headBytes.count) == headBytes
+    /// Whether what we read is there: its beginning, and, since many programs begin each time alike, its end.
+    private var isStillOurs: Bool {
+        guard headBytes.isEmpty || file.read(at: 0, count: headBytes.count) == headBytes else { return false }
+        return recent.isEmpty || file.read(at: readOffset - recent.count, count: recent.count) == recent
     }
 
     private func take(_ chunk: [UInt8], _ sink: EntrySink) {
