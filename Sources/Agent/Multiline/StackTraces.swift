@@ -43,6 +43,8 @@ package struct StackTraceReader: Sendable {
         case nodePlace
         case nodeCode
         case nodeTrace
+        /// A list of the files that wanted a module.
+        case nodeRequire
         case rustPlace
         case rust
     }
@@ -125,9 +127,10 @@ package struct StackTraceReader: Sendable {
                 || line.begins("[UnhandledPromiseRejection")
             if isError { state = .nodeTrace }
             return isError || line.first == UInt8(ascii: "^")
-        case .nodeTrace:
-            let isRest = line.begins("Node.js v") || line.begins("Require stack:") || line.begins("- ")
-            return isRest ? true : nil
+        case .nodeRequire where line.begins("- "): return true
+        case .nodeTrace, .nodeRequire:
+            state = line.begins("Require stack:") ? .nodeRequire : .nodeTrace
+            return state == .nodeRequire || line.begins("Node.js v") ? true : nil
         case .rustPlace:
             state = .rust
             return true
@@ -154,7 +157,7 @@ package struct StackTraceReader: Sendable {
             return true
         }
         if rules.contains(.node), afterOneLine, line.begins("Require stack:") {
-            state = .nodeTrace
+            state = .nodeRequire
             return true
         }
         if rules.contains(.ruby), line.isRubyFrame, tellsOfError || lines > 1 { return true }

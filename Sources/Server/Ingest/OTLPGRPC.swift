@@ -6,6 +6,8 @@ import Wire
 /// than generated messages would.
 struct OTLPGRPCService: RegistrableRPCService {
     let gateway: IngestGateway
+    /// Bytes of a message, unpacked.
+    let limit: Int
 
     func registerMethods<Transport: ServerTransport>(with router: inout RPCRouter<Transport>) {
         let services: [(name: String, signal: IngestSignal)] = [
@@ -33,6 +35,11 @@ struct OTLPGRPCService: RegistrableRPCService {
             var messages = request.messages.makeAsyncIterator()
             guard let message = try await messages.next() else {
                 throw RPCError(code: .invalidArgument, message: "the call carried no message")
+            }
+            guard message.count <= limit else {
+                throw RPCError(
+                    code: .resourceExhausted,
+                    message: "a message of \(message.count) bytes is longer than \(limit); send smaller batches")
             }
             let reply = try await answer(message)
             return StreamingServerResponse { writer in

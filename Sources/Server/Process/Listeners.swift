@@ -121,7 +121,9 @@ private struct GRPCListener: Service {
         // The default window of 64 KiB holds throughput to a sixth (measured).
         config.http2.targetWindowSize = 8 << 20
         config.http2.maxFrameSize = 1 << 20
-        config.rpc.maxRequestPayloadSize = process.options.bodyLimit
+        // The transport ends the call where a message is longer, which clients take for a reason to try again; up to
+        // twice the limit we can say that it is not.
+        config.rpc.maxRequestPayloadSize = process.options.bodyLimit &* 2
         config.compression.enabledAlgorithms = [.gzip, .deflate]
         config.connection.keepalive.clientBehavior.allowWithoutCalls = true
         config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(5)
@@ -130,7 +132,7 @@ private struct GRPCListener: Service {
                 ? .ipv6(host: address.host, port: address.port)
                 : .ipv4(host: resolved(address.host), port: address.port),
             transportSecurity: .plaintext, config: config)
-        let server = GRPCServer(transport: transport, services: [OTLPGRPCService(gateway: process.gateway)])
+        let server = GRPCServer(transport: transport, services: [OTLPGRPCService(gateway: process.gateway, limit: process.options.bodyLimit)])
         try await withGracefulShutdownHandler {
             try await withThrowingTaskGroup { group in
                 group.addTask { try await server.serve() }
