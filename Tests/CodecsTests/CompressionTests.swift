@@ -66,6 +66,50 @@ import Testing
         }
     }
 
+    @Test func lz4ReadsWhatTheReferenceWrites() throws {
+        func bytes(_ hex: String) -> [UInt8] {
+            let digits = hex.compactMap(\.hexDigitValue)
+            return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+        }
+        let line = Array(String(repeating: "level=info msg=hello ", count: 40).utf8)
+        let random = bytes(
+            "00efdecdbdac9c8c7c6d5d4e3f30211203f5e6d8cabcafa194877a6d6053473a2e22160bfff4e9ded3c8bdb3a89e948a81776e655c534a4139302820"
+        )
+        // Written by the reference: with checksums, with linked blocks, empty, with a block that is not compressed.
+        let packed = bytes(
+            "04224d185440ae23000000ff066c6576656c3d696e666f206d73673d68656c6c6f201500ffffff1e50656c6c6f2022ea355300000000cc28527f"
+        )
+        let cases: [(packed: [UInt8], plain: [UInt8])] = [
+            (packed, line),
+            (
+                bytes(
+                    "04224d185040c026000000ff066c6576656c3d696e666f206d73673d68656c6c6f201500ff051f7a01002d507a7a7a7a7a424ea97a00000000"
+                ), line.prefix(300) + [UInt8](repeating: 0x7a, count: 70)
+            ),
+            (bytes("04224d185440ae00000000055dcc02"), []),
+            (
+                bytes(
+                    "04224d185440ae3c00008000efdecdbdac9c8c7c6d5d4e3f30211203f5e6d8cabcafa194877a6d6053473a2e22160bfff4e9ded3c8bdb3a89e948a81776e655c534a4139302820038eebe300000000038eebe3"
+                ), random
+            ),
+            // A frame to be passed over, and two frames.
+            ([0x52, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 9, 9] + packed + packed, line + line),
+        ]
+        for (packed, plain) in cases { #expect(try LZ4.decompress(packed[...], limit: 2000) == plain) }
+        for cut in 0..<packed.count {
+            #expect(throws: CodecError.self) { try LZ4.decompress(packed[..<cut], limit: 1000) }
+        }
+        var random4 = SeededGenerator(seed: 4)
+        for _ in 0..<2000 {
+            var damaged = packed
+            damaged[Int(random4.next() % UInt64(packed.count))] ^= UInt8(1 << (random4.next() % 8))
+            let found = try? LZ4.decompress(damaged[...], limit: 1000)
+            #expect(found == nil || found == line, "seed 4")
+        }
+        let error = #expect(throws: CodecError.self) { try LZ4.decompress(packed[...], limit: 839) }
+        #expect(error?.isOverLimit == true)
+    }
+
     @Test func snappyReadsWhatTheReferenceWrites() throws {
         // google/snappy's own encoding of "Wikipedia is a free…" and of a run, by the format description.
         let cases: [(packed: [UInt8], plain: [UInt8])] = [

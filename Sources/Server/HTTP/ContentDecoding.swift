@@ -9,8 +9,10 @@ package enum ContentDecoding {
         case "gzip", "x-gzip": return try bounded(limit) { try Inflate.gunzip(body, limit: limit) }
         case "deflate", "zlib": return try bounded(limit) { try Inflate.deflate(body[...], limit: limit) }
         case "zstd": return try bounded(limit) { try Zstd.decompress(body[...], limit: limit) }
+        case "lz4": return try bounded(limit) { try LZ4.decompress(body[...], limit: limit) }
         case let other:
-            throw HTTPFailure(415, "Content-Encoding \"\(other)\" is not known here; send gzip, deflate, zstd or none")
+            throw HTTPFailure(
+                415, "Content-Encoding \"\(other)\" is not known here; send gzip, deflate, zstd, lz4 or none")
         }
     }
 

@@ -14,7 +14,7 @@ extension ServerProcess {
                 [.post], "/v1/\(path)", "/otlp/v1/\(path)", "/api/v1/otlp/v1/\(path)", "/loki/otlp/v1/\(path)",
                 "/insert/opentelemetry/v1/\(path)",
                 errors: { otlpError($0, json: false) }
-            ) { [gateway] call in
+            ) { [self] call in
                 let json: Bool
                 switch call.contentType {
                 case "application/x-protobuf", "application/protobuf", "": json = false
@@ -25,8 +25,11 @@ extension ServerProcess {
                         "Content-Type \"\(other)\" is not known here; send application/x-protobuf or application/json")
                 }
                 do {
+                    // The Collector's `compression: snappy`; remote write and Loki push are snappy without saying so.
+                    let isSnappy = call.headers["content-encoding"]?.lowercased() == "snappy"
                     let outcome = try await gateway.ingest(
-                        signal, call.body, encoding: json ? .json : .protobuf, transport: "http")
+                        signal, isSnappy ? unsnappy(call.body) : call.body, encoding: json ? .json : .protobuf,
+                        transport: "http")
                     return HTTPAnswer(
                         contentType: json ? "application/json" : "application/x-protobuf",
                         body: OTLPResponses.success(
