@@ -105,6 +105,11 @@ struct ServeCommand: AsyncParsableCommand {
         help: "Let /api/v1/admin/tsdb delete series, clean up, flush and make snapshots.")
     var enableAdminAPI = false
 
+    @Flag(
+        name: .customLong("web.enable-lifecycle"),
+        help: "Let POST /-/quit end the server. /-/reload answers in any case.")
+    var enableLifecycle = false
+
     @Option(
         name: .customLong("enable-feature"),
         help: ArgumentHelp(
@@ -172,6 +177,7 @@ struct ServeCommand: AsyncParsableCommand {
         options.seriesLimitPerTarget = seriesLimitPerTarget
         options.seriesLimitPerMetric = seriesLimitPerMetric
         options.enablesAdminAPI = enableAdminAPI
+        options.enablesLifecycle = enableLifecycle
         options.queryFeatures = try queryFeatures()
         let logger = CommandLogger.make(logLevel)
         let process = try await ServerProcess(options: options, logger: logger)

@@ -39,11 +39,12 @@ package struct PromQLEngine: Sendable {
 
     /// The matchers of a bare selector, as `match[]` parameters have them.
     package static func parseSelector(_ text: String) throws(PromQLError) -> [Matcher] {
-        let expression = try Parser.parse(text, options: ParserOptions())
-        guard case .vector(let selector) = expression.node, selector.at == nil, selector.offset == nil else {
-            throw .parse(position: expression.range.startText(in: text), message: "expected a series selector")
+        let selector = try Parser.parseSelector(text)
+        let checker = TypeChecker(query: text, options: ParserOptions())
+        for matcher in selector.allMatchers where try !checker.matchesEmpty(matcher, selector) {
+            return selector.allMatchers
         }
-        return selector.allMatchers
+        throw .evaluation("match[] must contain at least one non-empty matcher")
     }
 
     /// The matchers of every selector of an expression, in the order of the text.

@@ -52,6 +52,25 @@ struct Parser {
         return expression
     }
 
+    /// A selector with nothing behind it, as `match[]` parameters have it.
+    static func parseSelector(_ text: String) throws(PromQLError) -> VectorSelector {
+        guard text.utf8.count <= maximumLength else {
+            throw .parse(position: "1:1", message: "selector is longer than \(maximumLength) bytes")
+        }
+        var parser = Parser(text, options: ParserOptions())
+        let expression: Expression
+        switch parser.current.kind {
+        case .leftBrace: expression = try parser.selector(name: nil, start: parser.current.range.start)
+        case .identifier, .metricIdentifier, .keyword: expression = try parser.named()
+        default: throw parser.unexpected()
+        }
+        guard case .end = parser.current.kind, case .vector(let selector) = expression.node else {
+            throw parser.unexpected()
+        }
+        try TypeChecker(query: text, options: ParserOptions()).checkNames(selector)
+        return selector
+    }
+
     // MARK: Tokens
 
     var current: Token { tokens[min(at, tokens.count - 1)] }

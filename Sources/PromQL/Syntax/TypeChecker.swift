@@ -55,21 +55,23 @@ struct TypeChecker {
         }
     }
 
-    private func check(_ selector: VectorSelector) throws(PromQLError) {
-        if let name = selector.name {
-            if let other = selector.matchers.first(where: { $0.name == "__name__" }) {
-                throw fail(
-                    "metric name must not be set twice: \(quoteGo(name)) or \(quoteGo(other.value))", at: selector.range
-                )
-            }
+    func checkNames(_ selector: VectorSelector) throws(PromQLError) {
+        guard let name = selector.name, let other = selector.matchers.first(where: { $0.name == "__name__" }) else {
             return
         }
+        throw fail(
+            "metric name must not be set twice: \(quoteGo(name)) or \(quoteGo(other.value))", at: selector.range)
+    }
+
+    private func check(_ selector: VectorSelector) throws(PromQLError) {
+        try checkNames(selector)
+        if selector.name != nil { return }
         guard !selector.mayMatchEverything else { return }
         for matcher in selector.matchers where try !matchesEmpty(matcher, selector) { return }
         throw fail("vector selector must contain at least one non-empty matcher", at: selector.range)
     }
 
-    private func matchesEmpty(_ matcher: Matcher, _ selector: VectorSelector) throws(PromQLError) -> Bool {
+    func matchesEmpty(_ matcher: Matcher, _ selector: VectorSelector) throws(PromQLError) -> Bool {
         switch matcher.operation {
         case .equal: return matcher.value.isEmpty
         case .notEqual: return !matcher.value.isEmpty

@@ -15,7 +15,7 @@ package struct HTTPCall: Sendable {
     package var path: String
     /// Parameters of the path pattern, percent-decoded.
     package var pathParameters: [String: String]
-    /// Parameters of the query, then those of a form body.
+    /// Parameters of a form body, then those of the query.
     package var parameters: Parameters
     /// Names in lower case.
     package var headers: [String: String]

@@ -170,7 +170,8 @@ struct RouteResponder: Sendable {
         var parameters = Parameters(form: (request.uri.query ?? "").utf8)
         var call = HTTPCall(method: method, path: request.uri.path, headers: headers, body: body)
         if call.contentType == "application/x-www-form-urlencoded" {
-            parameters.all += Parameters(form: body).all
+            // What stands in the form goes before what stands in the address, as in Go.
+            parameters.all = Parameters(form: body).all + parameters.all
         }
         call.parameters = parameters
         call.connection = connection

@@ -16,8 +16,19 @@ package enum TimeParameters {
             }
             return held(Int64((seconds * 1000).rounded()))
         }
-        if let nanoseconds = RFC3339.parse(text) { return nanoseconds / 1_000_000 }
+        if let milliseconds = RFC3339.parseMilliseconds(text) { return milliseconds }
+        // How Prometheus' own clients write a bound that there is not.
+        if text == "-292273086-05-16T16:47:06Z" { return held(.min) }
+        if text == "292277025-08-18T07:12:54.999999999Z" { return held(.max) }
         throw HTTPFailure.badParameter(name, "cannot parse \"\(text)\" to a valid timestamp")
+    }
+
+    /// As ``milliseconds(_:name:)``, refused in the words that Prometheus has for parameters that may be absent.
+    package static func moment(_ text: String, name: String) throws -> Int64 {
+        do { return try milliseconds(text, name: name) } catch {
+            throw HTTPFailure.badParameter(
+                name, "Invalid time value for '\(name)': cannot parse \"\(text)\" to a valid timestamp")
+        }
     }
 
     /// Loki: whole numbers of up to 10 digits are seconds and longer ones nanoseconds, else seconds with a fraction, or

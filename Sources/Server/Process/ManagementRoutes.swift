@@ -1,3 +1,4 @@
+import Glibc
 import ServiceInstrumentation
 import Storage
 import Telemetry
@@ -29,6 +30,14 @@ extension ServerProcess {
         routes.on([.post, .put], "/-/reload", errors: plain) { [self] _ in
             do { try reload() } catch { throw HTTPFailure(500, "failed to reload config: \(error)") }
             return .text("")
+        }
+        routes.on([.get], "/version", errors: plain) { [self] _ in try PrometheusStatus(process: self).version() }
+        routes.on([.get], "/-/quit", errors: plain) { _ in .text("Only POST or PUT requests allowed", status: 405) }
+        routes.on([.post, .put], "/-/quit", errors: plain) { [self] _ in
+            guard options.enablesLifecycle else { return .text("Lifecycle API is not enabled.", status: 403) }
+            // As the signal: the same drain, and only then the end.
+            kill(getpid(), SIGTERM)
+            return .text("Requesting termination... Goodbye!")
         }
         routes.on([.get], "/metrics", errors: plain) { [self] call in
             await updateStoreGauges()

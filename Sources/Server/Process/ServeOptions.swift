@@ -31,6 +31,8 @@ package struct ServeOptions: Sendable {
     package var retention = RetentionConfiguration.Flags()
     /// Whether `/api/v1/admin/tsdb` answers; Prometheus' `--web.enable-admin-api`.
     package var enablesAdminAPI = false
+    /// Whether `POST /-/quit` ends the process; Prometheus' `--web.enable-lifecycle`.
+    package var enablesLifecycle = false
     /// Milliseconds.
     package var queryTimeout: Int64 = 120_000
     /// Largest request body, before and after decompression.

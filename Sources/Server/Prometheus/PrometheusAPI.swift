@@ -34,6 +34,7 @@ struct PrometheusAPI {
             return PrometheusEnvelope.success { $0.tree(tree) }
         }
         on([.get], "/targets") { try PrometheusStatus(process: process).targets($0) }
+        on([.get], "/targets/relabel_steps") { try PrometheusStatus(process: process).relabelSteps($0) }
         on([.get], "/scrape_pools") { _ in PrometheusStatus(process: process).scrapePools() }
         on([.get], "/features") { _ in PrometheusStatus(process: process).features() }
         on([.get], "/notifications") { _ in PrometheusEnvelope.success { $0.strings([]) } }
@@ -56,7 +57,7 @@ struct PrometheusAPI {
     func limit(_ call: HTTPCall) throws -> Int {
         guard let text = call.parameters["limit"] else { return 0 }
         guard let limit = Int(text) else {
-            throw HTTPFailure.badParameter("limit", "\"\(text)\" is no whole number")
+            throw HTTPFailure.badParameter("limit", "strconv.Atoi: parsing \"\(text)\": invalid syntax")
         }
         guard limit >= 0 else { throw HTTPFailure.badParameter("limit", "limit must be non-negative") }
         return limit

@@ -36,8 +36,8 @@ struct PrometheusAdmin {
                 throw HTTPFailure.badParameter("match[]", "\(error)")
             }
         }
-        let start = try call.parameters["start"].map { try TimeParameters.milliseconds($0, name: "start") }
-        let end = try call.parameters["end"].map { try TimeParameters.milliseconds($0, name: "end") }
+        let start = try call.parameters["start"].map { try TimeParameters.moment($0, name: "start") }
+        let end = try call.parameters["end"].map { try TimeParameters.moment($0, name: "end") }
         let range = TimeRange(
             start: start ?? TimeRange.all.start, end: end.map { min($0, .max - 1) + 1 } ?? TimeRange.all.end)
         if range.start > range.end {
@@ -65,9 +65,13 @@ struct PrometheusAdmin {
     private func snapshot(_ call: HTTPCall) async throws -> HTTPAnswer {
         let skipsHead: Bool
         switch call.parameters["skip_head"] {
-        case nil, "false"?, "0"?: skipsHead = false
-        case "true"?, "1"?: skipsHead = true
-        default: throw HTTPFailure.badParameter("skip_head", "must be true or false")
+        case nil: skipsHead = false
+        case let text?:
+            guard let flag = GoBoolean.parse(text) else {
+                throw HTTPFailure.badParameter(
+                    "skip_head", "unable to parse boolean: strconv.ParseBool: parsing \"\(text)\": invalid syntax")
+            }
+            skipsHead = flag
         }
         // As Prometheus names them: 20171210T211224Z-2be650b6d019eb54.
         let time = RFC3339.format(milliseconds: TimeParameters.nowMilliseconds).filter { $0 != "-" && $0 != ":" }

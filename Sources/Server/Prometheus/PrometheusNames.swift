@@ -6,10 +6,13 @@ import Wire
 /// Series, labels and metadata.
 extension PrometheusAPI {
     /// `start` and `end`, both inclusive, as a half-open range.
-    func range(_ call: HTTPCall) throws -> TimeRange {
-        let start = try call.parameters["start"].map { try TimeParameters.milliseconds($0, name: "start") } ?? .min
-        let end = try call.parameters["end"].map { try TimeParameters.milliseconds($0, name: "end") } ?? .max
-        guard end >= start else { throw HTTPFailure.badParameter("end", "end timestamp must not be before start time") }
+    func range(
+        _ call: HTTPCall,
+        _ backwards: HTTPFailure = .badParameter("end", "end timestamp must not be before start time")
+    ) throws -> TimeRange {
+        let start = try call.parameters["start"].map { try TimeParameters.moment($0, name: "start") } ?? .min
+        let end = try call.parameters["end"].map { try TimeParameters.moment($0, name: "end") } ?? .max
+        guard end >= start else { throw backwards }
         return TimeRange(start: start, end: end == .max ? end : end + 1)
     }
 

@@ -30,7 +30,7 @@ extension PrometheusAPI {
     func query(_ call: HTTPCall) async throws -> HTTPAnswer {
         let trailer = try trailer(call)
         let time =
-            try call.parameters["time"].map { try TimeParameters.milliseconds($0, name: "time") }
+            try call.parameters["time"].map { try TimeParameters.moment($0, name: "time") }
             ?? TimeParameters.nowMilliseconds
         let timeout = try timeout(call)
         let engine = try engine(call)
@@ -46,11 +46,13 @@ extension PrometheusAPI {
         let end = try TimeParameters.milliseconds(call.parameters["end"] ?? "", name: "end")
         guard end >= start else { throw HTTPFailure.badParameter("end", "end timestamp must not be before start time") }
         let step = try TimeParameters.duration(call.parameters["step"] ?? "", name: "step")
-        guard step > 0 else {
+        // A step that is there and less than a millisecond has too many points, as in Prometheus.
+        let isShort = step == 0 && (Double(call.parameters["step"] ?? "") ?? 0) >= 1e-9
+        guard step > 0 || isShort else {
             throw HTTPFailure.badParameter(
                 "step", "zero or negative query resolution step widths are not accepted. Try a positive integer")
         }
-        if (end - start) / step > PrometheusAPI.maximumPoints {
+        if isShort || (end - start) / step > PrometheusAPI.maximumPoints {
             throw HTTPFailure(
                 400,
                 "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)"
@@ -81,7 +83,7 @@ extension PrometheusAPI {
     }
 
     func exemplars(_ call: HTTPCall) async throws -> HTTPAnswer {
-        let range = try range(call)
+        let range = try range(call, HTTPFailure(400, "end timestamp must not be before start timestamp"))
         let text = call.parameters["query"] ?? ""
         let tree: Expression
         do { tree = try PromQLEngine.parse(text) } catch { throw HTTPFailure(400, error.description) }

@@ -8,7 +8,8 @@ extension PrometheusStatus {
     func tsdb(_ call: HTTPCall) async throws -> HTTPAnswer {
         var limit = 10
         if let text = call.parameters["limit"] {
-            guard let number = Int(text), (1...10_000).contains(number) else {
+            guard let number = Int(text), number > 0 else { throw HTTPFailure(400, "limit must be a positive number") }
+            guard number <= 10_000 else {
                 throw HTTPFailure.badParameter("limit", "must be a number from 1 to 10000")
             }
             limit = number

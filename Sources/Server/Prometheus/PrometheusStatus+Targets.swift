@@ -100,7 +100,6 @@ extension PrometheusStatus {
                 found.append((status.target.labels, entry))
             }
         }
-        guard !found.isEmpty else { throw HTTPFailure(404, "specified metadata not found") }
         return PrometheusEnvelope.success { json in
             json.beginArray()
             for (target, entry) in found {

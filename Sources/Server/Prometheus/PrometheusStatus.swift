@@ -9,12 +9,17 @@ import YAMLReading
 struct PrometheusStatus {
     let process: ServerProcess
 
-    func buildInfo() -> HTTPAnswer {
-        fields([
-            // The Prometheus whose API this is: Grafana chooses its features by it.
-            ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", "HEAD"),
-            ("buildUser", ""), ("buildDate", ""), ("goVersion", ""),
-        ])
+    private static let build = [
+        // The Prometheus whose API this is: Grafana chooses its features by it.
+        ("version", "3.5.0"), ("revision", "needletail-\(NeedletailVersion.current)"), ("branch", "HEAD"),
+        ("buildUser", ""), ("buildDate", ""), ("goVersion", ""),
+    ]
+
+    func buildInfo() -> HTTPAnswer { fields(PrometheusStatus.build) }
+
+    /// The same without an envelope, outside of the API.
+    func version() throws -> HTTPAnswer {
+        try .encoding(Dictionary(uniqueKeysWithValues: PrometheusStatus.build))
     }
 
     /// Prometheus' names where it has the flag, ours otherwise.
@@ -36,6 +41,7 @@ struct PrometheusStatus {
             ("storage.tsdb.path", options.dataFolder),
             ("storage.tsdb.retention.time", PrometheusDuration.format(process.configuration.retention.metrics)),
             ("web.enable-admin-api", "\(options.enablesAdminAPI)"),
+            ("web.enable-lifecycle", "\(options.enablesLifecycle)"),
             ("web.external-url", process.externalURL),
             ("web.listen-address", options.listen.description),
         ])

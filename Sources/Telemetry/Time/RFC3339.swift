@@ -2,6 +2,17 @@
 package enum RFC3339 {
     /// `2026-08-21T10:00:00.123Z` or with an offset; nanoseconds since 1970.
     package static func parse(_ text: String) -> Int64? {
+        guard let (seconds, fraction) = parts(text), abs(seconds) < 9_200_000_000 else { return nil }
+        return seconds * 1_000_000_000 + fraction
+    }
+
+    /// Milliseconds since 1970, of any year that has four digits.
+    package static func parseMilliseconds(_ text: String) -> Int64? {
+        parts(text).map { $0.seconds * 1000 + $0.fraction / 1_000_000 }
+    }
+
+    /// Seconds since 1970, rounded down, and the nanoseconds behind them.
+    private static func parts(_ text: String) -> (seconds: Int64, fraction: Int64)? {
         let bytes = Array(text.utf8)
         func number(_ range: Range<Int>) -> Int64? {
             guard range.upperBound <= bytes.count else { return nil }
@@ -16,9 +27,11 @@ package enum RFC3339 {
             bytes[13] == 58, bytes[16] == 58,
             let year = number(0..<4), let month = number(5..<7), let day = number(8..<10), let hour = number(11..<13),
             let minute = number(14..<16), let second = number(17..<19),
-            (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61, year >= 1678,
-            year < 2262
+            (1...12).contains(month), hour < 24, minute < 60, second < 61
         else { return nil }
+        let date = CivilDate(year: year, month: month, day: day)
+        // The 30th of February would be a day in March.
+        guard day >= 1, CivilDate(daysSince1970: date.daysSince1970).day == day else { return nil }
         var at = 19
         var fraction: Int64 = 0
         if bytes[at] == 46 {
@@ -40,8 +53,7 @@ package enum RFC3339 {
             else { return nil }
             offset = (hours * 3600 + minutes * 60) * (bytes[at] == 45 ? -1 : 1)
         }
-        let days = CivilDate(year: year, month: month, day: day).daysSince1970
-        return (days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000_000 + fraction
+        return (date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + second - offset, fraction)
     }
 
     /// RFC 3339 with nanoseconds and without trailing zeros, as Go prints it.

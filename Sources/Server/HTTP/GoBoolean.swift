@@ -1,0 +1,10 @@
+/// Truth as Go's `strconv.ParseBool` reads it.
+enum GoBoolean {
+    static func parse(_ text: String) -> Bool? {
+        switch text {
+        case "1", "t", "T", "true", "TRUE", "True": true
+        case "0", "f", "F", "false", "FALSE", "False": false
+        default: nil
+        }
+    }
+}
