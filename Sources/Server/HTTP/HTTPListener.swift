@@ -13,7 +13,7 @@ struct HTTPListener: Service, CustomStringConvertible {
     let description: String
     let address: ListenAddress
     let responder: RouteResponder
-    var server = HTTPServerBuilder.http1()
+    var server = HTTPServerBuilder.http1(configuration: .init(additionalChannelHandlers: [ExpectContinue()]))
     /// Called when the port is open.
     let onListening: @Sendable (any Channel) -> Void
     let logger: Logger

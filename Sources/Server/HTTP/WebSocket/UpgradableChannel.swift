@@ -58,6 +58,7 @@ struct UpgradableChannel: ServerChildChannel, HTTPChannelHandler {
             let upgrade = NIOTypedHTTPServerUpgradeConfiguration<Upgraded>(upgraders: [upgrader]) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(HTTP1ToHTTPServerCodec(secure: false))
+                    try channel.pipeline.syncOperations.addHandler(ExpectContinue())
                     try channel.pipeline.syncOperations.addHandler(HTTPConnectionStateHandler(logger: logger))
                     return .http(
                         try NIOAsyncChannel(
