@@ -256,10 +256,10 @@ import Testing
                 table: "logs", file: "logs/parts/0000000001.part", minTime: 0, maxTime: 1, rows: 2, bytes: 100,
                 level: 0, extra: extra)
         }
-        #expect(try PartFacts(record("format=3 " + facts)).rawBytes == 10)
+        #expect(try PartFacts(record("format=4 " + facts)).rawBytes == 10)
         for (extra, hint) in [
-            (facts, "empty data folder"), ("format=2 " + facts, "empty data folder"),
-            ("format=4 " + facts, "newer needletail"),
+            (facts, "empty data folder"), ("format=3 " + facts, "empty data folder"),
+            ("format=5 " + facts, "newer needletail"),
         ] {
             do throws(StorageError) {
                 _ = try PartFacts(record(extra))

@@ -80,23 +80,33 @@ import Testing
         var random = SeededGenerator(seed: 77)
         for blocks in [1, 2, 3, 7, 8, 9, 31, 64, 100, 127, 128] {
             for filterBytes in [8, 9, 15, 26, 240, 1000] {
+                let kind: GramKind = filterBytes % 3 == 0 ? .text : .identifier
+                // Of one bit in four to all of them.
                 let filters = (0..<blocks).map { _ in
-                    (0..<filterBytes).map { _ in UInt8(truncatingIfNeeded: random.next() & random.next()) }
+                    (0..<filterBytes).map { _ in
+                        let (some, others) = (random.next(), random.next())
+                        return UInt8(
+                            truncatingIfNeeded: [some & others, some, some | others, .max][filterBytes % 4])
+                    }
                 }
+                let body = FilterMatrix.encode(filters, kind: kind, filterBytes: filterBytes)
                 let matrix = FilterMatrix(
-                    column: "c", kind: .text, filterBytes: filterBytes, blocks: (0..<UInt32(blocks)).map { $0 * 3 },
-                    offset: 0)
-                let body = FilterMatrix.encode(filters, filterBytes: filterBytes)
-                #expect(body.count == matrix.length)
-                var plain: [UInt8] = []
+                    column: "c", kind: kind, filterBytes: filterBytes, blocks: (0..<UInt32(blocks)).map { $0 * 3 },
+                    offset: 0, length: body.count)
+                let bounds = matrix.bounds(body[..<(matrix.indexSize - 4)])
+                #expect(bounds.count == matrix.chunkCount + 1 && bounds.last == body.count)
+                var chunks: [[UInt8]] = []
                 for chunk in 0..<matrix.chunkCount {
-                    let (offset, length) = matrix.extent(ofChunk: chunk)
-                    plain += body[offset..<offset + length - 4]
+                    let packed = body[bounds[chunk]..<bounds[chunk + 1] - 4]
+                    let size = matrix.plainSize(ofChunk: chunk)
+                    chunks.append(try #require(DenseBits.unpack(packed, count: size)))
+                    #expect(packed.count <= size + 1)
+                    #expect(DenseBits.unpack(packed, count: size + 3) == nil)
+                    #expect(DenseBits.unpack(packed.dropLast(), count: size) == nil)
                 }
-                #expect(matrix.filters(plain: plain) == filters, "\(blocks) blocks of \(filterBytes)")
+                #expect(matrix.filters(plain: chunks.flatMap { $0 }) == filters, "\(blocks) blocks of \(filterBytes)")
                 for place in stride(from: 0, to: filterBytes * 8, by: 13) {
-                    let (offset, length) = matrix.extent(ofChunk: place / matrix.rowsPerChunk)
-                    let row = matrix.row(place, in: body[offset..<offset + length - 4])
+                    let row = matrix.row(place, in: chunks[place / matrix.rowsPerChunk][...])
                     let isRight = filters.indices.allSatisfy { block in
                         row[block >> 3] >> UInt8(block & 7) & 1 == filters[block][place >> 3] >> UInt8(place & 7) & 1
                     }

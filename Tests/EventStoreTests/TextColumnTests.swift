@@ -126,22 +126,71 @@ struct TextColumnTests {
         }
     }
 
+    /// Lines of one shape (below 13) or of all, encoded; nil where they do not become a text column.
+    private static func sample(
+        _ generator: inout LineGenerator, _ count: Int
+    ) throws -> (shape: Int, lines: [[UInt8]], encoded: EncodedColumn, text: TextColumn)? {
+        let only = generator.number(17)
+        let lines = (0..<count).map { _ in generator.line(only < 13 ? only : generator.number(13)) }
+        let times = (0..<count).map { 1_795_291_200_000_000_000 + Int64($0) * 1_000_003 }
+        let encoded = ColumnWriter(codec: .best).encode(
+            column(lines), rowCount: count, times: times, exactFilter: true)
+        guard encoded.encoding == .text else { return nil }
+        let text = try TextColumn(
+            encoded.body, entry: entry(encoded), rowCount: count, times: { () throws(CodecError) in times })
+        return (only, lines, encoded, text)
+    }
+
+    /// Ids of a length, many enough to lie byte by byte.
+    @Test(arguments: [(16, false), (17, false), (32, false), (33, true), (64, true), (127, false), (130, false)])
+    func piecesOfIdsAreFoundInPlanes(_ digits: Int, _ isUpperCase: Bool) throws {
+        var random = SeededGenerator(seed: UInt64(digits))
+        let alphabet = Array((isUpperCase ? "0123456789ABCDEF" : "0123456789abcdef").utf8)
+        func id(_ count: Int) -> [UInt8] { (0..<count).map { _ in alphabet[Int(random.next() % 16)] } }
+        let lines = (0..<700).map { Array("trace=".utf8) + id(digits) + Array(" \($0 % 7) ends".utf8) }
+        let encoded = ColumnWriter(codec: .best).encode(
+            TextColumnTests.column(lines), rowCount: 700, times: [Int64](repeating: 0, count: 700), exactFilter: true)
+        func text(_ body: [UInt8]) throws(CodecError) -> TextColumn {
+            try TextColumn(
+                body, entry: TextColumnTests.entry(encoded), rowCount: 700,
+                times: { () throws(CodecError) in [Int64](repeating: 0, count: 700) })
+        }
+        let column = try text(encoded.body)
+        let planes = column.reader.directory.nodes.flatMap(\.columns).map(\.planes.count).max()
+        #expect(planes == (digits > 128 ? 0 : (digits + 1) / 2))
+        #expect(TextColumnTests.lines(try column.decoded()) == lines)
+        for length in Array(1...24) + [digits - 1, digits, digits + 3, digits + 9] {
+            for attempt in 0..<6 {
+                let line = lines[Int(random.next() % 700)]
+                let start = attempt == 0 ? 6 : Int(random.next() % UInt64(line.count))
+                var needle = Array(line[start..<min(line.count, start + length)])
+                if attempt == 5 { needle[needle.count - 1] = alphabet[Int(random.next() % 16)] }
+                let expected = lines.indices.filter { ModelRow.holds(lines[$0], needle) }
+                let found = try column.rows(containing: needle).rows.map { Int($0) }
+                #expect(found == expected, "\(String(decoding: needle, as: UTF8.self))")
+            }
+        }
+        var wanted = RowMask(count: 700, all: false)
+        for row in 0..<700 where row % 37 == 5 { wanted[row] = true }
+        let some = TextColumnTests.lines(try column.decoded(wanted))
+        #expect(wanted.rows.allSatisfy { some[Int($0)] == lines[Int($0)] })
+        for _ in 0..<60 {
+            var damaged = encoded.body
+            damaged[Int(random.next() % UInt64(damaged.count))] ^= 1 << UInt8(random.next() % 8)
+            #expect(throws: CodecError.self) { _ = try text(damaged).decoded() }
+        }
+    }
+
     @Test func aNeedleIsFoundWhereverItLies() throws {
         var hits = 0
         for seed in 0..<UInt64(TestSeeds.count(unlessTold: 25)) {
             var generator = LineGenerator(seed: 1000 + seed)
-            let only = generator.number(17)
             let count = 400
-            let lines = (0..<count).map { _ in generator.line(only < 13 ? only : generator.number(13)) }
-            let times = (0..<count).map { 1_795_291_200_000_000_000 + Int64($0) * 1_000_003 }
-            let encoded = ColumnWriter(codec: .best).encode(
-                TextColumnTests.column(lines), rowCount: count, times: times, exactFilter: true)
-            guard encoded.encoding == .text else { continue }
-            let text = try TextColumn(
-                encoded.body, entry: TextColumnTests.entry(encoded), rowCount: count,
-                times: { () throws(CodecError) in times })
+            guard let (only, lines, encoded, text) = try TextColumnTests.sample(&generator, count) else { continue }
             let column = TextColumnTests.column(lines)
-            let filters = GramFilter.build(bytes: column.bytes, ends: column.ends, budget: 4000)
+            // Those of the block, which are made of pieces of the lines, and those of the lines themselves.
+            let filters =
+                encoded.gramFilters + GramFilter.build(bytes: column.bytes, ends: column.ends, budget: 4000)
             for _ in 0..<60 {
                 var needle = lines[generator.number(count)]
                 if needle.count > 1 {
@@ -190,16 +239,8 @@ struct TextColumnTests {
         var (told, left) = (0, 0)
         for seed in 0..<UInt64(TestSeeds.count(unlessTold: 20)) {
             var generator = LineGenerator(seed: 4000 + seed)
-            let only = generator.number(17)
             let count = 300
-            let lines = (0..<count).map { _ in generator.line(only < 13 ? only : generator.number(13)) }
-            let times = (0..<count).map { 1_795_291_200_000_000_000 + Int64($0) * 1_000_003 }
-            let encoded = ColumnWriter(codec: .best).encode(
-                TextColumnTests.column(lines), rowCount: count, times: times, exactFilter: true)
-            guard encoded.encoding == .text else { continue }
-            let text = try TextColumn(
-                encoded.body, entry: TextColumnTests.entry(encoded), rowCount: count,
-                times: { () throws(CodecError) in times })
+            guard let (only, lines, _, text) = try TextColumnTests.sample(&generator, count) else { continue }
             #expect(try text.reader.lineLengths() == lines.map(\.count), "seed \(seed) shape \(only)")
             for _ in 0..<25 {
                 let expression = TextColumnTests.expression(lines[generator.number(count)], &generator)
@@ -275,7 +316,7 @@ struct TextColumnTests {
         let encoded = ColumnWriter(codec: .raw).encode(column, rowCount: 240, times: times, exactFilter: false)
         let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
             .deletingLastPathComponent().deletingLastPathComponent()
-        let file = root.appendingPathComponent("Fixtures/formats/text-column-1.bin")
+        let file = root.appendingPathComponent("Fixtures/formats/text-column-2.bin")
         if ProcessInfo.processInfo.environment["NEEDLETAIL_WRITE_FIXTURES"] != nil {
             try FileManager.default.createDirectory(
                 at: file.deletingLastPathComponent(), withIntermediateDirectories: true)

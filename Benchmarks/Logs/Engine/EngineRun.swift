@@ -31,15 +31,16 @@ struct EngineRun {
         var groups = [UInt32?](repeating: nil, count: labels.count)
         let line = out.columnIndex(EventColumnName.line)
         let level = out.columnIndex("detected_level")
-        var start = 0
-        for i in 0..<lines.count {
+        // A push has the lines of a stream together.
+        let order = (0..<lines.count).sorted { (lines.streams[$0], $0) < (lines.streams[$1], $1) }
+        for i in order {
             let stream = lines.streams[i]
             let group = groups[stream] ?? out.addGroup(EventGroup(labels: labels[stream]))
             groups[stream] = group
             let row = out.addRow(timestamp: lines.timestamps[i], group: group)
+            let start = i == 0 ? 0 : lines.ends[i - 1]
             out.set(line, row: row, kind: .string, payload: lines.bytes[start..<lines.ends[i]])
             out.set(level, row: row, .string(lines.levels[i]))
-            start = lines.ends[i]
         }
         return out
     }

@@ -22,7 +22,8 @@ struct ColumnWriter {
 
     let codec: BlockCodec
     var effort = Effort.best
-    /// Of bytes that are read and written again within minutes: twice as fast as level 1.
+    /// Of bytes that are read and written again within minutes: twice as fast as level 1, and no dearer than writing
+    /// them as they are.
     private static let quickLevel = -5
     /// Fewer strings have too little in common for templates.
     private static let fewestTexts = 8
@@ -36,6 +37,7 @@ struct ColumnWriter {
         var out = EncodedColumn(
             name: column.name, encoding: .plain, count: column.count, kind: kind, bounds: nil, body: [])
 
+        var grams: GramPieces?
         let distinct = DistinctValues(column)
         if let distinct, distinct.entries.count == 1, let kind {
             out.encoding = .constant
@@ -61,10 +63,11 @@ struct ColumnWriter {
             PackedBytes.write(binary, codec: codec, to: &writer)
         } else if kind == .string, effort == .best, column.count >= ColumnWriter.fewestTexts {
             out.encoding = .text
-            var encoder = TextEncoder(codec: codec, level: effort == .fast ? 1 : 3, times: times)
+            var encoder = TextEncoder(codec: codec, times: times)
             let rows = column.count == rowCount ? nil : column.rows
             let text = encoder.encode(bytes: column.bytes, ends: column.ends, rows: rows)
             writer = TextColumn.body(presence: writer.bytes, text)
+            grams = encoder.grams
         } else {
             if kind == nil { PackedBytes.write(column.kinds.map(\.rawValue), codec: codec, to: &writer) }
             IntegerColumn.encode(column.ends.indices.map { Int64(column.range(at: $0).count) }, into: &writer)
@@ -72,11 +75,11 @@ struct ColumnWriter {
                 column.bytes, codec: codec, level: effort == .best ? nil : ColumnWriter.quickLevel, to: &writer)
         }
         out.body = writer.bytes
-        addFilter(to: &out, column, exactFilter: exactFilter)
+        addFilter(to: &out, column, grams, exactFilter: exactFilter)
         return out
     }
 
-    private func addFilter(to out: inout EncodedColumn, _ column: EventColumn, exactFilter: Bool) {
+    private func addFilter(to out: inout EncodedColumn, _ column: EventColumn, _ grams: GramPieces?, exactFilter: Bool) {
         switch out.encoding {
         case .fixed, .hexadecimal:
             guard exactFilter else { return }
@@ -89,7 +92,8 @@ struct ColumnWriter {
             guard effort == .best else { return }
             // Ids take most of it, a seventh of their own bytes.
             let budget = out.body.count / 6
-            out.gramFilters = GramFilter.build(bytes: column.bytes, ends: column.ends, budget: budget)
+            let pieces = grams ?? GramPieces(linesEndingAt: column.ends)
+            out.gramFilters = GramCollector.filters(column.bytes, pieces, budget: budget)
         default: break
         }
     }

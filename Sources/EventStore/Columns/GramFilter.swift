@@ -19,7 +19,7 @@ package struct GramFilter: Equatable, Sendable {
 
     /// The filters of a block's texts, of about `budget` bytes at most. Kinds that would be too full are left out.
     package static func build(bytes: [UInt8], ends: [UInt32], budget: Int) -> [GramFilter] {
-        GramCollector.filters(bytes, ends, budget: budget)
+        GramCollector.filters(bytes, GramPieces(linesEndingAt: ends), budget: budget)
     }
 
     /// The places that are set in every filter of a kind and size (in bytes) over texts of which one contains the

@@ -234,7 +234,8 @@ struct BlockFilters {
         where !loaded.contains(number) && matrix.blocks.contains(wanted) {
             loaded.insert(number)
             var plain: [UInt8] = []
-            for chunk in 0..<matrix.chunkCount { plain += try part.chunk(chunk, of: matrix) }
+            let bounds = try part.chunkBounds(of: matrix)
+            for chunk in 0..<matrix.chunkCount { plain += try part.chunk(chunk, of: matrix, bounds) }
             for (block, filter) in zip(matrix.blocks, matrix.filters(plain: plain)) where block >= wanted {
                 filters[block, default: []].append((matrix.column, GramFilter(kind: matrix.kind, bits: filter)))
             }

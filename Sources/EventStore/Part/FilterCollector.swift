@@ -42,10 +42,11 @@ struct FilterCollector {
     }
 
     private func matrix(_ kind: Kind, _ waiting: Waiting) -> (matrix: FilterMatrix, body: [UInt8]) {
-        (
+        let body = FilterMatrix.encode(waiting.filters, kind: kind.grams, filterBytes: kind.bytes)
+        return (
             FilterMatrix(
-                column: kind.column, kind: kind.grams, filterBytes: kind.bytes, blocks: waiting.blocks, offset: 0),
-            FilterMatrix.encode(waiting.filters, filterBytes: kind.bytes)
+                column: kind.column, kind: kind.grams, filterBytes: kind.bytes, blocks: waiting.blocks, offset: 0,
+                length: body.count), body
         )
     }
 }

@@ -6,8 +6,8 @@ import Codecs
 struct FilterMatrix {
     /// More blocks begin another matrix: what a writer has to hold.
     static let maximumBlocks = 128
-    /// Rows are checked together in chunks of about this size.
-    static let chunkBytes = 256
+    /// Rows are packed and checked together in chunks of about this size. Words have small filters of many sizes.
+    private var chunkBytes: Int { kind == .text ? 256 : 1024 }
     /// A filter's length in the file is no larger.
     private static let longestFilter = 1 << 24
 
@@ -19,20 +19,32 @@ struct FilterMatrix {
     var blocks: [UInt32]
     /// In the file.
     var offset: Int
+    /// In the file: the lengths of the chunks, two bytes each, with their checksum; then the chunks, each with its own.
+    var length: Int
 
     /// Of a row; rows follow one another without a gap.
     var rowBits: Int { blocks.count }
     /// A multiple of eight, so that chunks are whole bytes.
-    var rowsPerChunk: Int { min(max(8, FilterMatrix.chunkBytes * 8 / rowBits & ~7), filterBytes * 8) }
+    var rowsPerChunk: Int { min(max(8, chunkBytes * 8 / rowBits & ~7), filterBytes * 8) }
     var chunkCount: Int { (filterBytes * 8 + rowsPerChunk - 1) / rowsPerChunk }
-    /// In the file, with a checksum after each chunk.
-    var length: Int { filterBytes * rowBits + chunkCount * 4 }
+    /// Of the lengths, with their checksum.
+    var indexSize: Int { chunkCount * 2 + 4 }
 
-    /// Where a chunk is in the file, with its checksum.
-    func extent(ofChunk chunk: Int) -> (offset: Int, length: Int) {
-        let first = chunk * rowsPerChunk
-        let rows = min(rowsPerChunk, filterBytes * 8 - first)
-        return (offset + chunk * (rowsPerChunk * rowBits / 8 + 4), rows * rowBits / 8 + 4)
+    /// Where the chunks begin in the file, and where the last one ends; from the checked lengths.
+    func bounds(_ index: ArraySlice<UInt8>) -> [Int] {
+        var out = [offset + indexSize]
+        out.reserveCapacity(chunkCount + 1)
+        var at = index.startIndex
+        while at + 1 < index.endIndex {
+            out.append(out[out.count - 1] + Int(index[at]) + Int(index[at + 1]) << 8 + 4)
+            at += 2
+        }
+        return out
+    }
+
+    /// Of a chunk, once unpacked.
+    func plainSize(ofChunk chunk: Int) -> Int {
+        min(rowsPerChunk, filterBytes * 8 - chunk * rowsPerChunk) * rowBits / 8
     }
 
     /// The blocks of a row as a bitmap, from the chunk that it is in.
@@ -49,10 +61,10 @@ struct FilterMatrix {
     }
 
     /// The body. `filters` are those of ``blocks``, each of ``filterBytes``.
-    static func encode(_ filters: [[UInt8]], filterBytes: Int) -> [UInt8] {
+    static func encode(_ filters: [[UInt8]], kind: GramKind, filterBytes: Int) -> [UInt8] {
         let matrix = FilterMatrix(
-            column: "", kind: .text, filterBytes: filterBytes, blocks: [UInt32](repeating: 0, count: filters.count),
-            offset: 0)
+            column: "", kind: kind, filterBytes: filterBytes, blocks: [UInt32](repeating: 0, count: filters.count),
+            offset: 0, length: 0)
         let rowBits = matrix.rowBits
         var plain = [UInt8](repeating: 0, count: filterBytes * rowBits + 1)
         // Eight blocks by eight places at a time.
@@ -77,15 +89,18 @@ struct FilterMatrix {
             }
         }
         plain.removeLast()
-        var writer = ByteWriter(reserving: matrix.length)
-        var start = 0
-        while start < plain.count {
-            let end = min(start + matrix.rowsPerChunk * rowBits / 8, plain.count)
-            writer.writeBytes(plain[start..<end])
-            writer.writeFixed32(CRC32C.checksum(plain[start..<end]))
-            start = end
+        let step = matrix.rowsPerChunk * rowBits / 8
+        var index = ByteWriter(reserving: matrix.indexSize)
+        var chunks = ByteWriter(reserving: plain.count + matrix.chunkCount * 4)
+        for start in stride(from: 0, to: plain.count, by: step) {
+            let packed = DenseBits.pack(plain[start..<min(start + step, plain.count)])
+            index.write(UInt8(truncatingIfNeeded: packed.count))
+            index.write(UInt8(truncatingIfNeeded: packed.count >> 8))
+            chunks.writeBytes(packed)
+            chunks.writeFixed32(CRC32C.checksum(packed))
         }
-        return writer.bytes
+        index.writeFixed32(CRC32C.checksum(index.bytes))
+        return index.bytes + chunks.bytes
     }
 
     /// The filters again, from the checked chunks put together.
@@ -128,15 +143,17 @@ struct FilterMatrix {
         writer.write(kind.rawValue)
         writer.writeVarint(filterBytes)
         writer.writeVarint(offset)
+        writer.writeVarint(length)
         GroupRuns(blocks).write(to: &writer)
     }
 
-    init(column: String, kind: GramKind, filterBytes: Int, blocks: [UInt32], offset: Int) {
+    init(column: String, kind: GramKind, filterBytes: Int, blocks: [UInt32], offset: Int, length: Int) {
         self.column = column
         self.kind = kind
         self.filterBytes = filterBytes
         self.blocks = blocks
         self.offset = offset
+        self.length = length
     }
 
     init(_ reader: inout ByteReader, fileSize: Int, blockCount: Int) throws(CodecError) {
@@ -146,11 +163,12 @@ struct FilterMatrix {
         self.kind = kind
         filterBytes = max(1, try reader.readCount(limit: FilterMatrix.longestFilter))
         offset = try reader.readCount(limit: fileSize)
+        length = try reader.readCount(limit: fileSize - offset)
         let runs = try GroupRuns(&reader, limit: blockCount)
         guard runs.count > 0, runs.count <= FilterMatrix.maximumBlocks else {
             throw reader.failure("a filter matrix of \(runs.count) blocks")
         }
         blocks = runs.numbers
-        guard length <= fileSize - offset else { throw reader.failure("a filter matrix outside of the file") }
+        guard length >= indexSize else { throw reader.failure("a filter matrix of \(length) bytes") }
     }
 }

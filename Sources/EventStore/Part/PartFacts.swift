@@ -3,7 +3,7 @@ import Storage
 /// What the engine notes of a part in the catalog, so that a start need not open the file.
 struct PartFacts: Sendable {
     /// The format of the file.
-    static let format = 3
+    static let format = 4
 
     var partition: Int64
     var rawBytes: Int

@@ -73,7 +73,7 @@ struct PartFooter: Sendable {
     var matrices: [FilterMatrix] = []
 
     static let mixedPartition = Int64.min
-    static let magic: [UInt8] = Array("NTEVPRT3".utf8)
+    static let magic: [UInt8] = Array("NTEVPRT4".utf8)
     static let trailerSize = 32
 
     var encoded: [UInt8] {

@@ -59,7 +59,8 @@ package struct PartLayout: Sendable {
                 chunks += length(codes)
             }
             for variable in node.columns {
-                let count = length(variable.body) + length(variable.bytes)
+                let count =
+                    length(variable.body) + length(variable.bytes) + variable.planes.reduce(0) { $0 + length($1) }
                 add("\(column.name) \(variable.encoding)", count)
                 chunks += count
             }

@@ -316,9 +316,30 @@ final class SealedPart: Sendable {
 
     // MARK: Filters
 
-    /// A chunk of a filter matrix, checked and without its checksum.
-    func chunk(_ chunk: Int, of matrix: FilterMatrix) throws(StorageError) -> ArraySlice<UInt8> {
-        let (offset, length) = matrix.extent(ofChunk: chunk)
+    /// Where the chunks of a filter matrix are in the file, each with its checksum.
+    func chunkBounds(of matrix: FilterMatrix) throws(StorageError) -> [Int] {
+        let bounds = matrix.bounds(try checked(matrix.offset, matrix.indexSize, of: matrix))
+        guard bounds.last == matrix.offset + matrix.length else {
+            throw .corrupt(
+                path: path, offset: matrix.offset, reason: "the filters of \(matrix.column) do not fit together")
+        }
+        return bounds
+    }
+
+    /// A chunk of a filter matrix, checked and unpacked.
+    func chunk(_ chunk: Int, of matrix: FilterMatrix, _ bounds: [Int]) throws(StorageError) -> ArraySlice<UInt8> {
+        let packed = try checked(bounds[chunk], bounds[chunk + 1] - bounds[chunk], of: matrix)
+        guard let plain = DenseBits.unpack(packed, count: matrix.plainSize(ofChunk: chunk)) else {
+            throw .corrupt(
+                path: path, offset: bounds[chunk], reason: "the filters of \(matrix.column) do not fit together")
+        }
+        return plain[...]
+    }
+
+    /// Bytes of a matrix without the checksum behind them.
+    private func checked(
+        _ offset: Int, _ length: Int, of matrix: FilterMatrix
+    ) throws(StorageError) -> ArraySlice<UInt8> {
         let bytes = try bytes(at: offset, count: length)
         var expected: UInt32 = 0
         for i in 0..<4 { expected |= UInt32(bytes[length - 4 + i]) << UInt32(8 * i) }

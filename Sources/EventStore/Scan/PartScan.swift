@@ -80,6 +80,8 @@ final class PartScan: Sendable {
         // Bits behind the last block are of the next row.
         if matrix.rowBits & 7 != 0 { found[found.count - 1] = UInt8(truncatingIfNeeded: 1 << (matrix.rowBits & 7) - 1) }
         var chunks: [Int: ArraySlice<UInt8>] = [:]
+        let bounds = try part.chunkBounds(of: matrix)
+        read += matrix.indexSize
         for place in places {
             let row = Int(place)
             let number = row / matrix.rowsPerChunk
@@ -87,8 +89,8 @@ final class PartScan: Sendable {
             if let known = chunks[number] {
                 chunk = known
             } else {
-                chunk = try part.chunk(number, of: matrix)
-                read += chunk.count + 4
+                chunk = try part.chunk(number, of: matrix, bounds)
+                read += bounds[number + 1] - bounds[number]
                 chunks[number] = chunk
             }
             let set = matrix.row(row, in: chunk)

@@ -63,17 +63,17 @@ struct TemplateSummary: Sendable {
             let row = rows.map { Int($0[line]) } ?? line
             guard row < times.count, wanted?[row] != false else { continue }
             let key = Key(pattern: pattern, group: groups[row], level: levels.code(row))
-            let at: Int
-            if let known = places[key] {
-                at = known
-            } else {
-                at = series.count
-                places[key] = at
-                series.append(Series(pattern: pattern, group: key.group, level: key.level))
-            }
-            series[at].add(times[row])
+            series[place(of: key, &places)].add(times[row])
         }
         for at in series.indices { series[at].settle() }
+    }
+
+    /// Where the series of a key is; a new one where there is none.
+    private mutating func place(of key: Key, _ places: inout [Key: Int]) -> Int {
+        if let known = places[key] { return known }
+        places[key] = series.count
+        series.append(Series(pattern: key.pattern, group: key.group, level: key.level))
+        return series.count - 1
     }
 
     /// Of several with the same groups, in longer buckets.
@@ -102,15 +102,7 @@ struct TemplateSummary: Sendable {
             for one in summary.series {
                 let key = Key(
                     pattern: ofPattern[Int(one.pattern)], group: one.group, level: ofLevel[Int(one.level)])
-                let at: Int
-                if let known = places[key] {
-                    at = known
-                } else {
-                    at = series.count
-                    places[key] = at
-                    series.append(Series(pattern: key.pattern, group: key.group, level: key.level))
-                }
-                series[at].add(one, from: summary.bucketLength, to: bucketLength)
+                series[place(of: key, &places)].add(one, from: summary.bucketLength, to: bucketLength)
             }
         }
         for at in series.indices { series[at].settle() }

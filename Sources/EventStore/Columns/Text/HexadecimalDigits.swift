@@ -55,6 +55,22 @@ enum HexadecimalDigits {
         }
     }
 
+    /// The first byte of all values, the second of all, and so on.
+    static func planes(_ packed: [UInt8], width: Int) -> [[UInt8]] {
+        let count = packed.count / width
+        return (0..<width).map { plane in
+            var out = [UInt8](repeating: 0, count: count)
+            var target = out.mutableSpan
+            let source = packed.span
+            var at = plane
+            for i in 0..<count {
+                target[i] = source[at]
+                at &+= width
+            }
+            return out
+        }
+    }
+
     @inline(__always)
     private static func half(_ byte: UInt8) -> UInt8 { byte & 0x0f &+ (byte >> 6 & 1) &* 9 }
 }

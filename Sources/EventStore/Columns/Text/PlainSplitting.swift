@@ -22,7 +22,12 @@ extension LineSplitter {
                 seen |= kind
                 position &+= 1
             }
-            if seen & ByteClass.digit == 0 {
+            if position &- first == 8, isIdentifier(text, first, end, seen) {
+                for (from, to) in LineSplitter.identifierParts {
+                    holes.append(TextSlice(first &+ from, first &+ to))
+                }
+                position = first &+ LineSplitter.identifierLength
+            } else if seen & ByteClass.digit == 0 {
                 if first > start, text[first &- 1] == 0x3d { holes.append(TextSlice(first, position)) }
             } else if seen == ByteClass.digit {
                 if let last = LineTime.end(text, first, position, end) { position = last }
@@ -31,6 +36,25 @@ extension LineSplitter {
                 holes.append(LineSplitter.variable(text, first, position, seen))
             }
         }
+    }
+
+    /// Of a UUID as it is written, from 8 to 12 digits between its hyphens.
+    private static let identifierParts = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)]
+    private static let identifierLength = 36
+
+    /// Whether eight digits begin a UUID. One in sixteen has a part without a decimal digit, which alone would be a word.
+    private func isIdentifier(_ text: Span<UInt8>, _ first: Int, _ end: Int, _ seen: UInt8) -> Bool {
+        guard end &- first >= LineSplitter.identifierLength, text[first &+ 8] == 0x2d, text[first &+ 13] == 0x2d,
+            text[first &+ 18] == 0x2d, text[first &+ 23] == 0x2d
+        else { return false }
+        let last = first &+ LineSplitter.identifierLength
+        if last < end, ByteClass.of(text[last]) != ByteClass.delimiter { return false }
+        var all = seen
+        for (from, to) in LineSplitter.identifierParts.dropFirst() {
+            for at in first &+ from..<first &+ to { all |= ByteClass.of(text[at]) }
+        }
+        return all & ~(ByteClass.digit | ByteClass.lowerHexadecimal) == 0
+            || all & ~(ByteClass.digit | ByteClass.upperHexadecimal) == 0
     }
 
     /// The closing quote of a text that stands by itself: not the apostrophe of `5"` or a quote inside of a word.

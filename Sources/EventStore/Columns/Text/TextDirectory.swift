@@ -30,7 +30,9 @@ struct TextVariable {
     var isUpperCase = false
     var form = LineTime(style: .iso, separator: 0, point: 0, digits: 0)
     var isAgainstRowTime = false
-    /// Codes, numbers or lengths; of hexadecimal the packed digits.
+    /// Of hexadecimal: a body for each byte of the values; none: they lie in one, value by value.
+    var planes: [TextBody] = []
+    /// Codes, numbers or lengths; of hexadecimal the packed digits where there are no planes.
     var body = TextBody(chunk: nil, range: 0..<0)
     /// Of plain values their bytes.
     var bytes = TextBody(chunk: nil, range: 0..<0)
@@ -190,7 +192,13 @@ struct TextDirectory {
         case .hexadecimal:
             variable.width = try reader.readCount(limit: totalBytes)
             variable.isUpperCase = try reader.readByte() != 0
-            variable.body = try readBody(&reader)
+            if try reader.readByte() == 0 {
+                variable.body = try readBody(&reader)
+            } else {
+                let planes = (variable.width + 1) / 2
+                guard planes <= TextFormat.mostPlanes else { throw reader.failure("\(planes) planes") }
+                for _ in 0..<planes { variable.planes.append(try readBody(&reader)) }
+            }
         case .times:
             let style = try reader.readByte()
             guard let known = LineTime.Style(rawValue: style) else { throw reader.failure("unknown time \(style)") }

@@ -143,6 +143,16 @@ struct TextDraft {
         columns = (0..<columnCount).map { Column(values: Array(values[starts[$0]..<starts[$0 + 1]])) }
     }
 
+    /// The `trace=` of plain text: what it names is alike whatever the rest of the line says.
+    private static func name(before piece: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        var end = piece.endIndex
+        if end > piece.startIndex, piece[end - 1] == 0x22 { end -= 1 }
+        guard end > piece.startIndex, piece[end - 1] == 0x3d else { return nil }
+        var start = end - 1
+        while start > piece.startIndex, ByteClass.of(piece[start - 1]) != ByteClass.delimiter { start -= 1 }
+        return end - start > 2 ? piece[start..<end] : nil
+    }
+
     private func template(
         _ text: Span<UInt8>, _ entry: TemplateTable.Entry, _ holes: [TextSlice], _ keys: inout ColumnKeys, firstRow: Int
     ) -> Template {
@@ -161,6 +171,8 @@ struct TextDraft {
             prefix = Hash64.hash(bytes[i], seed: prefix)
             if i < fields.holes.count {
                 columns.append(keys.number(of: fields.holes[i].path.reduce(2) { Hash64.hash($1, seed: $0) }))
+            } else if let name = TextDraft.name(before: bytes[i]) {
+                columns.append(keys.number(of: Hash64.hash(name, seed: 3)))
             } else {
                 columns.append(keys.number(of: prefix))
             }

@@ -13,8 +13,10 @@ package struct EncodedText: Sendable {
 
 /// Writes columns of lines as templates and typed variables (docs/formats/text-column.md).
 package struct TextEncoder {
+    private static let level = 3
+    /// Static text and dictionaries, which every search reads.
+    private static let headLevel = 6
     private let codec: BlockCodec
-    private let level: Int
     /// Nanoseconds, one for each row of the block.
     private let times: [Int64]
     private var strings: [UInt8] = []
@@ -22,9 +24,13 @@ package struct TextEncoder {
     private var chunks: [UInt8] = []
     private var entropy = EntropyColumnEncoder()
 
-    package init(codec: BlockCodec, level: Int = 3, times: [Int64]) {
+    /// What the filters of the text that was encoded last are made of.
+    private(set) var grams = GramPieces()
+    /// By column of the lines, whether its values are still to be looked at for them.
+    private var gramsAreLeft: [Bool] = []
+
+    package init(codec: BlockCodec, times: [Int64]) {
         self.codec = codec
-        self.level = level
         self.times = times
     }
 
@@ -33,16 +39,12 @@ package struct TextEncoder {
         strings = []
         small = []
         chunks = []
-        var lines: [TextSlice] = []
-        lines.reserveCapacity(ends.count)
-        var start = 0
-        for end in ends {
-            lines.append(TextSlice(start, Int(end)))
-            start = Int(end)
-        }
+        let lines = GramPieces(linesEndingAt: ends).each
         var directory = ByteWriter(reserving: 4096)
         let text = bytes.span
+        grams = GramPieces()
         if let draft = TextDraft(text, lines: lines, rows: rows, nested: false) {
+            (grams, gramsAreLeft) = draft.gramPieces(text, lines: lines)
             write(draft, text, depth: 1, to: &directory)
         }
         var plain = ByteWriter(reserving: directory.count + strings.count + small.count + 32)
@@ -54,7 +56,7 @@ package struct TextEncoder {
         plain.writeBytes(strings)
         plain.writeBytes(small)
         var head = ByteWriter(reserving: plain.count / 2 + 16)
-        PackedBytes.write(plain.bytes, codec: codec, level: max(level, 6), to: &head)
+        PackedBytes.write(plain.bytes, codec: codec, level: TextEncoder.headLevel, to: &head)
         return EncodedText(head: head.bytes, chunks: chunks)
     }
 
@@ -88,38 +90,43 @@ package struct TextEncoder {
         let most = max(values.count / 2, min(values.count, 8))
         // Of texts that come again each is looked at once.
         let mayBeNumbers = values.first.map { TextEncoder.isNumberOrTime(text, $0) } ?? true
-        func begin(_ encoding: VariableEncoding, _ facts: ValueFacts) {
-            directory.write(encoding.rawValue)
-            directory.write(facts.classes)
-            directory.writeVarint(facts.shortest)
-            directory.writeVarint(facts.longest)
-        }
         let form = mayBeNumbers ? values.first.flatMap { LineTime(text, $0) } : nil
+        let isForGrams = depth == 1 && gramsAreLeft[column]
         // Times of one form have the same classes of bytes, but for the names of months.
         if let form, form.style == .iso, let parsed = times(text, values, form),
             parsed.contains(where: { $0 != parsed[0] })
         {
-            begin(.times, ValueFacts(text, Array(values[..<1])))
+            if isForGrams { grams.each += values }
+            TextEncoder.begin(.times, ValueFacts(text, Array(values[..<1])), to: &directory)
             return writeTimes(parsed, form, draft.rows(ofColumn: column), to: &directory)
         }
         var distinct = mayBeNumbers ? nil : DistinctText(text, values, limit: most)
         let facts = ValueFacts(text, distinct.map { $0.entries.map { values[$0] } } ?? values)
         if facts.isConstant {
-            begin(.constant, facts)
+            TextEncoder.begin(.constant, facts, to: &directory)
             if let first = values.first { TextBytes.append(text, first, to: &strings) }
             return
         }
         if mayBeNumbers {
             if let form, form.style != .iso, let parsed = times(text, values, form) {
-                begin(.times, facts)
+                if isForGrams { grams.each += values }
+                TextEncoder.begin(.times, facts, to: &directory)
                 return writeTimes(parsed, form, draft.rows(ofColumn: column), to: &directory)
             }
             distinct = DistinctText(text, values, limit: facts.isInteger ? min(256, values.count / 4) : most)
         } else if facts.isInteger, let found = distinct, found.entries.count > min(256, values.count / 4) {
             distinct = nil
         }
+        if isForGrams {
+            if let distinct {
+                for entry in distinct.entries { grams.once.append(values[entry]) }
+            } else if !facts.isInteger || facts.longest >= Gram.longLength {
+                grams.each += values
+            }
+        }
         if let distinct {
-            begin(.dictionary, facts)
+            if writeNested(draft, column, text, facts, depth: depth, insteadOf: distinct, to: &directory) { return }
+            TextEncoder.begin(.dictionary, facts, to: &directory)
             directory.writeVarint(distinct.entries.count)
             for entry in distinct.entries {
                 directory.writeVarint(values[entry].count)
@@ -127,35 +134,89 @@ package struct TextEncoder {
             }
             writeCodes(distinct.codes, distinct: distinct.entries.count, to: &directory)
         } else if facts.isInteger {
-            begin(.integers, facts)
+            TextEncoder.begin(.integers, facts, to: &directory)
             directory.writeVarint(facts.isCanonical ? 0 : facts.longest)
             writeNumbers(values.map { TextEncoder.integer(text, $0) }, to: &directory)
         } else if facts.isHexadecimal {
-            begin(.hexadecimal, facts)
+            TextEncoder.begin(.hexadecimal, facts, to: &directory)
             directory.writeVarint(facts.longest)
             directory.write(facts.classes & ByteClass.upperHexadecimal != 0 ? 1 : 0)
             let packed = HexadecimalDigits.pack(text, values, digits: facts.longest)
-            place(packed, packs: TextEncoder.mayShrink(packed, codec: codec), to: &directory)
-        } else if depth < TextFormat.maximumDepth, facts.longest >= 3, facts.classes & ByteClass.digit != 0,
+            writeHexadecimal(packed, count: values.count, to: &directory)
+            if isForGrams, packed.count >= TextFormat.leastPlanes * values.count { grams.idBytes += packed.count * 2 }
+        } else {
+            writeTexts(draft, column, text, facts, depth: depth, to: &directory)
+        }
+    }
+
+    private static func begin(_ encoding: VariableEncoding, _ facts: ValueFacts, to directory: inout ByteWriter) {
+        directory.write(encoding.rawValue)
+        directory.write(facts.classes)
+        directory.writeVarint(facts.shortest)
+        directory.writeVarint(facts.longest)
+    }
+
+    /// Values that are neither numbers nor ids, and hardly come again.
+    private mutating func writeTexts(
+        _ draft: TextDraft, _ column: Int, _ text: Span<UInt8>, _ facts: ValueFacts, depth: Int,
+        to directory: inout ByteWriter
+    ) {
+        let values = draft.columns[column].values
+        if depth < TextFormat.maximumDepth, facts.longest >= 3, facts.classes & ByteClass.digit != 0,
             let inner = TextDraft(text, lines: values, rows: draft.rows(ofColumn: column), nested: true)
         {
-            begin(.nested, facts)
+            TextEncoder.begin(.nested, facts, to: &directory)
             write(inner, text, depth: depth + 1, to: &directory)
         } else if depth < TextFormat.maximumDepth,
             let parts = MultilineParts(text, values, rows: draft.rows(ofColumn: column)),
             let inner = TextDraft(text, lines: parts.lines, rows: parts.rows, nested: true)
         {
-            begin(.multiline, facts)
+            TextEncoder.begin(.multiline, facts, to: &directory)
             writeNumbers(parts.counts, to: &directory)
             directory.writeVarint(parts.lines.count)
             write(inner, text, depth: depth + 1, to: &directory)
         } else {
-            begin(.plain, facts)
+            TextEncoder.begin(.plain, facts, to: &directory)
             writeNumbers(values.map { Int64($0.count) }, to: &directory)
             var bytes: [UInt8] = []
             for value in values { TextBytes.append(text, value, to: &bytes) }
             place(bytes, packs: true, to: &directory)
         }
+    }
+
+    /// Smaller dictionaries, and those whose entries come so often, are smaller than anything else.
+    private static let largeDictionary = 256
+    private static let oftenInDictionary = 8
+
+    /// Request lines with ids in their paths come again now and then, but most of a large dictionary is the same few texts
+    /// with other numbers. False where the dictionary is smaller.
+    private mutating func writeNested(
+        _ draft: TextDraft, _ column: Int, _ text: Span<UInt8>, _ facts: ValueFacts, depth: Int,
+        insteadOf distinct: DistinctText, to directory: inout ByteWriter
+    ) -> Bool {
+        let values = draft.columns[column].values
+        let entries = distinct.entries
+        guard depth < TextFormat.maximumDepth, facts.classes & ByteClass.digit != 0,
+            entries.count > TextEncoder.largeDictionary, entries.count * TextEncoder.oftenInDictionary > values.count,
+            let inner = TextDraft(text, lines: values, rows: draft.rows(ofColumn: column), nested: true)
+        else { return false }
+        let marks = (strings.count, small.count, chunks.count)
+        var own = ByteWriter()
+        TextEncoder.begin(.nested, facts, to: &own)
+        write(inner, text, depth: depth + 1, to: &own)
+        // Static text and lengths of the head are packed to about two fifths.
+        let nested =
+            chunks.count - marks.2 + small.count - marks.1 + (own.count + strings.count - marks.0) * 2 / 5
+        let width = Int.bitWidth - entries.count.leadingZeroBitCount
+        let dictionary = entries.reduce(0) { $0 + values[$1].count + 1 } * 2 / 5 + values.count * width / 8
+        guard nested < dictionary else {
+            strings.removeLast(strings.count - marks.0)
+            small.removeLast(small.count - marks.1)
+            chunks.removeLast(chunks.count - marks.2)
+            return false
+        }
+        directory.writeBytes(own.bytes)
+        return true
     }
 
     /// Of other columns no value is expected to be one.
@@ -218,6 +279,18 @@ package struct TextEncoder {
 
     // MARK: Bodies
 
+    private mutating func writeHexadecimal(_ packed: [UInt8], count: Int, to directory: inout ByteWriter) {
+        let width = packed.count / max(count, 1)
+        let packs = TextEncoder.mayShrink(packed, codec: codec)
+        guard (TextFormat.leastPlanes...TextFormat.mostPlanes).contains(width), count >= TextFormat.leastPlaneSize
+        else {
+            directory.write(0)
+            return place(packed, packs: packs, to: &directory)
+        }
+        directory.write(1)
+        for plane in HexadecimalDigits.planes(packed, width: width) { place(plane, packs: packs, to: &directory) }
+    }
+
     private static let sampleSize = 2048
 
     /// Ids are mostly random, and compressing them is much work for nothing; those that begin alike show it soon.
@@ -245,7 +318,7 @@ package struct TextEncoder {
             }
         }
         if distinct > 256 { for code in codes { bytes.append(UInt8(truncatingIfNeeded: code >> 8)) } }
-        let packed = BlockCodec.compress(bytes, codec: codec, level: level)
+        let packed = BlockCodec.compress(bytes, codec: codec, level: TextEncoder.level)
         if packed.codec != .raw, packed.bytes.count + 8 < coded.count, bytes.count > TextFormat.inlineLimit {
             placeChunk(packed.bytes, codec: packed.codec, plainSize: bytes.count, to: &directory)
         } else {
@@ -264,7 +337,7 @@ package struct TextEncoder {
             small.append(contentsOf: body)
             return
         }
-        let packed = packs ? BlockCodec.compress(body, codec: codec, level: level) : (codec: .raw, bytes: body)
+        let packed = packs ? BlockCodec.compress(body, codec: codec, level: TextEncoder.level) : (codec: .raw, bytes: body)
         placeChunk(packed.bytes, codec: packed.codec, plainSize: body.count, to: &directory)
     }
 

@@ -17,9 +17,14 @@ enum VariableEncoding: UInt8 {
 }
 
 enum TextFormat {
-    static let version: UInt8 = 1
+    static let version: UInt8 = 2
     /// Bodies up to this size lie together in the head.
     static let inlineLimit = 256
+    /// Hexadecimal values of so many bytes, if there are so many of them, lie byte by byte: the first of all, then the
+    /// second of all. A piece of an id is looked for in a few of these planes.
+    static let leastPlanes = 8
+    static let mostPlanes = 64
+    static let leastPlaneSize = 512
     /// A value of a line, taken apart once more, is not taken apart again.
     static let maximumDepth = 3
     /// Digits of the longest integers.

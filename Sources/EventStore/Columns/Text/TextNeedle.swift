@@ -20,17 +20,22 @@ struct NeedlePlan {
 
     private static let maximumConditions = 200
 
-    init(_ needle: [UInt8], pieces: [ArraySlice<UInt8>]) {
-        if pieces.contains(where: { ByteSearch.find(needle, in: $0) != nil }) {
+    /// `longest`: of the values of each hole.
+    init(_ needle: [UInt8], pieces: [ArraySlice<UInt8>], longest: [Int]) {
+        if pieces.contains(where: { $0.count >= needle.count && ByteSearch.find(needle, in: $0) != nil }) {
             matchesAll = true
             return
         }
         for hole in 0..<max(0, pieces.count - 1) {
-            conditions.insert(Condition(hole: hole, form: .contains, range: 0..<needle.count))
+            if longest[hole] >= needle.count {
+                conditions.insert(Condition(hole: hole, form: .contains, range: 0..<needle.count))
+            }
             // The needle begins before the hole, in its static text or further to the left.
             let before = pieces[hole]
             for length in stride(from: 1, through: min(before.count, needle.count - 1), by: 1)
-            where before.suffix(length).elementsEqual(needle[..<length]) {
+            where before[before.endIndex - 1] == needle[length - 1]
+                && before.suffix(length).elementsEqual(needle[..<length])
+            {
                 reach(needle, pieces, hole: hole, from: length)
             }
             // Or in the hole, and goes on behind it.
@@ -43,6 +48,7 @@ struct NeedlePlan {
     /// Whether static text can go on with the needle from there: all of the one begins the other.
     private func follows(_ needle: [UInt8], _ pieces: [ArraySlice<UInt8>], _ number: Int, from: Int) -> Bool {
         let piece = pieces[number]
+        if let first = piece.first, first != needle[from] { return false }
         if number == pieces.count - 1, piece.count < needle.count - from { return false }
         let count = min(piece.count, needle.count - from)
         return piece.prefix(count).elementsEqual(needle[from..<from + count])

@@ -111,13 +111,7 @@ extension TextReader {
             let all = try numbers(column.body, count: column.count)
             pool.append(wanted.map { all[$0] }, width: column.width)
         case .hexadecimal:
-            let packed = try bytes(column.body)
-            let each = (column.width + 1) / 2
-            guard packed.count == each * column.count else {
-                throw CodecError(0, "\(packed.count) bytes of \(column.count) hexadecimal values")
-            }
-            var some: [UInt8] = []
-            for value in wanted { some += packed[value * each..<(value + 1) * each] }
+            let some = try hexadecimal(column, picking: wanted)
             pool.append(
                 hexadecimal: some, digits: column.width, isUpperCase: column.isUpperCase, count: wanted.count)
         case .times:

@@ -181,10 +181,7 @@ package struct TextReader {
         case .integers:
             pool.append(try numbers(column.body, count: column.count), width: column.width)
         case .hexadecimal:
-            let packed = try bytes(column.body)
-            guard packed.count == (column.width + 1) / 2 * column.count else {
-                throw CodecError(0, "\(packed.count) bytes of \(column.count) hexadecimal values")
-            }
+            let packed = try hexadecimal(column)
             pool.append(
                 hexadecimal: packed, digits: column.width, isUpperCase: column.isUpperCase, count: column.count)
         case .times: try readTimes(column, rowOfValue, &pool)

@@ -33,7 +33,9 @@ extension TextReader {
         var isIdle = true
         var isSuspect = [Bool](repeating: false, count: node.templates.count)
         for (t, template) in node.templates.enumerated() {
-            let plan = NeedlePlan(needle, pieces: template.pieces.map { directory.strings[$0] })
+            let plan = NeedlePlan(
+                needle, pieces: template.pieces.map { directory.strings[$0] },
+                longest: template.columns.map { node.columns[$0].longest })
             all.append(plan.matchesAll)
             isIdle = isIdle && !plan.matchesAll
             var own: [(hole: Int, hit: Int)] = []
@@ -157,6 +159,9 @@ extension TextReader {
                 return lines[start..<start + count].contains(true)
             }
         case .integers, .hexadecimal, .times, .plain, .nested, .multiline:
+            if let places = TextReader.places(condition.form, digits: wanted.count, in: column) {
+                return try search(column, digits: wanted, places: places)
+            }
             if cache.columns[condition.hole] == nil {
                 var pool = TextPool()
                 let values = try read(column, try rowsOfValues(condition.hole, in: node, rowOfLine), &pool)
