@@ -8,20 +8,27 @@ import Testing
         func question(_ target: String, _ body: String = "") throws -> UInt64 {
             try #require(QuickQuestions.question(target, Array(body.utf8)))
         }
-        let range = "/api/v1/query_range?query=up&start=1&end=2&step=15"
+        let range = "/api/v1/query_range?query=up&start=10000&end=13600&step=15"
         let same: [(String, String)] = [
-            ("/api/v1/query_range?query=up&start=100.5&end=200&step=15", ""),
-            ("/api/v1/query_range?start=7&query=up&end=9&step=15", ""),
+            ("/api/v1/query_range?query=up&start=20000.5&end=23600.5&step=15", ""),
+            ("/api/v1/query_range?start=70000&query=up&end=73599&step=15", ""),
         ]
         for (target, body) in same { #expect(try question(target, body) == question(range), "\(target)") }
         #expect(
             try question("/api/v1/query", "query=up&time=1") == question("/api/v1/query", "query=up&time=2"))
         let other: [(String, String)] = [
-            ("/api/v1/query_range?query=up&start=1&end=2&step=1", ""), ("/api/v1/query_range?query=down&step=15", ""),
-            ("/api/v1/query?query=up&step=15", ""), ("/api/v1/query_range", "query=up&start=1&end=2&step=15"),
-            ("/api/v1/query_range?query=up&start=1&end=2&step=15&timeout=1", ""), ("", ""),
+            ("/api/v1/query_range?query=up&start=10000&end=13600&step=1", ""),
+            ("/api/v1/query_range?query=down&start=10000&end=13600&step=15", ""),
+            ("/api/v1/query_range?query=up&start=10000&end=96400&step=15", ""),
+            ("/api/v1/query_range?query=up&start=-1e18&end=1e18&step=15", ""),
+            ("/api/v1/query_range?query=up&start=13600&end=13600&step=15", ""),
+            ("/api/v1/query?query=up&step=15", ""), ("/api/v1/query_range", "query=up&start=10000&end=13600&step=15"),
+            ("/api/v1/query_range?query=up&start=10000&end=13600&step=15&timeout=1", ""), ("", ""),
         ]
         for (target, body) in other { #expect(try question(target, body) != question(range), "\(target) \(body)") }
+        for times in ["start=2026-11-22T00:00:00Z&end=2", "start=1", "start=nan&end=1", "start=1&start=2&end=3"] {
+            #expect(QuickQuestions.question("/api/v1/query_range?query=up&\(times)", []) == nil, "\(times)")
+        }
         #expect(QuickQuestions.question(range + String(repeating: "x", count: QuickQuestions.longestText), []) == nil)
 
         let questions = QuickQuestions()

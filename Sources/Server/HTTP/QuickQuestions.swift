@@ -2,9 +2,9 @@ import Codecs
 import NIOCore
 import Synchronization
 
-/// Remembers which questions are answered in less time than a thread takes to wake: a dashboard asks the same ones again
-/// and again, each time for a later range. Those are answered on the connection's own thread; all others on the query
-/// threads, so that nobody waits for them.
+/// Remembers which questions are answered in about the time that threads take to wake: a dashboard asks the same ones
+/// again and again, each time for a later moment. Those are answered on the connection's own thread; all others on the
+/// query threads, so that nobody waits for them.
 final class QuickQuestions: Sendable {
     /// Longer ones keep a connection's thread from its other connections.
     private static let quick = Duration.microseconds(750)
@@ -15,27 +15,39 @@ final class QuickQuestions: Sendable {
 
     private let known = Mutex([UInt32](repeating: 0, count: places))
 
-    /// What a request asks, whichever moment it asks about: its path and parameters without `start`, `end` and `time`.
-    /// Nil where it is too long.
+    /// What a request asks, whichever moment it asks about: its path and parameters without `time`, and with the length
+    /// of the time between `start` and `end`, to a power of two, in their stead. Nil where it is too long, or its times
+    /// are not written as seconds.
     static func question(_ target: String, _ body: [UInt8]) -> UInt64? {
         guard target.utf8.count + body.count <= longestText else { return nil }
         var text: [UInt8] = []
-        text.reserveCapacity(target.utf8.count + body.count + 1)
-        append(Array(target.utf8)[...], to: &text)
-        text.append(0)
-        append(body[...], to: &text)
+        text.reserveCapacity(target.utf8.count + body.count + 2)
+        var bounds: [Double] = []
+        for form in [Array(target.utf8), body] {
+            for pair in form.split(whereSeparator: { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: "?") }) {
+                if pair.starts(with: time) { continue }
+                if let name = [start, end].first(where: { pair.starts(with: $0) }) {
+                    let value = String(decoding: pair.dropFirst(name.count), as: UTF8.self)
+                    guard let bound = Double(value) else { return nil }
+                    bounds.append(bound)
+                    continue
+                }
+                text.append(UInt8(ascii: "&"))
+                text.append(contentsOf: pair)
+            }
+            text.append(0)
+        }
+        guard bounds.isEmpty || bounds.count == 2 else { return nil }
+        // Over a longer time the same words are another question.
+        let length = bounds.isEmpty ? 0 : (bounds[0] - bounds[1]).magnitude
+        guard length.isFinite else { return nil }
+        text.append(UInt8(truncatingIfNeeded: length < 1 ? 0 : length.exponent + 1))
         return Hash64.hash(text[...])
     }
 
-    private static let moments: [[UInt8]] = ["start=", "end=", "time="].map { Array($0.utf8) }
-
-    private static func append(_ form: ArraySlice<UInt8>, to text: inout [UInt8]) {
-        let separators: (UInt8) -> Bool = { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: "?") }
-        for pair in form.split(whereSeparator: separators) where !moments.contains(where: { pair.starts(with: $0) }) {
-            text.append(UInt8(ascii: "&"))
-            text.append(contentsOf: pair)
-        }
-    }
+    private static let start = Array("start=".utf8)
+    private static let end = Array("end=".utf8)
+    private static let time = Array("time=".utf8)
 
     func isQuick(_ question: UInt64) -> Bool {
         known.withLock { $0[QuickQuestions.place(question)] == QuickQuestions.mark(question) }
