@@ -26,7 +26,7 @@ import Testing
             ("/api/v1/query_range?query=up&start=10000&end=13600&step=15&timeout=1", ""), ("", ""),
         ]
         for (target, body) in other { #expect(try question(target, body) != question(range), "\(target) \(body)") }
-        for times in ["start=2026-11-22T00:00:00Z&end=2", "start=1", "start=nan&end=1", "start=1&start=2&end=3"] {
+        for times in ["start=2026-11-22T00:00:00Z&end=2", "start=1", "start=nan&end=1", "start=1&start=2&end=3", "explain=1"] {
             #expect(QuickQuestions.question("/api/v1/query_range?query=up&\(times)", []) == nil, "\(times)")
         }
         #expect(QuickQuestions.question(range + String(repeating: "x", count: QuickQuestions.longestText), []) == nil)

@@ -16,8 +16,8 @@ final class QuickQuestions: Sendable {
     private let known = Mutex([UInt32](repeating: 0, count: places))
 
     /// What a request asks, whichever moment it asks about: its path and parameters without `time`, and with the length
-    /// of the time between `start` and `end`, to a power of two, in their stead. Nil where it is too long, or its times
-    /// are not written as seconds.
+    /// of the time between `start` and `end`, to a power of two, in their stead. Nil where it is too long, its times are
+    /// not written as seconds, or it wants to be explained.
     static func question(_ target: String, _ body: [UInt8]) -> UInt64? {
         guard target.utf8.count + body.count <= longestText else { return nil }
         var text: [UInt8] = []
@@ -26,6 +26,8 @@ final class QuickQuestions: Sendable {
         for form in [Array(target.utf8), body] {
             for pair in form.split(whereSeparator: { $0 == UInt8(ascii: "&") || $0 == UInt8(ascii: "?") }) {
                 if pair.starts(with: time) { continue }
+                // Work is counted by query thread.
+                if pair.starts(with: explain) { return nil }
                 if let name = [start, end].first(where: { pair.starts(with: $0) }) {
                     let value = String(decoding: pair.dropFirst(name.count), as: UTF8.self)
                     guard let bound = Double(value) else { return nil }
@@ -48,6 +50,7 @@ final class QuickQuestions: Sendable {
     private static let start = Array("start=".utf8)
     private static let end = Array("end=".utf8)
     private static let time = Array("time=".utf8)
+    private static let explain = Array("explain=".utf8)
 
     func isQuick(_ question: UInt64) -> Bool {
         known.withLock { $0[QuickQuestions.place(question)] == QuickQuestions.mark(question) }
