@@ -1,7 +1,8 @@
 import Telemetry
 
 extension RemoteWrite {
-    /// The batch as a request, not compressed; one TimeSeries for each series. The batch has its series as labels.
+    /// The batch as a request, not compressed; one TimeSeries for each series, but in 2.0 two where it has samples
+    /// and histograms. The batch has its series as labels.
     ///
     /// 1.0 carries metadata beside the series; 2.0 hangs that of a family on each of its series, and does not carry
     /// that of others.
@@ -59,35 +60,36 @@ extension RemoteWrite {
         for metadata in batch.metadata { families[metadata.name] = metadata }
         var series = ProtobufWriter()
         for (index, labels) in batch.series.enumerated() {
-            series.message(5) { out in
-                var references: [UInt32] = []
-                labels.forEachRange { name, value in
-                    references.append(symbols.reference(labels.bytes, name))
-                    references.append(symbols.reference(labels.bytes, value))
-                }
-                out.packedVarints(1, references)
-                rows.samples.forEach(of: index) { out.sample(2, batch, $0, withStart: true) }
-                rows.histograms.forEach(of: index) { position in
-                    out.message(3) { $0.histogram(batch.histograms[position], withStart: true) }
-                }
-                rows.exemplars.forEach(of: index) { position in
-                    let exemplar = batch.exemplars[position].exemplar
-                    out.message(4) { inner in
-                        var references: [UInt32] = []
-                        exemplar.labels.forEachRange { name, value in
-                            references.append(symbols.reference(exemplar.labels.bytes, name))
-                            references.append(symbols.reference(exemplar.labels.bytes, value))
-                        }
-                        inner.packedVarints(1, references)
-                        inner.double(2, exemplar.value)
-                        inner.varint(3, exemplar.timestamp)
+            let hasSamples = !rows.samples.isEmpty(of: index)
+            let hasHistograms = !rows.histograms.isEmpty(of: index)
+            // Prometheus takes none that has samples and histograms.
+            for isSecond in hasSamples && hasHistograms ? [false, true] : [false] {
+                series.message(5) { out in
+                    symbols.write(labels, 1, to: &out)
+                    if !isSecond {
+                        rows.samples.forEach(of: index) { out.sample(2, batch, $0, withStart: true) }
                     }
-                }
-                guard let metadata = family(of: labels, in: families) else { return }
-                out.message(5) { inner in
-                    inner.varint(1, UInt64(metadataKinds.firstIndex(of: metadata.kind) ?? 0))
-                    inner.varint(3, UInt64(symbols.reference(metadata.help)))
-                    inner.varint(4, UInt64(symbols.reference(metadata.unit)))
+                    if isSecond || !hasSamples {
+                        rows.histograms.forEach(of: index) { position in
+                            out.message(3) { $0.histogram(batch.histograms[position], withStart: true) }
+                        }
+                    }
+                    if !isSecond {
+                        rows.exemplars.forEach(of: index) { position in
+                            let exemplar = batch.exemplars[position].exemplar
+                            out.message(4) { inner in
+                                symbols.write(exemplar.labels, 1, to: &inner)
+                                inner.double(2, exemplar.value)
+                                inner.varint(3, exemplar.timestamp)
+                            }
+                        }
+                    }
+                    guard let metadata = family(of: labels, in: families) else { return }
+                    out.message(5) { inner in
+                        inner.varint(1, UInt64(metadataKinds.firstIndex(of: metadata.kind) ?? 0))
+                        inner.varint(3, UInt64(symbols.reference(metadata.help)))
+                        inner.varint(4, UInt64(symbols.reference(metadata.unit)))
+                    }
                 }
             }
         }
@@ -136,6 +138,8 @@ private struct RowChains {
         }
     }
 
+    func isEmpty(of series: Int) -> Bool { series >= first.count || first[series] < 0 }
+
     func forEach(of series: Int, _ body: (Int) -> Void) {
         guard series < first.count else { return }
         var row = first[series]
@@ -165,6 +169,16 @@ private struct SymbolWriter {
     mutating func reference(_ text: String) -> UInt32 {
         let bytes = Array(text.utf8)
         return reference(bytes, 0..<bytes.count)
+    }
+
+    /// Writes the labels as a field of references, each name before its value.
+    mutating func write(_ labels: LabelSet, _ field: Int, to out: inout ProtobufWriter) {
+        var references: [UInt32] = []
+        labels.forEachRange { name, value in
+            references.append(reference(labels.bytes, name))
+            references.append(reference(labels.bytes, value))
+        }
+        out.packedVarints(field, references)
     }
 }
 
