@@ -6,7 +6,7 @@ enum Scripts {
         ("operators", operators),
         ("aggregations", aggregations), ("names", names), ("labels", labels), ("dates", dates), ("elements", elements),
         ("histograms", histograms), ("extended", extended), ("fill", fill), ("modifiers", modifiers),
-        ("startTimestamps", startTimestamps), ("sentences", sentences),
+        ("info", info), ("startTimestamps", startTimestamps), ("sentences", sentences),
     ]
 
     /// The format ends a block at a blank line; the scripts here leave them out.
@@ -454,6 +454,30 @@ enum Scripts {
           expected_fail_regexp native hist[a-z]+
         eval instant at 30s mix smoothed
           expect warn msg: PromQL warning: encountered a mix of histograms and floats for metric name "mix" (1:1)
+        """
+
+    static let info = """
+        load 1m
+          m{instance="a", job="1", env="x"} 1 2 3
+          target_info{instance="a", job="1", v="1"} 1 1 1
+          target_info{instance="a", job="1", v="2", kind="new"} _ 1 _
+        # Two that are equally new contradict each other, unless a matcher takes one of them.
+        eval range from 0 to 0 step 1m info(m)
+          m{instance="a", job="1", env="x", v="1"} 1
+        eval instant at 1m info(m)
+          expect fail regex: found duplicate series for info metric: existing .+ @ 60000, new .+ @ 60000
+        eval range from 0 to 2m step 1m info(m, {v="1"})
+          m{instance="a", job="1", env="x", v="1"} 1 2 3
+        # The older one too, as long as it is there.
+        eval range from 0 to 2m step 1m info(m, {kind=~".+", v=~"1|2", v!="1"})
+          m{instance="a", job="1", env="x", v="2", kind="new"} _ 2 3
+        clear
+        load 1m
+          m{instance="a", job="1", env="x"} 1
+          m{instance="a", job="1"} 2
+          target_info{instance="a", job="1", env="x"} 1
+        eval instant at 0 info(m)
+          expect fail msg: vector cannot contain metrics with the same labelset
         """
 
     static let startTimestamps = """

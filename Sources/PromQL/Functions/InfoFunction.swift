@@ -12,7 +12,7 @@ enum InfoFunction {
         return selector.allMatchers
     }
 
-    /// What the info series are fetched by: their names. Data matchers are applied to what came.
+    /// What the info series are fetched by: their names. Data matchers take their part of what came.
     static func nameMatchers(_ call: FunctionCall) -> [Matcher] {
         let names = matchers(call).filter { $0.name == "__name__" }
         if names.isEmpty { return [Matcher("__name__", .equal, "target_info")] }
@@ -66,7 +66,7 @@ extension Evaluator {
         let times = try (0..<grid.count).map {
             try InfoFunction.time(of: call.arguments[0], at: grid.timestamp(at: $0), setting)
         }
-        let sources = try infoSeries(expression, times)
+        let sources = try infoSeries(expression, data, times)
         var output = StepMatrix(grid: grid)
         var slots: [LabelSet: Int] = [:]
         for series in base.series {
@@ -87,6 +87,7 @@ extension Evaluator {
                     slots[labels] = slot
                     output.series.append(StepSeries(labels: labels, count: grid.count, dropsName: series.dropsName))
                 }
+                if output.series[slot].present[i] { throw VectorError.sameLabelset }
                 if let histogram = series.histogram(at: i) {
                     output.series[slot].set(histogram, at: i)
                 } else {
@@ -97,11 +98,13 @@ extension Evaluator {
         return output
     }
 
+    /// Those that the data matchers select: others are not there, however new they are.
     private func infoSeries(
-        _ expression: Expression, _ times: [Int64]
+        _ expression: Expression, _ data: [CompiledMatcher], _ times: [Int64]
     ) throws -> [InfoSeries] {
         var out: [InfoSeries] = []
-        for series in columns[SelectorPlan.key(infoAt: expression.range)] ?? [] {
+        for series in columns[SelectorPlan.key(infoAt: expression.range)] ?? []
+        where data.allSatisfy({ $0.matches(series.labels) }) {
             guard series.histograms.isEmpty else {
                 throw PromQLError.evaluation("this should be an info metric with float samples: \(series.labels)")
             }
@@ -130,13 +133,20 @@ extension Evaluator {
         var newest: [String: InfoSeries] = [:]
         for candidate in candidates where candidate.present[step] {
             let name = candidate.labels.metricName ?? ""
-            if let known = newest[name], known.times[step] >= candidate.times[step] { continue }
+            if let known = newest[name] {
+                let (time, other) = (known.times[step], candidate.times[step])
+                if time == other {
+                    throw PromQLError.evaluation(
+                        "found duplicate series for info metric: existing \(known.labels) @ \(time), "
+                            + "new \(candidate.labels) @ \(other)")
+                }
+                if time > other { continue }
+            }
             newest[name] = candidate
         }
         var added: [String: String] = [:]
         var matched = false
         for (_, info) in newest.sorted(by: { $0.key < $1.key }) {
-            guard data.allSatisfy({ $0.matches(info.labels) }) else { continue }
             matched = true
             for label in info.labels.labels where label.name != "__name__" {
                 if InfoFunction.identifying.contains(label.name) || base[label.name] != nil { continue }
