@@ -149,6 +149,32 @@ import Testing
         }
     }
 
+    @Test func aPointFarFromNowIsOneRejectedPointAndMovesNothing() throws {
+        var translation = OTLPTranslation()
+        (translation.longestAge, translation.longestLead) = (1_000_000, 1000)
+        func metrics(_ milliseconds: Int64) -> String {
+            let time = #""timeUnixNano":"\#(milliseconds)000000""#
+            return [
+                #"{"name":"g\#(milliseconds)","gauge":{"dataPoints":[{\#(time),"asDouble":1}]}}"#,
+                #"{"name":"h\#(milliseconds)","histogram":{"aggregationTemporality":2,"dataPoints":[{\#(time),"count":3,"bucketCounts":[1,2],"explicitBounds":[1]}]}}"#,
+                #"{"name":"e\#(milliseconds)","exponentialHistogram":{"aggregationTemporality":2,"dataPoints":[{\#(time)}]}}"#,
+                #"{"name":"s\#(milliseconds)","summary":{"dataPoints":[{\#(time)}]}}"#,
+            ].joined(separator: ",")
+        }
+        let now: Int64 = 2_000_000
+        for (time, fault) in [
+            (now - 1_000_000, nil), (now - 1_000_001, "older than the retention time"), (now + 1000, nil),
+            (now + 1001, "too far in the future"), (9_000_000_000_000, "too far in the future"),
+        ] as [(Int64, String?)] {
+            var deltas = DeltaAccumulator()
+            let body = json(metric: metrics(now) + "," + metrics(time))
+            let result = try OTLPMetrics.decode(json: body, now: now, translation: translation, deltas: &deltas)
+            #expect(result.rejected == (fault == nil ? 0 : 4) && result.points == (fault == nil ? 8 : 4), "\(time)")
+            #expect(fault.map { result.rejectionMessage?.contains($0) == true } ?? (result.rejectionMessage == nil))
+            if fault != nil { #expect(result.batch.timestamps.allSatisfy { $0 == now } && result.infoSamples == 1) }
+        }
+    }
+
     @Test func histogramsSumsAndTheirStartsKeepWhatWasSaid() throws {
         let point =
             #""startTimeUnixNano":"5000000","timeUnixNano":"9000000","count":6,"sum":1.5,"bucketCounts":[0,2,0,0,0,4],"explicitBounds":[1,2.5,4,5,6]"#

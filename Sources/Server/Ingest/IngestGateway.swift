@@ -119,7 +119,7 @@ package struct IngestGateway: Sendable {
             accepted: decoded.points, rejected: decoded.rejected, message: decoded.rejectionMessage)
         if !decoded.batch.isEmpty {
             let stored = try await series.append(decoded.batch, id: nil)
-            let samples = max(1, decoded.batch.refs.count + decoded.batch.histograms.count)
+            let samples = max(1, decoded.batch.refs.count + decoded.batch.histograms.count - decoded.infoSamples)
             // Which points the refused samples are of is not known; the samples of one are mostly refused together.
             let refused = min(stored.rejectedCount, samples)
             let points = (refused * decoded.points + samples - 1) / samples

@@ -200,7 +200,10 @@ package final class ServerProcess: Sendable {
         }
         rules.reload(groups, settings: ruleSettings(configuration))
         dispatcher.reload(configuration.alerting, externalURL: externalURL)
-        gateway.use(configuration.otlp)
+        var translation = configuration.otlp
+        translation.longestAge = configuration.retention.metrics
+        translation.longestLead = SeriesStoreOptions().futureLimit
+        gateway.use(translation)
         if isReady { scrapes.reload(scrapeConfigurations, baseFolder: configuration.folder) }
         metrics.reloadSuccessful.set(1)
         metrics.reloadTime.set(Double(TimeParameters.nowMilliseconds) / 1000)

@@ -13,9 +13,10 @@ extension MetricsDecoder {
             return rejectPoint(
                 "an exponential histogram has scale \(point.scale); -4 is the lowest, and indices need 32 bits")
         }
+        guard let stamp = timestamp(point.time) else { return }
         let key = try pointKey(metric, message, attributes: 1)
         try nativePoint(
-            histogram, key, timestamp(point.time), metric.start(point.start), point.flags & 1 != 0,
+            histogram, key, stamp, metric.start(point.start), point.flags & 1 != 0,
             exemplarField: point.hasExemplars ? 11 : nil, &deltas)
     }
 }

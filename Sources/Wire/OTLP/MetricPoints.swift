@@ -27,7 +27,7 @@ extension MetricsDecoder {
         let isStale = flags & MetricsDecoder.noRecordedValue != 0
         guard isStale || value != nil else { return rejectPoint("a number point has no value") }
         let point = try pointKey(metric, message, attributes: 7)
-        let stamp = timestamp(time)
+        guard let stamp = timestamp(time) else { return }
         var total = isStale ? SpecialValue.staleMarker : value ?? 0
         var start = metric.start(began)
         if let name = metric.delta, !isStale {
@@ -64,7 +64,7 @@ extension MetricsDecoder {
             }
         }
         let point = try pointKey(metric, message, attributes: 7)
-        let stamp = timestamp(time)
+        guard let stamp = timestamp(time) else { return }
         let start = metric.start(began)
         let stale = flags & MetricsDecoder.noRecordedValue != 0 ? SpecialValue.staleMarker : nil
         addSample(series(point, .sum), stamp, stale ?? sum, start: start)
@@ -99,7 +99,7 @@ extension MetricsDecoder {
             return rejectPoint("a histogram's bounds are not ascending")
         }
         let key = try pointKey(metric, message, attributes: 9)
-        let stamp = timestamp(point.time)
+        guard let stamp = timestamp(point.time) else { return }
         let isStale = point.flags & MetricsDecoder.noRecordedValue != 0
         if metric.becomesCustomBuckets {
             guard let histogram = point.customBuckets else {

@@ -6,6 +6,8 @@ package struct OTLPMetricsResult: Sendable {
     package var batch = SeriesBatch()
     /// Data points in ``batch``.
     package var points = 0
+    /// Samples of `target_info` in ``batch``, which are of no point.
+    package var infoSamples = 0
     /// Data points left out; the others are in ``batch``.
     package var rejected = 0
     /// English, why the first of them was rejected.
@@ -253,9 +255,17 @@ struct MetricsDecoder {
         result.batch.metadata.append(MetricMetadata(name: name, kind: kind, help: help, unit: unit))
     }
 
-    /// Milliseconds, truncated; remembers the span of times for `target_info`.
-    mutating func timestamp(_ nanoseconds: UInt64) -> Int64 {
+    /// Milliseconds, truncated; remembers the span of times for `target_info`. Nil where the store would refuse the
+    /// point, which is then rejected here: as one, however many samples it is, and without a `target_info` at its time.
+    mutating func timestamp(_ nanoseconds: UInt64) -> Int64? {
         let time = nanoseconds == 0 ? now : Int64(nanoseconds / 1_000_000)
+        let age = now.subtractingReportingOverflow(time).partialValue
+        if age > translation.longestAge || age < 0 - translation.longestLead {
+            rejectPoint(
+                "out of bounds: the time of a point, \(RFC3339.format(milliseconds: time)), is "
+                    + (age > 0 ? "older than the retention time" : "too far in the future"))
+            return nil
+        }
         earliest = min(earliest, time)
         latest = max(latest, time)
         return time
@@ -310,6 +320,8 @@ struct MetricsDecoder {
             becomesCustomBuckets: false)
         let index = series(PointKey(metric: metric, message: message, attributeField: 0, hash: metric.hash), .info)
         describe("target_info", .gauge, "Target metadata", "")
+        let before = result.batch.refs.count
+        defer { result.infoSamples += result.batch.refs.count - before }
         var time =
             latest - earliest > MetricsDecoder.longestInfoSpan ? latest - MetricsDecoder.longestInfoSpan : earliest
         while time < latest {

@@ -30,6 +30,10 @@ package struct OTLPTranslation: Sendable, Hashable {
     /// Of the query engine, milliseconds; `target_info` is repeated often enough to be found by it.
     package var lookback: Int64 = 300_000
 
+    /// How far behind and before now the time of a point may be, milliseconds: what the store takes.
+    package var longestAge: Int64 = 1 << 60
+    package var longestLead: Int64 = 1 << 60
+
     package init() {}
 
     package func labelName(_ name: String) -> String {
