@@ -71,6 +71,31 @@ import YAMLReading
         #expect(try Self.lines(batch).contains("a_created{x=\"1\"} 1.5") && batch.startTimestamps.isEmpty)
     }
 
+    @Test func anExemplarWithoutATimeIsStoredOnce() throws {
+        func text(_ exemplar: String) -> [UInt8] {
+            Array("""
+                # TYPE a counter
+                a_total{x="1"} 5 \(exemplar)
+                # TYPE h histogram
+                h_bucket{le="1"} 2 \(exemplar)
+                h_bucket{le="+Inf"} 2
+                # EOF
+                """.utf8)
+        }
+        let scrapes: [(exemplar: String, stored: Int)] = [
+            ("# {t=\"x\"} 1", 2), ("# {t=\"x\"} 1", 0), ("# {t=\"y\"} 1", 2), ("# {t=\"y\"} 2", 2), ("", 0),
+            ("# {t=\"y\"} 2", 2), ("# {t=\"y\"} 2 1", 2), ("# {t=\"y\"} 2 1", 2), ("# {t=\"y\"} 2", 2),
+        ]
+        for isMade in [false, true] {
+            var assembly = Self.assembly { _, target in target.histograms.customBuckets = isMade }
+            for (number, (exemplar, stored)) in scrapes.enumerated() {
+                let (batch, _) = assembly.accept(
+                    text(exemplar), format: .openMetrics1, timestamp: 5000 + Int64(number), duration: 0)
+                #expect(batch.exemplars.count == stored, "scrape \(number): \(exemplar)")
+            }
+        }
+    }
+
     @Test func classicHistogramsBecomeNativeOnesWhereAskedFor() throws {
         let native = "h schema -53 count 3.0 sum 4.0 [2.0, 1.0] [1.0] st 2000"
         for always in [false, true] {

@@ -95,6 +95,7 @@ extension EndpointClient {
     /// Some of the library's errors have types that only a lower package names.
     private static func libraryWords(_ text: String, type: String, _ request: HTTPClientRequest) -> String? {
         if type == "NIOConnectionError" { return dialWords(text, request) }
+        if type == "DecompressionError" { return "the answer says that it is compressed and is not: \(text)" }
         if text.contains("CERTIFICATE") || type.contains("SSL") { return "tls: \(tlsWords(text))" }
         return type.hasPrefix("NIO") || type == "HTTPParserError" ? text : nil
     }

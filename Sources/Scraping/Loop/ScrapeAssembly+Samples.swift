@@ -15,7 +15,8 @@ extension ScrapeAssembly {
         addSamples(columns, unremembered, timestamp: timestamp, &out, &current, &report)
         let limit = configuration.settings.sampleLimit
         if limit > 0, report.kept > limit { throw .limit("sample_limit of \(limit) exceeded (\(report.kept) samples)") }
-        if !columns.exemplars.isEmpty { out.addExemplars(columns.exemplars) }
+        let exemplars = unstamped.fresh(columns, timestamp: timestamp)
+        if !exemplars.isEmpty { out.addExemplars(exemplars) }
         if !groups.isEmpty {
             let (groups, scrape, rows) = (groups, scrape, columns.rows)
             out.setStarts { groups.start(rows[Int($0)].spelling, scrape: scrape) }
@@ -23,7 +24,7 @@ extension ScrapeAssembly {
         for (slot, row) in live where slots.seen[Int(slot)] != scrape {
             out.addVanished(slots.keys[Int(slot)], row: row, timestamp: timestamp)
         }
-        addMadeHistograms(columns, timestamp: timestamp, &out, &report)
+        addMadeHistograms(columns, exemplars, timestamp: timestamp, &out, &report)
         live = current
         for spelling in reader.keep(columns) { forget(spelling) }
         lastColumns = reader.lastColumns
@@ -109,7 +110,8 @@ extension ScrapeAssembly {
 
     /// Native histograms with custom buckets out of the lines of classic ones.
     private mutating func addMadeHistograms(
-        _ columns: ExpositionColumns, timestamp: Int64, _ out: inout ScrapeBatch, _ report: inout Report
+        _ columns: ExpositionColumns, _ exemplars: [(row: UInt32, exemplar: Exemplar)], timestamp: Int64,
+        _ out: inout ScrapeBatch, _ report: inout Report
     ) {
         var current: [SeriesKey: LabelSet] = [:]
         for (group, exposed, classic) in groups.takeCollected() {
@@ -129,7 +131,7 @@ extension ScrapeAssembly {
                 .init(
                     series: series, timestamp: classic.timestamp ?? timestamp, histogram: histogram,
                     startTimestamp: groups.start(group: group, scrape: scrape)))
-            out.moveExemplars(columns.exemplars, ofRows: classic.rows, to: series)
+            out.moveExemplars(exemplars, ofRows: classic.rows, to: series)
         }
         for (key, labels) in made where current[key] == nil {
             out.add(key, labels: labels, SpecialValue.staleMarker, timestamp: timestamp)

@@ -21,6 +21,7 @@ package struct ScrapeAssembly: Sendable {
     /// The slot of each spelling.
     var slotOf: [UInt32] = []
     var groups = MetricGroups()
+    var unstamped = UnstampedExemplars()
     /// Series of the last good scrape that get a stale marker when they vanish, with the row they stood in.
     var live: [(slot: UInt32, row: UInt32)] = []
     /// The answer that the rows of ``live`` are of.
