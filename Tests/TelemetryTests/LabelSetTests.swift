@@ -66,6 +66,8 @@ import Testing
         let cases: [([String: String], String)] = [
             ([:], "{}"), (["__name__": "up"], "up"), (["__name__": "up", "job": "a\"\n"], "up{job=\"a\\\"\\n\"}"),
             (["b": "1", "a": "2"], "{a=\"2\", b=\"1\"}"),
+            (["__name__": "a:b", "a.b": "1"], "a:b{\"a.b\"=\"1\"}"), (["__name__": "1a"], "{\"1a\"}"),
+            (["__name__": "my metric", "a:b": "1", "ü": "2"], "{\"my metric\", \"a:b\"=\"1\", \"ü\"=\"2\"}"),
         ]
         for (labels, text) in cases { #expect(LabelSet(labels).description == text) }
     }

@@ -272,14 +272,26 @@ extension LabelSet: Comparable {
 }
 
 extension LabelSet: CustomStringConvertible {
-    /// Prometheus' text form: `name{a="b"}`.
+    /// Prometheus' text form: `name{a="b"}`, and `{"a name","a.b"="c"}` where names must be quoted to be read back.
     package var description: String {
         var inner: [String] = []
-        forEach { name, value in
-            if name != "__name__" { inner.append("\(name)=\(quoted(value))") }
+        var name = metricName ?? ""
+        if !name.isEmpty, !LabelSet.isPlain(name, allowsColon: true) {
+            inner.append(quoted(name))
+            name = ""
         }
-        let name = metricName ?? ""
+        forEach { name, value in
+            guard name != "__name__" else { return }
+            inner.append("\(LabelSet.isPlain(name, allowsColon: false) ? name : quoted(name))=\(quoted(value))")
+        }
         return inner.isEmpty && !name.isEmpty ? name : "\(name){\(inner.joined(separator: ", "))}"
+    }
+
+    private static func isPlain(_ name: String, allowsColon: Bool) -> Bool {
+        guard let first = name.utf8.first, first &- 0x30 >= 10 else { return false }
+        return name.utf8.allSatisfy { byte in
+            byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || byte == 0x5f || (allowsColon && byte == 0x3a)
+        }
     }
 
     private func quoted(_ text: String) -> String {
