@@ -27,7 +27,7 @@ import Testing
         ("a + on(x) group_left(y) b", "a + on (x) group_left (y) b"),
         ("a / ignoring(x) group_right b", "a / ignoring (x) group_right () b"),
         ("a == bool b", "a == bool b"), ("a and on() b", "a and on () b"), ("a + fill(0) b", "a + fill (0) b"),
-        ("a > bool 1", "a > bool 1"),
+        ("a > bool 1", "a > bool 1"), ("1 != on() group_right(x) a", "1 != a"),
         ("a atan2 b", "a atan2 b"), ("a </ 5", "a </ 5"), ("rate(foo[5m] anchored)", "rate(foo[5m] anchored)"),
         ("label_replace(a, \"b\", \"$1\", \"c\", \"(.*)\")", "label_replace(a, \"b\", \"$1\", \"c\", \"(.*)\")"),
         ("a # comment\n + b", "a + b"), ("sum(rate(foo[5m])) by (job) / 2", "sum by (job) (rate(foo[5m])) / 2"),

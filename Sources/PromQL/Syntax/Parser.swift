@@ -144,9 +144,14 @@ struct Parser {
         while let operation = current.operator, Parser.precedence(operation) >= minimum {
             let operatorRange = current.range
             advance()
-            let (returnBool, matching) = try modifiers(operation)
+            var (returnBool, matching) = try modifiers(operation)
             let level = Parser.precedence(operation)
             let right = try expression(operation == .power ? level : level + 1)
+            let hasNumber = left.type != .vector || right.type != .vector
+            if hasNumber, matching.labels.isEmpty, matching.fillLeft == nil, matching.fillRight == nil {
+                // `on ()` beside a number says nothing, and is not printed either.
+                matching = VectorMatching()
+            }
             let binary = BinaryExpression(
                 operation: operation, left: left, right: right, returnBool: returnBool, matching: matching,
                 operatorRange: operatorRange, isScalar: left.type == .scalar && right.type == .scalar)
