@@ -44,7 +44,8 @@ import YAMLReading
         #expect(configuration.scrapes[1].unsupportedDiscovery == ["consul_sd_configs"])
         #expect(configuration.alerting.alertmanagers.map(\.url) == ["http://localhost:9093/api/v2/alerts"])
         #expect(configuration.alerting.route?.receiver == "hook")
-        #expect(configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs.time == 7 * 86_400_000)
+        #expect(
+            configuration.retention.metrics == 30 * 86_400_000 && configuration.retention.logs.time == 7 * 86_400_000)
         #expect(configuration.remoteWrites.count == 1)
         #expect(configuration.warnings == ["needletail.yml:24: section remote_read is not acted on yet"])
     }
@@ -113,6 +114,13 @@ import YAMLReading
             ("retention: {logs: {size: 5 apples}}", "f:1:26: retention.logs.size: \"5 apples\" is not a size"),
             ("retention: {traces: {rules: [{time: 1d}]}}", "a rule has a selector and a time"),
             ("retention: {logs: {rules: [{selector: '{a=', time: 1d}]}}", "\"{a=\" is not a selector"),
+            ("otlp: {logs: {log_attribute: []}}", "did you mean \"log_attributes\"?"),
+            (
+                "otlp: {logs: {log_attributes: [{action: hide, attributes: [a]}]}}",
+                "f:1:43: otlp.logs.log_attributes[0].action: invalid action \"hide\""
+            ),
+            ("otlp: {logs: {scope_attributes: [{action: drop}]}}", "an action needs attributes or regex"),
+            ("otlp: {logs: {log_attributes: [{action: drop, regex: '('}]}}", "otlp.logs.log_attributes[0].regex"),
             ("global: [", "not valid YAML"),
         ]
         for (yaml, complaint) in cases {

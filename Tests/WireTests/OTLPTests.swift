@@ -224,6 +224,41 @@ private func model(_ value: AnyValue) -> AttributeValue {
             let found = try OTLPLogs.decode(json: Array(text.utf8), now: 99).batch.groups.first?.labels
             #expect(found?["service_name"] == service, "\(attribute)")
         }
+        // Where attributes go is a matter of configuration.
+        var mapping = OTLPLogMapping()
+        mapping.resource += [
+            .init(.indexLabel, ["team"]), .init(.drop, [], matches: { $0.hasPrefix("secret") }),
+            .init(.indexLabel, ["secret.too", "host"]),
+        ]
+        mapping.scope = [.init(.indexLabel, ["lib"]), .init(.drop, ["noise"])]
+        mapping.log = [.init(.indexLabel, ["tenant"]), .init(.drop, ["token"])]
+        mapping.severityTextIsLabel = true
+        let mapped = try OTLPLogs.decode(
+            json: Array(
+                #"""
+                {"resourceLogs":[{"resource":{"attributes":[{"key":"team","value":{"stringValue":"t"}},
+                {"key":"host","value":{"kvlistValue":{"values":[{"key":"name","value":{"stringValue":"h"}}]}}},
+                {"key":"secret.too","value":{"stringValue":"s"}},{"key":"k8s.pod.name","value":{"stringValue":"p"}},
+                {"key":"other","value":{"intValue":1}}]},"scopeLogs":[{"scope":{"attributes":[
+                {"key":"lib","value":{"stringValue":"l"}},{"key":"noise","value":{"stringValue":"n"}}]},"logRecords":[
+                {"body":{"stringValue":"a"},"severityText":"WARN","attributes":[{"key":"tenant","value":{"stringValue":"x"}},
+                {"key":"token","value":{"stringValue":"y"}},{"key":"kept","value":{"stringValue":"z"}}]},
+                {"body":{"stringValue":"b"}},{"body":{"stringValue":"c"},"severityText":"WARN",
+                "attributes":[{"key":"tenant","value":{"stringValue":"x"}}]}]}]}]}
+                """#.utf8), now: 99, mapping: mapping
+        ).batch
+        let common = [
+            "team": "t", "host_name": "h", "k8s_pod_name": "p", "lib": "l", "service_name": "unknown_service",
+        ]
+        #expect(
+            mapped.groups.map(\.labels) == [
+                LabelSet(common.merging(["tenant": "x", "severity_text": "WARN"]) { $1 }), LabelSet(common),
+            ])
+        #expect(
+            mapped.groupOfRow == [0, 1, 0] && mapped.groups.allSatisfy { $0.shared == [Attribute("other", .int(1))] })
+        #expect(
+            mapped.value("kept", row: 0) == .string("z") && mapped.value("detected_level", row: 0) == .string("warn"))
+        for name in ["token", "tenant", "severity_text"] { #expect(mapped.column(name) == nil, "\(name)") }
         func record(_ attributes: [String]) -> String {
             let list = attributes.map { #"{"key":"\#($0)","value":{"stringValue":"v"}}"# }.joined(separator: ",")
             return #"{"body":{"stringValue":"a"},"attributes":[\#(list)]}"#

@@ -10,7 +10,7 @@ extension OTLPTranslation {
             "promote_all_resource_attributes", "promote_resource_attributes", "ignore_resource_attributes",
             "translation_strategy", "keep_identifying_resource_attributes", "convert_histograms_to_nhcb",
             "promote_scope_metadata", "label_name_underscore_sanitization",
-            "label_name_preserve_multiple_underscores",
+            "label_name_preserve_multiple_underscores", "logs",
         ])
         func flag(_ name: String, _ value: inout Bool) throws(YAMLError) {
             if let node = keys[name] { value = try node.bool() }

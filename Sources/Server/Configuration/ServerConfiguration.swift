@@ -21,6 +21,7 @@ package struct ServerConfiguration: Sendable {
     package var logRuleFiles: [String] = []
     package var alerting = AlertingConfiguration()
     package var otlp = OTLPTranslation()
+    package var otlpLogs = OTLPLogMapping()
     package var retention = RetentionConfiguration()
     /// The folder of the file, to which other paths are relative.
     package var folder = "."
@@ -65,6 +66,7 @@ package struct ServerConfiguration: Sendable {
         configuration.remoteWrites = try RemoteWriteConfiguration.readAll(keys["remote_write"])
         try configuration.retention.read(keys)
         configuration.otlp = try OTLPTranslation.read(keys["otlp"])
+        configuration.otlpLogs = try OTLPLogMapping.read(keys["otlp"])
         for section in ["remote_read", "tracing"] {
             guard let node = keys[section] else { continue }
             if node.isList, try node.list().isEmpty { continue }

@@ -29,6 +29,8 @@ package struct IngestGateway: Sendable {
     let totals = IngestTotals()
     /// Told of every batch of log lines once it is stored.
     let followers = LogFollowers()
+    /// How OTLP logs become streams.
+    let logMapping = CurrentLogMapping()
 
     init(
         series: any SeriesStorage, events: any EventStorage, metrics: SelfMetrics, pressure: MemoryPressure,
@@ -69,9 +71,11 @@ package struct IngestGateway: Sendable {
                     decoded.rejectionMessage)
             case .logs:
                 let now = TimeParameters.nowNanoseconds
+                let mapping = logMapping.current
                 let decoded =
                     try encoding == .json
-                    ? OTLPLogs.decode(json: body, now: now) : OTLPLogs.decode(protobuf: body, now: now)
+                    ? OTLPLogs.decode(json: body, now: now, mapping: mapping)
+                    : OTLPLogs.decode(protobuf: body, now: now, mapping: mapping)
                 return try await store(
                     decoded.batch, rejections: decoded.rejections, kind,
                     id: decoded.isTimed ? BatchIdentity.of(kind, body) : nil)
@@ -170,6 +174,14 @@ package struct IngestGateway: Sendable {
         metrics.requestsRefused.increment(["signal": signal.rawValue, "protocol": kind, "reason": reason])
         return failure
     }
+}
+
+/// The configuration's, which may change while the process runs.
+final class CurrentLogMapping: Sendable {
+    private let mapping = Mutex(OTLPLogMapping())
+
+    var current: OTLPLogMapping { mapping.withLock { $0 } }
+    func set(_ mapping: OTLPLogMapping) { self.mapping.withLock { $0 = mapping } }
 }
 
 /// What was stored since the process started.

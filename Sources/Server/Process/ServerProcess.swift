@@ -204,6 +204,7 @@ package final class ServerProcess: Sendable {
         translation.longestAge = configuration.retention.metrics
         translation.longestLead = SeriesStoreOptions().futureLimit
         gateway.use(translation)
+        gateway.logMapping.set(configuration.otlpLogs)
         if isReady { scrapes.reload(scrapeConfigurations, baseFolder: configuration.folder) }
         metrics.reloadSuccessful.set(1)
         metrics.reloadTime.set(Double(TimeParameters.nowMilliseconds) / 1000)

@@ -22,42 +22,34 @@ package struct OTLPLogsResult: Sendable {
 
 /// ExportLogsServiceRequest to columns, with the mapping that Loki documents for it.
 package enum OTLPLogs {
-    /// Resource attributes that name the stream; all others are structured metadata.
-    package static let defaultStreamAttributes: Set<String> = [
-        "service.name", "service.namespace", "service.instance.id", "deployment.environment",
-        "deployment.environment.name", "cloud.region", "cloud.availability_zone", "k8s.cluster.name",
-        "k8s.namespace.name", "k8s.pod.name", "k8s.container.name", "container.name", "k8s.replicaset.name",
-        "k8s.deployment.name", "k8s.statefulset.name", "k8s.daemonset.name", "k8s.cronjob.name", "k8s.job.name",
-    ]
-
     /// `now` (nanoseconds) stamps records that carry no time at all.
     package static func decode(
-        protobuf bytes: [UInt8], now: Int64, streamAttributes: Set<String> = defaultStreamAttributes
+        protobuf bytes: [UInt8], now: Int64, mapping: OTLPLogMapping = OTLPLogMapping()
     ) throws(WireError) -> OTLPLogsResult {
-        var decoder = LogDecoder(now: now, streamAttributes: streamAttributes)
+        var decoder = LogDecoder(now: now, mapping: mapping)
         try decoder.request(bytes)
         return decoder.result
     }
 
     package static func decode(
-        json: [UInt8], now: Int64, streamAttributes: Set<String> = defaultStreamAttributes
+        json: [UInt8], now: Int64, mapping: OTLPLogMapping = OTLPLogMapping()
     ) throws(WireError) -> OTLPLogsResult {
-        try decode(protobuf: try OTLPSchemas.logs(json), now: now, streamAttributes: streamAttributes)
+        try decode(protobuf: try OTLPSchemas.logs(json), now: now, mapping: mapping)
     }
 }
 
 private struct LogDecoder {
     var result = OTLPLogsResult()
     private let now: Int64
-    private let streamAttributes: Set<String>
+    private let mapping: OTLPLogMapping
     private let limits = LogLimits()
     private var columns = EventColumns(prefix: "")
     private var payload = ValuePayloadWriter()
     private var text: [UInt8] = []
 
-    init(now: Int64, streamAttributes: Set<String>) {
+    init(now: Int64, mapping: OTLPLogMapping) {
         self.now = now
-        self.streamAttributes = streamAttributes
+        self.mapping = mapping
     }
 
     mutating func request(_ bytes: [UInt8]) throws(WireError) {
@@ -75,14 +67,7 @@ private struct LogDecoder {
         let resource = try OTLPOwner(bytes, message, prefix: "", schemaURL: nil, dropped: nil, attributeField: 1)
         var labels: [Label] = []
         var shared: [Attribute] = []
-        for attribute in resource.fields {
-            if streamAttributes.contains(attribute.key) {
-                let value = attribute.value.text
-                if !value.isEmpty { labels.append(Label(LabelNames.sanitised(attribute.key), value)) }
-            } else {
-                LogMetadata.flatten(attribute.key, attribute.value) { shared.append(Attribute($0, $1)) }
-            }
-        }
+        for attribute in resource.fields { place(attribute, mapping.resource, &labels, &shared) }
         if !labels.contains(where: { $0.name == "service_name" }) {
             labels.append(Label("service_name", LogMapping.service(of: labels)))
         }
@@ -106,12 +91,13 @@ private struct LogDecoder {
         var group = resourceGroup
         if !scope.name.isEmpty { group.shared.append(Attribute("scope_name", .string(scope.name))) }
         if !scope.version.isEmpty { group.shared.append(Attribute("scope_version", .string(scope.version))) }
-        for attribute in scope.fields {
-            LogMetadata.flatten(attribute.key, attribute.value) { group.shared.append(Attribute($0, $1)) }
-        }
+        var labels: [Label] = []
+        for attribute in scope.fields { place(attribute, mapping.scope, &labels, &group.shared) }
+        if !labels.isEmpty { group.labels = LogDecoder.adding(labels, to: group.labels) }
         var seen: Set<String> = []
         group.shared.removeAll { !seen.insert($0.key).inserted }
         let groupLevel = LogLevel(labels: group.labels) ?? LogMetadata.level(group.shared)
+        var indices: [LabelSet: UInt32] = [:]
         var index: UInt32?
         var cursor = message
         while try cursor.next(bytes) {
@@ -120,10 +106,65 @@ private struct LogDecoder {
                 continue
             }
             guard let inner = try cursor.message(bytes) else { continue }
+            var level = groupLevel
+            if mapping.dividesScopes {
+                let stream = try stream(of: bytes, inner, group.labels)
+                index = indices[stream] ?? result.batch.addGroup(EventGroup(labels: stream, shared: group.shared))
+                indices[stream] = index
+                level = LogLevel(labels: stream) ?? groupLevel
+            }
             let groupIndex = index ?? result.batch.addGroup(group)
             index = groupIndex
-            try record(bytes, inner, groupIndex, groupLevel)
+            try record(bytes, inner, groupIndex, level)
         }
+    }
+
+    /// Where an attribute of a resource or a scope goes.
+    private func place(
+        _ attribute: Attribute, _ rules: [OTLPLogMapping.Rule], _ labels: inout [Label], _ shared: inout [Attribute]
+    ) {
+        switch OTLPLogMapping.action(rules, for: attribute.key) {
+        case .indexLabel: LogDecoder.add(attribute.key, attribute.value, to: &labels)
+        case .structuredMetadata:
+            LogMetadata.flatten(attribute.key, attribute.value) { shared.append(Attribute($0, $1)) }
+        case .drop: break
+        }
+    }
+
+    private static func add(_ key: String, _ value: AttributeValue, to labels: inout [Label]) {
+        LogMetadata.flatten(key, value) { name, flat in
+            let text = flat.text
+            if !name.isEmpty, !text.isEmpty { labels.append(Label(LabelNames.sanitised(name), text)) }
+        }
+    }
+
+    /// Labels that are there stay as they are.
+    private static func adding(_ labels: [Label], to known: LabelSet) -> LabelSet {
+        var all = known.labels
+        for label in labels where !all.contains(where: { $0.name == label.name }) { all.append(label) }
+        return LabelSet(all)
+    }
+
+    /// Where attributes of records are labels: that of one record.
+    private func stream(
+        of bytes: [UInt8], _ message: ProtobufCursor, _ known: LabelSet
+    ) throws(WireError) -> LabelSet {
+        var labels: [Label] = []
+        var cursor = message
+        while try cursor.next(bytes) {
+            if cursor.field == 6, let inner = try cursor.message(bytes) {
+                let attribute = try OTLPValue.attribute(bytes, inner)
+                guard OTLPLogMapping.action(mapping.log, for: attribute.key) == .indexLabel else { continue }
+                LogDecoder.add(attribute.key, attribute.value, to: &labels)
+            } else if cursor.field == 3, mapping.severityTextIsLabel, let range = try cursor.range(bytes) {
+                LogDecoder.add("severity_text", .string(UTF8Text.string(bytes, range)), to: &labels)
+            } else if cursor.field != 3, cursor.field != 6 {
+                try cursor.skip(bytes)
+            } else if cursor.field == 3, !mapping.severityTextIsLabel {
+                try cursor.skip(bytes)
+            }
+        }
+        return labels.isEmpty ? known : LogDecoder.adding(labels, to: known)
     }
 
     private mutating func record(
@@ -149,7 +190,10 @@ private struct LogDecoder {
             let pair = try OTLPValue.keyValue(bytes, inner)
             payload.removeAll()
             let kind = try OTLPValue.encode(bytes, pair.value, to: &payload)
-            attribute(bytes, pair.key, kind, row)
+            let isKept =
+                mapping.log.isEmpty
+                || OTLPLogMapping.action(mapping.log, for: UTF8Text.string(bytes, pair.key)) == .structuredMetadata
+            if isKept { attribute(bytes, pair.key, kind, row) }
             if level == nil, kind == .string, LogMetadata.mayNameLevel(pair.key.count),
                 LogLevel.fieldNames.contains(UTF8Text.string(bytes, pair.key))
             {
@@ -227,7 +271,9 @@ private struct LogDecoder {
             columns.set(&result.batch, .logSpanID, row, .string, hexadecimal(bytes[head.spanID])[...])
         }
         if head.severityNumber != 0 { columns.setInt(&result.batch, .severityNumber, row, head.severityNumber) }
-        if !head.severityText.isEmpty { string(bytes, .severityText, head.severityText, row) }
+        if !head.severityText.isEmpty, !mapping.severityTextIsLabel {
+            string(bytes, .severityText, head.severityText, row)
+        }
         if head.observed != 0 {
             columns.setInt(&result.batch, .observedTimestamp, row, Int64(clamping: head.observed))
         }
