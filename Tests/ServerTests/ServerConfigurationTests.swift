@@ -117,7 +117,7 @@ import YAMLReading
             ("otlp: {logs: {log_attribute: []}}", "did you mean \"log_attributes\"?"),
             (
                 "otlp: {logs: {log_attributes: [{action: hide, attributes: [a]}]}}",
-                "f:1:43: otlp.logs.log_attributes[0].action: invalid action \"hide\""
+                "f:1:41: otlp.logs.log_attributes[0].action: invalid action \"hide\""
             ),
             ("otlp: {logs: {scope_attributes: [{action: drop}]}}", "an action needs attributes or regex"),
             ("otlp: {logs: {log_attributes: [{action: drop, regex: '('}]}}", "otlp.logs.log_attributes[0].regex"),
