@@ -1,3 +1,4 @@
+import Codecs
 import TestSupport
 import Testing
 
@@ -73,6 +74,31 @@ import Testing
         }
         let long = [UInt8](repeating: 0x61, count: 3000)
         #expect(GramFilter.places(of: long, kind: .text, bytes: 64).count <= 24)
+    }
+
+    @Test func sequencesComeBackWhateverTheirStretches() throws {
+        var random = SeededGenerator(seed: 91)
+        for (rows, longest) in [(1, 1), (2, 1), (5, 9), (300, 1), (300, 3), (3000, 20), (3000, 900), (800, 5000)] {
+            var sequences: [UInt64] = []
+            var next: UInt64 = 1 << 40
+            while sequences.count < rows {
+                for _ in 0..<min(rows - sequences.count, 1 + FilterTests.number(&random, longest)) {
+                    sequences.append(next)
+                    next += 1
+                }
+                // Rows that came late have earlier times and later sequences.
+                next = next &+ UInt64(FilterTests.number(&random, 1000)) &- UInt64(FilterTests.number(&random, 400))
+            }
+            var entropy = EntropyColumnEncoder()
+            let encoded = SequenceColumn.encode(sequences, &entropy)
+            #expect(try SequenceColumn.decode(encoded, count: rows) == sequences, "\(rows) rows, \(longest)")
+            for length in stride(from: 0, to: encoded.count, by: max(1, encoded.count / 50)) {
+                _ = try? SequenceColumn.decode(Array(encoded[..<length]), count: rows)
+                var damaged = encoded
+                damaged[length] ^= 0x11
+                _ = try? SequenceColumn.decode(damaged, count: rows)
+            }
+        }
     }
 
     /// The matrix of filters of any number of blocks gives each of them back, by blocks and by places.

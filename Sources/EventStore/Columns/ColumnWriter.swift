@@ -79,7 +79,9 @@ struct ColumnWriter {
         return out
     }
 
-    private func addFilter(to out: inout EncodedColumn, _ column: EventColumn, _ grams: GramPieces?, exactFilter: Bool) {
+    private func addFilter(
+        to out: inout EncodedColumn, _ column: EventColumn, _ grams: GramPieces?, exactFilter: Bool
+    ) {
         switch out.encoding {
         case .fixed, .hexadecimal:
             guard exactFilter else { return }

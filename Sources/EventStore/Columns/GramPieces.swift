@@ -1,5 +1,5 @@
-/// Pieces of a block's texts that together have every run of word bytes that the texts have: where lines have been taken
-/// apart, what comes again and again need not be looked at in every line.
+/// Pieces of a block's texts that together have every run of word bytes that the texts have: where lines have been
+/// taken apart, what comes again and again need not be looked at in every line.
 struct GramPieces {
     /// Seen once: the first line of each template, the entries of dictionaries.
     var once: [TextSlice] = []

@@ -34,7 +34,7 @@ struct BlockEncoder {
         let isFinal = isLarge && (table == .spans || groups.count == 1)
         var entropy = EntropyColumnEncoder(effort: isFinal || isMerge ? .thorough : .quick)
         let times = place(entropy.encode(batch.timestamps))
-        let sequences = place(entropy.encode(batch.sequences.map { Int64(bitPattern: $0) }))
+        let sequences = place(SequenceColumn.encode(batch.sequences, &entropy))
         let groupPlaces = groups.count == 1 ? .none : place(entropy.encode(places.map { Int64($0) }))
         let writer = ColumnWriter(codec: codec, effort: isFinal || isMerge ? .best : .fast)
         var filters: [(column: String, filter: GramFilter)] = []

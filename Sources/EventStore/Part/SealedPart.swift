@@ -272,6 +272,16 @@ final class SealedPart: Sendable {
         }
     }
 
+    func sequences(_ reference: ChunkReference, of block: Int) throws(StorageError) -> [UInt64] {
+        let bytes = try chunk(reference, of: block)
+        let entry = try self.block(block)
+        do throws(CodecError) {
+            return try SequenceColumn.decode(bytes, count: entry.rows)
+        } catch {
+            throw corrupt(entry.offset + reference.offset + error.offset, error.reason, block)
+        }
+    }
+
     /// The part's number of the group of each row.
     func groupNumbers(_ reference: ChunkReference, of block: Int) throws(StorageError) -> [UInt32] {
         let entry = try self.block(block)
@@ -297,7 +307,7 @@ final class SealedPart: Sendable {
         let directory = try directory(of: block)
         var batch = EventBatch()
         batch.timestamps = try integers(directory.times, of: block)
-        batch.sequences = try integers(directory.sequences, of: block).map { UInt64(bitPattern: $0) }
+        batch.sequences = try sequences(directory.sequences, of: block)
         batch.groupOfRow = try groupNumbers(directory.groups, of: block)
         for entry in directory.columns {
             guard let column = try column(entry, of: block).eventColumn else {

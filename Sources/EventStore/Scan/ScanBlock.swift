@@ -112,7 +112,7 @@ final class ScanBlock: @unchecked Sendable {
             case .sealed(let part, let entry, let block):
                 if let cachedSequences { return cachedSequences }
                 let reference = try loadDirectory(part, entry, block).sequences
-                let loaded = try part.integers(reference, of: block).map { UInt64(bitPattern: $0) }
+                let loaded = try part.sequences(reference, of: block)
                 try note(reference.length, held: rows * 8)
                 cachedSequences = loaded
                 return loaded

@@ -255,7 +255,9 @@ struct Scanner {
         var next = 0
         var output = OutputBatch(projection: plan.projection)
         var picked: [(cursor: BlockCursor, row: UInt32)] = []
-        var target = 64
+        var target = min(max(plan.expectedRows, 64), Scanner.batchRows)
+        // Then nothing more will be asked of these blocks: only the rows of the batch are put together.
+        var isMeantToBeAll = plan.expectedRows > 0 && plan.expectedRows <= target
         var width = 1
         while true {
             while next < blocks.count, heap.isReached(newest ? blocks[next].lastTime : blocks[next].firstTime) {
@@ -282,21 +284,23 @@ struct Scanner {
             guard let (cursor, row) = heap.pop() else { break }
             picked.append((cursor, row))
             if picked.count >= target {
-                try materialise(picked, into: &output)
+                try materialise(picked, into: &output, isMeantToBeAll: isMeantToBeAll)
+                isMeantToBeAll = false
                 picked.removeAll(keepingCapacity: true)
                 if output.batch.rowCount > 0, try hand(&output, body) == .stop { return }
                 // Where every batch decodes all blocks anew, a batch had better be large.
                 target = min(target * 4, decodesAnew ? 16 * Scanner.batchRows : Scanner.batchRows)
             }
         }
-        try materialise(picked, into: &output)
+        try materialise(picked, into: &output, isMeantToBeAll: true)
         if output.batch.rowCount > 0 { _ = try hand(&output, body) }
     }
 
-    /// Copies picked rows to the output. Where they come from many blocks, each block is decoded once, its rows are set
-    /// aside and it is let go, so that a thousand overlapping blocks are never held at once.
+    /// Copies picked rows to the output. Where they come from many blocks, or nothing more is expected of these, each
+    /// block is decoded once, its rows are set aside and it is let go, so that a thousand overlapping blocks are never
+    /// held at once.
     private mutating func materialise(
-        _ picked: [(cursor: BlockCursor, row: UInt32)], into output: inout OutputBatch
+        _ picked: [(cursor: BlockCursor, row: UInt32)], into output: inout OutputBatch, isMeantToBeAll: Bool
     ) throws {
         var rowsOfCursor: [ObjectIdentifier: Int] = [:]
         var cursors: [(cursor: BlockCursor, rows: [UInt32])] = []
@@ -309,7 +313,7 @@ struct Scanner {
             }
         }
         decodesAnew = cursors.reduce(0) { $0 &+ $1.cursor.block.decodedBytes } > context.limits.memory / 3
-        if !decodesAnew {
+        if !decodesAnew, !isMeantToBeAll || cursors.contains(where: { $0.cursor.copier != nil }) {
             try materialiseFew(picked, cursors.map(\.cursor), into: &output)
             return
         }

@@ -20,6 +20,7 @@ extension LogQLEngine {
         let planner = ScanPlanner(reader: reader, pushesDown: options.pushesDown)
         var plan = try await planner.plan(expression, range: range, context: context)
         plan.order = direction == .backward ? .newestFirst : .oldestFirst
+        plan.expectedRows = max(0, limit)
         if options.pushesDown { plan.rowFilter = try ColumnRowFilter(expression.stages) }
         let trailer = try await reader.scan(plan, context: context) { batch in
             try context.check()

@@ -41,6 +41,9 @@ package struct EventScanPlan: Sendable {
     /// A further test of the rows that pass the predicate, by columns: it may clear bits of rows that nobody wants. A
     /// store may pass over it.
     package var rowFilter: (any EventRowFilter)?
+    /// After about so many rows the reader will have enough; 0 where nothing is known of that. The store may prepare
+    /// for it and hands over all rows all the same.
+    package var expectedRows = 0
 
     package init(
         table: EventTable, range: TimeRange, matchers: [Matcher] = [], predicate: EventPredicate = .everything,

@@ -52,8 +52,8 @@ extension TextReader {
         return plane
     }
 
-    /// The values that have the digits at one of some places; nil where none has. `digits` are hexadecimal digits of the
-    /// column's case. Planes are read as long as there is a value left that may have them: mostly two to four, of
+    /// The values that have the digits at one of some places; nil where none has. `digits` are hexadecimal digits of
+    /// the column's case. Planes are read as long as there is a value left that may have them: mostly two to four, of
     /// sixteen.
     func search(
         _ column: TextVariable, digits: [UInt8], places: ClosedRange<Int>

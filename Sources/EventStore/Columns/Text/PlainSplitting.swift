@@ -42,7 +42,8 @@ extension LineSplitter {
     private static let identifierParts = [(0, 8), (9, 13), (14, 18), (19, 23), (24, 36)]
     private static let identifierLength = 36
 
-    /// Whether eight digits begin a UUID. One in sixteen has a part without a decimal digit, which alone would be a word.
+    /// Whether eight digits begin a UUID. One in sixteen has a part without a decimal digit, which alone would be a
+    /// word.
     private func isIdentifier(_ text: Span<UInt8>, _ first: Int, _ end: Int, _ seen: UInt8) -> Bool {
         guard end &- first >= LineSplitter.identifierLength, text[first &+ 8] == 0x2d, text[first &+ 13] == 0x2d,
             text[first &+ 18] == 0x2d, text[first &+ 23] == 0x2d

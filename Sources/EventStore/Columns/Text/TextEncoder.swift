@@ -188,8 +188,8 @@ package struct TextEncoder {
     private static let largeDictionary = 256
     private static let oftenInDictionary = 8
 
-    /// Request lines with ids in their paths come again now and then, but most of a large dictionary is the same few texts
-    /// with other numbers. False where the dictionary is smaller.
+    /// Request lines with ids in their paths come again now and then, but most of a large dictionary is the same few
+    /// texts with other numbers. False where the dictionary is smaller.
     private mutating func writeNested(
         _ draft: TextDraft, _ column: Int, _ text: Span<UInt8>, _ facts: ValueFacts, depth: Int,
         insteadOf distinct: DistinctText, to directory: inout ByteWriter
@@ -337,7 +337,8 @@ package struct TextEncoder {
             small.append(contentsOf: body)
             return
         }
-        let packed = packs ? BlockCodec.compress(body, codec: codec, level: TextEncoder.level) : (codec: .raw, bytes: body)
+        let packed =
+            packs ? BlockCodec.compress(body, codec: codec, level: TextEncoder.level) : (codec: .raw, bytes: body)
         placeChunk(packed.bytes, codec: packed.codec, plainSize: body.count, to: &directory)
     }
 
