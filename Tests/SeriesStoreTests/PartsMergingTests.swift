@@ -175,6 +175,12 @@ import Testing
             #expect(try await times(store) == first)
             let query = SeriesCatalogQuery(matcherSets: [[Matcher("job", .equal, "x")]])
             #expect(try await store.labelValues("__name__", query, context: QueryContext()) == ["b", "c"])
+            // Without matchers too, nothing is named that is from another time.
+            let early = SeriesCatalogQuery(range: TimeRange(start: 0, end: start))
+            #expect(try await store.labelNames(early, context: QueryContext()).isEmpty)
+            #expect(try await store.labelValues("__name__", early, context: QueryContext()).isEmpty)
+            let late = SeriesCatalogQuery(range: TimeRange(start: start, end: now))
+            #expect(try await store.labelValues("__name__", late, context: QueryContext()).contains("c"))
             // What comes afterwards stays, the same samples too.
             try await fill(store, start + 20 * minute, 2)
             let second = try await times(store)

@@ -249,6 +249,13 @@ struct HeadShard {
         return nil
     }
 
+    /// Whether a sample in memory may lie in the range; of histograms only that there are some is looked at.
+    func mayHold(_ range: TimeRange) -> Bool {
+        runs.contains { range.overlaps(first: $0.minTime, last: $0.maxTime) }
+            || tail.timestamps.contains { range.contains($0) }
+            || fresh.histogramCount > 0 || flushing.contains { $0.histogramCount > 0 }
+    }
+
     // MARK: Flushing
 
     /// Puts everything fresh aside for a flush.

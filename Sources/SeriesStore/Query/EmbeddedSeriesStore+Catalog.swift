@@ -6,7 +6,7 @@ extension EmbeddedSeriesStore {
     package func labelNames(_ query: SeriesCatalogQuery, context: QueryContext) async throws -> [String] {
         var names: Set<String> = []
         if query.matcherSets.isEmpty {
-            names.formUnion(registry.withLock { Array($0.pairs.names.keys) })
+            if memoryMayHold(query.range) { names.formUnion(registry.withLock { Array($0.pairs.names.keys) }) }
             for part in parts.withLock({ $0 }) where part.overlaps(query.range) {
                 names.formUnion(part.directory.names.map(\.name))
             }
@@ -21,8 +21,10 @@ extension EmbeddedSeriesStore {
     {
         var values: Set<String> = []
         if query.matcherSets.isEmpty {
-            registry.withLock { registry in
-                for pair in registry.pairs.names[name] ?? [] { values.insert(registry.pairs.text(pair)) }
+            if memoryMayHold(query.range) {
+                registry.withLock { registry in
+                    for pair in registry.pairs.names[name] ?? [] { values.insert(registry.pairs.text(pair)) }
+                }
             }
             for part in parts.withLock({ $0 }) where part.overlaps(query.range) {
                 try context.check()
@@ -54,6 +56,11 @@ extension EmbeddedSeriesStore {
         context.release(memory: all.reduce(0) { $0 + $1.bytes.count + 64 })
         let sorted = all.sorted()
         return query.limit > 0 ? Array(sorted.prefix(query.limit)) : sorted
+    }
+
+    /// A question about yesterday is answered without what runs today.
+    private func memoryMayHold(_ range: TimeRange) -> Bool {
+        shards.contains { $0.state.withLock { $0.mayHold(range) } }
     }
 
     private func limited(_ texts: Set<String>, _ limit: Int) -> [String] {
