@@ -88,7 +88,23 @@ struct BenchmarkReport: Codable {
             row("20 queries, server CPU of all", "ms", decimals: 1, goal: nil) { Self.sum($0, \.cpuMilliseconds) })
         all.append(
             row("20 queries, p50 of all (noisy)", "ms", decimals: 1, goal: nil) { Self.sum($0, \.p50Milliseconds) })
+        all.append(
+            row("memory peak of the heaviest query (RSS)", "MiB", decimals: 1, goal: 0.5) { server in
+                server.queries?.map(\.peakRSS).max().map { Double($0) / megabyte }
+            })
         return all.compactMap { $0 }
+    }
+
+    /// Ours of a query divided by the smallest of the peers; nil where one side has none.
+    func ratio(of query: Int, _ figure: (QueryFigures) -> Double) -> Double? {
+        func value(_ server: ServerFigures) -> Double? {
+            guard let one = server.queries?[query], one.failure == nil else { return nil }
+            return figure(one)
+        }
+        let peers = servers.filter { $0.name != Self.ours }.compactMap(value)
+        guard let mine = servers.first(where: { $0.name == Self.ours }).flatMap(value), let best = peers.min(), best > 0
+        else { return nil }
+        return mine / best
     }
 
     private static func sum(_ server: ServerFigures, _ figure: (QueryFigures) -> Double) -> Double? {

@@ -60,17 +60,23 @@ enum ReportText {
             func figure(_ server: ServerFigures) -> QueryFigures? { server.queries?[index] }
             let cells = asked.map { server in
                 figure(server).map {
-                    $0.failure ?? "\(format($0.p50Milliseconds, 1)) / \(format($0.cpuMilliseconds, 1))"
+                    $0.failure ?? "\(format($0.p50Milliseconds, 2)) / \(format($0.cpuMilliseconds, 2))"
                 } ?? "-"
             }
             func ratio(_ value: (QueryFigures) -> Double) -> String {
-                let mine = asked.first { $0.name == BenchmarkReport.ours }.flatMap(figure).map(value)
-                let best = asked.filter { $0.name != BenchmarkReport.ours }.compactMap(figure).map(value)
-                    .filter(\.isFinite).min()
-                guard let mine, let best, best > 0, mine.isFinite else { return "-" }
-                return format(mine / best, 2)
+                report.ratio(of: index, value).map { format($0, 2) } ?? "-"
             }
             lines.append(line(query.name, "", cells, ratio: ratio(\.p50Milliseconds), goal: ratio(\.cpuMilliseconds)))
+        }
+        let ratios = BenchmarkQuery.all.indices.flatMap { index in
+            [report.ratio(of: index, \.p50Milliseconds), report.ratio(of: index, \.cpuMilliseconds)].compactMap { $0 }
+        }
+        if !ratios.isEmpty {
+            let mean = exp(ratios.reduce(0) { $0 + log($1) } / Double(ratios.count))
+            let over = ratios.filter { $0 > 1 }.count
+            lines.append(
+                "geometric mean of the \(ratios.count) ratios \(format(mean, 2)) (goal 0.40); "
+                    + "\(over) of them over 1 (goal 0)")
         }
         return lines + [""]
     }

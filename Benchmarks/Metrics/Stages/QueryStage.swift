@@ -7,6 +7,8 @@ struct QueryFigures: Codable {
     var cpuMilliseconds: Double
     var series: Int
     var answerBytes: Int
+    /// Most resident memory of the server while it answered, in bytes.
+    var peakRSS: Int
     /// Why there is no figure.
     var failure: String?
 }
@@ -23,12 +25,14 @@ enum QueryStage {
         var answers: [[UInt8]] = []
         for query in BenchmarkQuery.all {
             let path = path(query, end: end)
+            running.process.forgetPeak()
             var answer = try connection.get(path)
             guard answer.status == 200 else {
                 figures.append(
                     QueryFigures(
                         name: query.name, expression: query.expression, p50Milliseconds: .nan, cpuMilliseconds: .nan,
-                        series: 0, answerBytes: 0, failure: "\(answer.status): \(answer.text.prefix(200))"))
+                        series: 0, answerBytes: 0, peakRSS: 0,
+                        failure: "\(answer.status): \(answer.text.prefix(200))"))
                 answers.append([])
                 continue
             }
@@ -45,7 +49,7 @@ enum QueryStage {
                 QueryFigures(
                     name: query.name, expression: query.expression, p50Milliseconds: times.sorted()[runs / 2],
                     cpuMilliseconds: used, series: QueryAnswer(answer.body)?.series.count ?? 0,
-                    answerBytes: answer.body.count))
+                    answerBytes: answer.body.count, peakRSS: running.process.memory("VmHWM")))
             answers.append(answer.body)
         }
         return (figures, answers)
