@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Server
 import Storage
 
 @main
@@ -38,6 +39,7 @@ struct Needletail: AsyncParsableCommand {
     private static func parsed(_ arguments: [String]) throws -> any ParsableCommand {
         let own = ServeCommand.configuration.commandName
         guard let first = arguments.first, first == own else { return try parseAsRoot(arguments) }
+        StartAhead.begin()
         return try ServeCommand.parse(Array(arguments.dropFirst()))
     }
 

@@ -195,11 +195,14 @@ package struct LabelSet: Hashable, Sendable {
         return LabelSet(canonical: out)
     }
 
-    package func keeping(_ names: some Collection<String>) -> LabelSet { filter(names, keeps: true) }
-    package func dropping(_ names: some Collection<String>) -> LabelSet { filter(names, keeps: false) }
+    package func keeping(_ names: [String]) -> LabelSet { filter(names, keeps: true) }
+    package func keeping(_ names: Set<String>) -> LabelSet { filter(Array(names), keeps: true) }
+    package func dropping(_ names: [String]) -> LabelSet { filter(names, keeps: false) }
+    package func dropping(_ names: Set<String>) -> LabelSet { filter(Array(names), keeps: false) }
 
-    /// By bytes: no text is made of the labels that are passed over.
-    private func filter(_ names: some Collection<String>, keeps: Bool) -> LabelSet {
+    /// By bytes: no text is made of the labels that are passed over. Not generic: other rooms would call that
+    /// unspecialised, and a join asks this of each of its series.
+    private func filter(_ names: [String], keeps: Bool) -> LabelSet {
         var out: [UInt8] = []
         if !keeps { out.reserveCapacity(bytes.count) }
         var cursor = 0
@@ -207,7 +210,11 @@ package struct LabelSet: Hashable, Sendable {
             let start = cursor
             guard let name = LabelSet.field(in: bytes, at: &cursor), LabelSet.field(in: bytes, at: &cursor) != nil
             else { break }
-            let isNamed = names.contains { isEqual(name, $0) }
+            var isNamed = false
+            for one in names where isEqual(name, one) {
+                isNamed = true
+                break
+            }
             if isNamed == keeps { out.append(contentsOf: bytes[start..<cursor]) }
         }
         return LabelSet(canonical: out)
