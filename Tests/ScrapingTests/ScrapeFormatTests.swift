@@ -73,7 +73,8 @@ import YAMLReading
 
     @Test func anExemplarWithoutATimeIsStoredOnce() throws {
         func text(_ exemplar: String) -> [UInt8] {
-            Array("""
+            Array(
+                """
                 # TYPE a counter
                 a_total{x="1"} 5 \(exemplar)
                 # TYPE h histogram

@@ -7,11 +7,14 @@ import Wire
 extension PrometheusStatus {
     /// What each rule of a scrape job makes of given labels, one after the other.
     func relabelSteps(_ call: HTTPCall) throws -> HTTPAnswer {
-        guard let pool = call.parameters["scrapePool"] else { throw HTTPFailure(400, "no scrapePool parameter provided") }
+        guard let pool = call.parameters["scrapePool"] else {
+            throw HTTPFailure(400, "no scrapePool parameter provided")
+        }
         guard let text = call.parameters["labels"] else { throw HTTPFailure(400, "no labels parameter provided") }
         let given: [String: String]
         do { given = try JSONDecoder().decode([String: String].self, from: Data(text.utf8)) } catch {
-            throw HTTPFailure(400, "error parsing labels: an object of names and texts is needed, as in {\"job\":\"a\"}")
+            throw HTTPFailure(
+                400, "error parsing labels: an object of names and texts is needed, as in {\"job\":\"a\"}")
         }
         guard let job = process.configuration.scrapes.first(where: { $0.jobName == pool }) else {
             throw HTTPFailure(400, "error getting scrape config: scrape pool \"\(pool)\" not found")

@@ -178,7 +178,8 @@ private struct RequestDecoder {
         }
         if series.samples > 0, series.histograms &+ series.refusedHistograms > 0 {
             series.defect =
-                "TimeSeries must contain either samples or histograms for series \(describe(series.references)) not both"
+                "TimeSeries must contain either samples or histograms for series "
+                + "\(describe(series.references)) not both"
         }
         guard let key, series.defect == nil, series.samples > 0 || series.histograms > 0 else {
             return refuse(series, before)
