@@ -2,6 +2,7 @@ import Alerting
 import Foundation
 import RemoteWriting
 import Scraping
+import Storage
 import Telemetry
 import Wire
 import YAMLReading
@@ -41,9 +42,8 @@ package struct ServerConfiguration: Sendable {
                     "cannot be read: \(FileManager.default.fileExists(atPath: path) ? "\(error)" : "there is no such file")"
             )
         }
-        var folder = (path as NSString).deletingLastPathComponent
-        if folder.isEmpty { folder = "." }
-        return try read(text, file: path, folder: folder)
+        // Not Foundation's: it traps on a path of one character.
+        return try read(text, file: path, folder: parentFolder(of: path))
     }
 
     package static func read(_ text: String, file: String, folder: String = ".") throws(YAMLError)
