@@ -36,7 +36,7 @@ extension TempoAPI {
         return try await list("series", call, count: result.series.count) { index, json in
             let series = result.series[index]
             json.beginObject()
-            labels(series.labels, &json)
+            json.pairs("labels", series.labels.lazy.map { ($0.name, $0.value) })
             json.key("samples")
             json.beginArray()
             for (i, value) in series.values.enumerated() where !value.isNaN {
@@ -66,7 +66,7 @@ extension TempoAPI {
         for series in result.series {
             guard let value = series.values.first, !value.isNaN else { continue }
             json.beginObject()
-            labels(series.labels, &json)
+            json.pairs("labels", series.labels.lazy.map { ($0.name, $0.value) })
             json.key("value")
             json.double(value)
             json.endObject()
@@ -76,18 +76,21 @@ extension TempoAPI {
         json.endObject()
         return .json(json.takeBytes())
     }
+}
 
-    private func labels(_ labels: [TraceMetricLabel], _ json: inout JSONWriter) {
-        json.key("labels")
-        json.beginArray()
-        for label in labels {
-            json.beginObject()
-            json.field("key", label.name)
-            json.key("value")
-            json.anyValue(label.value.attributeValue)
-            json.endObject()
+extension JSONWriter {
+    /// A list of keys with typed values.
+    mutating func pairs(_ name: String, _ pairs: some Sequence<(String, Static)>) {
+        key(name)
+        beginArray()
+        for (key, value) in pairs {
+            beginObject()
+            field("key", key)
+            self.key("value")
+            anyValue(value.attributeValue)
+            endObject()
         }
-        json.endArray()
+        endArray()
     }
 }
 

@@ -113,16 +113,7 @@ extension TempoAPI {
             json.key("durationNanos")
             json.quotedInteger(span.durationNanos)
             if !span.attributes.isEmpty {
-                json.key("attributes")
-                json.beginArray()
-                for field in span.attributes {
-                    json.beginObject()
-                    json.field("key", field.key)
-                    json.key("value")
-                    json.anyValue(field.value.attributeValue)
-                    json.endObject()
-                }
-                json.endArray()
+                json.pairs("attributes", span.attributes.lazy.map { ($0.key, $0.value) })
             }
             json.endObject()
         }
@@ -130,16 +121,7 @@ extension TempoAPI {
         json.key("matched")
         json.integer(set.matched)
         if !set.attributes.isEmpty {
-            json.key("attributes")
-            json.beginArray()
-            for attribute in set.attributes {
-                json.beginObject()
-                json.field("key", attribute.key)
-                json.key("value")
-                json.anyValue(attribute.value.attributeValue)
-                json.endObject()
-            }
-            json.endArray()
+            json.pairs("attributes", set.attributes.lazy.map { ($0.key, $0.value) })
         }
         json.endObject()
     }
