@@ -248,6 +248,51 @@ import Testing
         #expect(await store.health(of: .logs).rows == 14)
     }
 
+    /// What comes over two connections is a little out of order where one part ends and the next begins: its blocks are
+    /// copied all the same, and answers are in order; where the rows of many parts lie among each other they are mixed.
+    @Test(arguments: [(300, true), (0, true), (8000, false)])
+    func blocksThatOverlapALittleAreCopied(overlap: Int, areCopied: Bool) async throws {
+        let store = try open(SimulatedFileSystem(seed: 9), Catalog()) {
+            $0.mergeFanIn = 4
+            $0.restTime = .zero
+            $0.longRestTime = .zero
+        }
+        var expected: [Int64] = []
+        for i in 0..<8 {
+            let first = i * (9000 - overlap)
+            let times = (first..<first + 9000).map { Int64($0) }
+            expected += times
+            _ = try await store.append(logBatch(times.map { ($0, "row \($0) of \(i)") }), to: .logs, id: nil)
+            try await store.seal()
+            if i == 3 { try await store.maintain(now: 0) }
+        }
+        try await store.maintain(now: 0)
+        #expect(await store.health(of: .logs).parts == 1)
+        let layout = try store.layout(of: .logs)
+        #expect((layout.finalBlocks == 8 && layout.otherBlocks == 0) == areCopied)
+        expected.sort()
+        func check() async throws {
+            for order in [EventScanPlan.Order.oldestFirst, .newestFirst] {
+                let plan = EventScanPlan(table: .logs, range: TimeRange(start: .min, end: .max), order: order)
+                let rows = try await answer(store, plan)
+                #expect(rows.map(\.time) == (order == .oldestFirst ? expected : expected.reversed()))
+                let sequences = rows.map { ($0.time, $0.sequence) }
+                let pairs = zip(sequences, sequences.dropFirst())
+                #expect(order == .newestFirst || pairs.allSatisfy { $0.0 < $1.0 || $0.0 == $1.0 && $0.1 < $1.1 })
+            }
+        }
+        try await check()
+        // Now blocks have to be taken apart, of two lists at once.
+        let gone = Int64(8800)..<9100
+        expected.removeAll { gone.contains($0) }
+        try await store.delete(
+            .logs, matchers: [], predicate: .everything, range: TimeRange(start: gone.lowerBound, end: gone.upperBound))
+        try await check()
+        try await store.maintain(now: 0)
+        #expect(await store.health(of: .logs).rows == expected.count)
+        try await check()
+    }
+
     /// Nothing is guessed about parts that another version wrote.
     @Test func partsOfAnotherFormatAreRefusedWithASentence() throws {
         let facts = "partition=0 raw=10 first=1 last=2 ids=0 deletions=0"

@@ -33,16 +33,16 @@ struct PartMerger {
         }
         var sources: [MergeSource] = []
         for (number, part) in parts.enumerated() {
-            sources.append(
-                try MergeSource(part, table: store.table, numbers: numbers[number], deletions: deletions))
+            let merged = try MergedPart(part, table: store.table, numbers: numbers[number], deletions: deletions)
+            for chain in merged.chains { sources.append(try MergeSource(merged, blocks: chain)) }
         }
-        let ids = sources.flatMap(\.footer.batchIDs).sorted { $0.sequence < $1.sequence }
+        let ids = try parts.flatMap { try $0.footer.batchIDs }.sorted { $0.sequence < $1.sequence }
         let name = store.newFileName()
         let path = store.folder.path + "/" + store.partsFolder + "/" + name
         let files = store.folder.fileSystem
         let writer = try PartWriter(
             table: store.table, path: path, files: files, codec: store.options.codec,
-            partition: sources.first?.footer.partition ?? 0, groupCount: groupBytes.count,
+            partition: try parts.first?.footer.partition ?? 0, groupCount: groupBytes.count,
             batchIDs: ids.suffix(RecentBatches.limit))
         var cutter = BlockCutter(
             table: store.table, writer: writer,
@@ -94,58 +94,45 @@ struct PartMerger {
     }
 }
 
-/// A part that is being merged, and how far.
+/// Blocks of a part that is being merged, and how far.
 struct MergeSource {
-    let part: SealedPart
-    let footer: PartFooter
-    private let table: EventTable
-    /// Number of the part's group in the merged part.
-    private let numbers: [UInt32]
-    private let deletions: BlockDeletions
-    private var filters: BlockFilters
-    private var block = 0
+    private let merged: MergedPart
+    /// In order, no two of them with rows that would have to be mixed.
+    private let blocks: [Int]
+    /// Index of the next one in `blocks`.
+    private var position = 0
     private var row = 0
     private var rows: RowSource?
     private var deleted: RowMask?
     private var traces: [TraceKey] = []
+    /// Whether the block is made anew for the sake of those before it only.
+    private var staysTogether = false
     /// Of the next row; while its block is not decoded, nothing in it comes before this.
     private(set) var head = PartMerger.Key(high: 0, low: 0, time: 0, sequence: 0)
 
-    init(_ part: SealedPart, table: EventTable, numbers: [UInt32], deletions: [PreparedDeletion]) throws {
-        self.part = part
-        self.table = table
-        self.numbers = numbers
-        footer = try part.footer
-        self.deletions = try BlockDeletions(deletions, part: part, footer: footer)
-        filters = BlockFilters(part: part, footer: footer)
+    init(_ merged: MergedPart, blocks: [Int]) throws {
+        self.merged = merged
+        self.blocks = blocks
         beginBlock()
     }
 
-    var isAtEnd: Bool { block >= footer.blocks.count }
+    var isAtEnd: Bool { position >= blocks.count }
+    private var block: Int { blocks[position] }
 
     private mutating func beginBlock() {
         rows = nil
         deleted = nil
         row = 0
-        guard block < footer.blocks.count else { return }
-        let entry = footer.blocks[block]
-        head.sequence = 0
-        if table == .logs {
-            head.high = UInt64(numbers[Int(entry.groups.first)])
-            head.low = 0
-            head.time = entry.groups.count == 1 ? entry.firstTime : .min
-        } else {
-            head.high = entry.firstTrace.high
-            head.low = entry.firstTrace.low
-            head.time = .min
-        }
+        staysTogether = false
+        guard !isAtEnd else { return }
+        head = merged.start(of: merged.footer.blocks[block])
     }
 
     /// Hands over what comes before `limit`, or only decodes the block where it has to be looked at first.
     mutating func advance(until limit: PartMerger.Key?, to cutter: inout BlockCutter) throws {
         guard let source = rows else {
             if try copyBlock(before: limit, to: &cutter) {
-                block += 1
+                position += 1
                 beginBlock()
             } else {
                 try load()
@@ -158,18 +145,18 @@ struct MergeSource {
             if deleted?[row] != true {
                 try cutter.add(
                     source, row: UInt32(truncatingIfNeeded: row),
-                    group: source.groups[Int(source.batch.groupOfRow[row])])
+                    group: source.groups[Int(source.batch.groupOfRow[row])], staysTogether: staysTogether)
             }
             row += 1
             if row < count { setHead(source) }
         }
-        block += 1
+        position += 1
         beginBlock()
     }
 
     private mutating func setHead(_ source: RowSource) {
-        if table == .logs {
-            head.high = UInt64(numbers[Int(source.batch.groupOfRow[row])])
+        if merged.table == .logs {
+            head.high = UInt64(merged.numbers[Int(source.batch.groupOfRow[row])])
         } else {
             head.high = traces[row].high
             head.low = traces[row].low
@@ -179,10 +166,11 @@ struct MergeSource {
     }
 
     private mutating func load() throws {
-        let batch = try part.batch(of: block)
-        let source = RowSource(batch, groups: numbers)
-        deleted = try deletions.deletedRows(of: block)
-        if table == .spans {
+        let batch = try merged.part.batch(of: block)
+        let source = RowSource(batch, groups: merged.numbers)
+        deleted = try merged.deletions.deletedRows(of: block)
+        merged.filters.drop(block)
+        if merged.table == .spans {
             let ids = batch.column(EventColumnName.traceID)
             traces = (0..<batch.rowCount).map { TraceKey(ids?.payload(ofRow: $0) ?? []) }
         }
@@ -191,55 +179,38 @@ struct MergeSource {
         setHead(source)
     }
 
-    /// Copies the block as it is where that keeps the order and takes nothing deleted along.
+    /// Copies the block as it is where that takes nothing deleted along and, but for a little at its end, keeps the
+    /// order.
     private mutating func copyBlock(before limit: PartMerger.Key?, to cutter: inout BlockCutter) throws -> Bool {
-        let entry = footer.blocks[block]
-        guard table == .logs, entry.isFinal, let group = entry.groups.only else { return false }
-        let number = numbers[Int(group)]
-        if let limit {
-            let last = PartMerger.Key(high: UInt64(number), low: 0, time: entry.lastTime, sequence: .max)
-            guard last < limit else { return false }
-        }
+        let entry = merged.footer.blocks[block]
+        guard merged.table == .logs, entry.isFinal, let group = entry.groups.only else { return false }
+        let number = merged.numbers[Int(group)]
+        if let limit, limit.high == UInt64(number), !MergeSource.isOrdered(entry, before: limit.time) { return false }
+        guard !(try merged.deletions.touch(block)) else { return false }
         // A crumb of the same group before it would stay one.
         let pending = cutter.pendingBytes(of: number)
-        guard pending == 0 || pending >= BlockLimits.finalBytes / 2, !(try deletions.touch(block)) else { return false }
+        guard pending == 0 || pending >= BlockLimits.finalBytes / 2 else {
+            staysTogether = true
+            return false
+        }
         var copied = entry
         copied.groups = GroupRuns([number])
         let extent = GroupExtent(
             rows: entry.rows, bytes: entry.rawBytes, firstTime: entry.firstTime, lastTime: entry.lastTime)
         try cutter.add(
             EncodedBlock(
-                bytes: try part.raw(block), entry: copied, filters: try filters.take(block),
-                columnNames: try part.directory(of: block).columns.map(\.name), extents: [extent]))
+                bytes: try merged.part.raw(block), entry: copied, filters: try merged.filters.take(block),
+                columnNames: try merged.part.directory(of: block).columns.map(\.name), extents: [extent]))
         return true
     }
-}
 
-/// The substring filters of a part's blocks, taken out of its matrices.
-struct BlockFilters {
-    let part: SealedPart
-    let footer: PartFooter
-    private var loaded: Set<Int> = []
-    private var filters: [UInt32: [(column: String, filter: GramFilter)]] = [:]
-
-    init(part: SealedPart, footer: PartFooter) {
-        self.part = part
-        self.footer = footer
-    }
-
-    /// Those of one block; once.
-    mutating func take(_ block: Int) throws -> [(column: String, filter: GramFilter)] {
-        let wanted = UInt32(truncatingIfNeeded: block)
-        for (number, matrix) in footer.matrices.enumerated()
-        where !loaded.contains(number) && matrix.blocks.contains(wanted) {
-            loaded.insert(number)
-            var plain: [UInt8] = []
-            let bounds = try part.chunkBounds(of: matrix)
-            for chunk in 0..<matrix.chunkCount { plain += try part.chunk(chunk, of: matrix, bounds) }
-            for (block, filter) in zip(matrix.blocks, matrix.filters(plain: plain)) where block >= wanted {
-                filters[block, default: []].append((matrix.column, GramFilter(kind: matrix.kind, bits: filter)))
-            }
-        }
-        return filters.removeValue(forKey: wanted) ?? []
+    /// What is sent over two connections lies in two parts, and a little of it in each is older than the last of the other
+    /// part. No more than a quarter of a block may be: else rows are mixed, so that a query for a short time reads few
+    /// blocks.
+    private static func isOrdered(_ entry: BlockEntry, before time: Int64) -> Bool {
+        if entry.lastTime < time { return true }
+        guard entry.firstTime < time else { return false }
+        let length = UInt64(bitPattern: entry.lastTime &- entry.firstTime)
+        return UInt64(bitPattern: entry.lastTime &- time) <= length / 4
     }
 }

@@ -10,9 +10,13 @@ struct BlockCutter {
     private(set) var writer: PartWriter
     private var gathering = RowGathering()
     private var lastGroup: UInt32 = .max
+    /// Of the first row that waits.
+    private var firstGroup: UInt32 = .max
     /// Raw bytes of each group of the part, so that a large group is cut into blocks of one size.
     private let groupBytes: [Int]
     private var target = BlockLimits.bytes
+    /// Raw bytes of the last group that are still to come, if none of its rows is deleted.
+    private var left = 0
     private var waiting: [Waiting] = []
 
     private enum Waiting {
@@ -27,18 +31,35 @@ struct BlockCutter {
         self.groupBytes = groupBytes
     }
 
-    /// `group` is a number of the part's groups.
-    mutating func add(_ source: RowSource, row: UInt32, group: UInt32) throws(StorageError) {
-        let rows = gathering.count
-        if rows > 0 {
-            let isFull = rows >= BlockLimits.rows || gathering.bytes >= target
+    /// `group` is a number of the part's groups. `staysTogether` where the row follows others of a block that was as
+    /// large as a block should be: cut elsewhere, all blocks of the group behind it would have to be made anew too.
+    mutating func add(
+        _ source: RowSource, row: UInt32, group: UInt32, staysTogether: Bool = false
+    ) throws(StorageError) {
+        if gathering.count > 0 {
+            let isFull = isFull(staysTogether: staysTogether)
             if isFull || (group != lastGroup && table == .logs && endsBlock(before: group)) { try cut() }
         }
         if group != lastGroup {
-            lastGroup = group
+            begin(group)
             if gathering.count == 0 { target = BlockCutter.target(groupBytes[Int(group)], table) }
         }
+        if gathering.count == 0 { firstGroup = group }
         gathering.add(source, row: row)
+        left -= Int(source.sizes[Int(row)])
+    }
+
+    private func isFull(staysTogether: Bool) -> Bool {
+        let spareRows = staysTogether ? BlockLimits.spareRows : 0
+        if gathering.count >= BlockLimits.rows + spareRows { return true }
+        if gathering.bytes < target { return false }
+        let isEnd = table == .logs && firstGroup == lastGroup && left > 0 && left < BlockLimits.ownBlockBytes
+        return !(isEnd || staysTogether) || gathering.bytes >= BlockLimits.bytes + BlockLimits.spareBytes
+    }
+
+    private mutating func begin(_ group: UInt32) {
+        lastGroup = group
+        left = groupBytes[Int(group)]
     }
 
     /// Small groups share a block.
@@ -59,7 +80,10 @@ struct BlockCutter {
     /// A block as it is in another part, after all rows so far.
     mutating func add(_ block: EncodedBlock) throws(StorageError) {
         try cut()
-        lastGroup = .max
+        let group = block.entry.groups.first
+        if group != lastGroup { begin(group) }
+        left -= block.entry.rawBytes
+        target = BlockCutter.target(left, table)
         waiting.append(.block(block))
         if waiting.count >= 4 { try write() }
     }
@@ -68,8 +92,7 @@ struct BlockCutter {
         guard gathering.count > 0 else { return }
         waiting.append(.rows(gathering))
         gathering = RowGathering()
-        target = BlockLimits.bytes
-        if lastGroup != .max { target = BlockCutter.target(groupBytes[Int(lastGroup)], table) }
+        target = lastGroup == .max ? BlockLimits.bytes : BlockCutter.target(left, table)
         if waiting.count >= 2 { try write() }
     }
 

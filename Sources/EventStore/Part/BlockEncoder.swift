@@ -71,7 +71,7 @@ struct BlockEncoder {
             groups: groups, firstTrace: traces.0, lastTrace: traces.1, isFinal: isFinal)
         return EncodedBlock(
             bytes: bytes, entry: entry, filters: filters, columnNames: ordered.map(\.name),
-            extents: extents(batch, places, groups.count, average: raw / max(1, batch.rowCount)))
+            extents: extents(batch, places, groups.count))
     }
 
     private static func bounds<T: Comparable & ExpressibleByIntegerLiteral>(_ values: [T]) -> ClosedRange<T> {
@@ -89,13 +89,16 @@ struct BlockEncoder {
         return (GroupRuns(distinct), groupOfRow.map { places[$0] ?? 0 })
     }
 
-    private func extents(_ batch: EventBatch, _ places: [UInt32], _ count: Int, average: Int) -> [GroupExtent] {
+    /// To the byte: a merge cuts a group into blocks of one size by the sum of these, and what it was short of would be
+    /// left as a crumb.
+    private func extents(_ batch: EventBatch, _ places: [UInt32], _ count: Int) -> [GroupExtent] {
         var out = [GroupExtent](repeating: GroupExtent(), count: count)
+        let sizes = RowSource.sizes(batch)
         for (row, place) in places.enumerated() {
             let time = batch.timestamps[row]
             let at = Int(place)
             out[at].rows += 1
-            out[at].bytes += average
+            out[at].bytes += Int(sizes[row])
             out[at].firstTime = min(out[at].firstTime, time)
             out[at].lastTime = max(out[at].lastTime, time)
         }

@@ -100,6 +100,10 @@ enum BlockLimits {
     /// From this size on a block is worth its best encoding, and a merge copies it as it is.
     static let finalRows = 8192
     static let finalBytes = 1 << 20
+    /// A block may be larger by so much where the rest of a group, or of a block that had to be taken apart, would
+    /// else be a block of its own.
+    static let spareRows = 8192
+    static let spareBytes = 3 << 18
     /// No reader accepts more.
     static let maximumRows = 1 << 20
 }

@@ -27,6 +27,7 @@ struct GroupRuns: Equatable {
 
     var only: UInt32? { count == 1 ? runs.first?.first : nil }
     var first: UInt32 { runs.first?.first ?? 0 }
+    var last: UInt32 { runs.last.map { $0.first + ($0.count - 1) } ?? 0 }
 
     var numbers: [UInt32] {
         var out: [UInt32] = []

@@ -5,17 +5,23 @@ import Telemetry
 final class RowSource: Sendable {
     let batch: EventBatch
     let groups: [UInt32]
-    /// Bytes of each row's values.
+    /// Of each row, as ``sizes(_:)`` has them.
     let sizes: [UInt32]
     let columnOfName: [String: Int]
 
     init(_ batch: EventBatch, groups: [UInt32]) {
         self.batch = batch
         self.groups = groups
-        var sizes = [UInt32](repeating: 16, count: batch.rowCount)
         var names: [String: Int] = [:]
-        for (number, column) in batch.columns.enumerated() {
-            names[column.name] = number
+        for (number, column) in batch.columns.enumerated() { names[column.name] = number }
+        sizes = RowSource.sizes(batch)
+        columnOfName = names
+    }
+
+    /// Bytes of each row's values, and what it is known by.
+    static func sizes(_ batch: EventBatch) -> [UInt32] {
+        var sizes = [UInt32](repeating: 16, count: batch.rowCount)
+        for column in batch.columns {
             var start: UInt32 = 0
             if column.count == sizes.count {
                 for (i, end) in column.ends.enumerated() {
@@ -29,7 +35,6 @@ final class RowSource: Sendable {
                 }
             }
         }
-        self.sizes = sizes
-        columnOfName = names
+        return sizes
     }
 }
