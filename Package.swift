@@ -107,7 +107,7 @@ let package = Package(
         room("Storage", ["CShims", "Telemetry", "Codecs", "Patterns", grdb, logging]),
         // Floor 2
         room("SeriesStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
-        room("EventStore", ["Telemetry", "Codecs", "Patterns", "Storage", logging]),
+        room("EventStore", ["CShims", "Telemetry", "Codecs", "Patterns", "Storage", logging]),
         room("Vectors", ["Telemetry", "Patterns"]),
         room(
             "Endpoints",

@@ -3,6 +3,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/// Asks for the cache line at an address that is read soon; any address will do.
+static inline void needletail_prefetch(const void *address) { __builtin_prefetch(address); }
+
 /// CRC32C (Castagnoli) of `length` bytes, continuing from `crc` (0 to start).
 uint32_t needletail_crc32c(uint32_t crc, const uint8_t *bytes, size_t length);
 

@@ -131,11 +131,13 @@ package struct EntropyColumnEncoder {
         residuals[0] = values
         for order in 1..<3 {
             let count = max(values.count - order, 0)
-            residuals[order].removeAll(keepingCapacity: true)
+            var differences = residuals[order]
+            residuals[order] = []
+            differences.removeAll(keepingCapacity: true)
+            differences.append(contentsOf: repeatElement(0, count: count))
             let before = residuals[order - 1]
-            guard count > 0 else { continue }
-            residuals[order].reserveCapacity(count)
-            for index in 0..<count { residuals[order].append(before[index + 1] &- before[index]) }
+            EntropyColumnEncoder.difference(before.span, into: &differences)
+            residuals[order] = differences
         }
         for order in 0..<3 {
             var union: Int64 = 0
@@ -146,13 +148,27 @@ package struct EntropyColumnEncoder {
             if units[order] > 0 { for index in residuals[order].indices { residuals[order][index] >>= Int64(zeros) } }
         }
         return (0..<3).map { order in
-            let middle = EntropyColumnEncoder.sample(residuals[order], 15)
+            let values = residuals[order]
+            let middle = EntropyColumnEncoder.sample(values, 15)
             guard !middle.isEmpty else { return order == 1 ? 0 : Int.max / 2 }
-            let median = middle[middle.count / 2]
-            var bits = 0
-            for value in residuals[order] { bits &+= BitPacking.width(ZigZag.encode(value &- median)) }
-            return bits
+            return EntropyColumnEncoder.bits(values.span, around: middle[middle.count / 2])
         }
+    }
+
+    private static func difference(_ values: Span<Int64>, into differences: inout [Int64]) {
+        var out = differences.mutableSpan
+        precondition(out.count <= max(values.count - 1, 0))
+        for index in 0..<out.count {
+            unsafe out[unchecked: index] = values[unchecked: index &+ 1] &- values[unchecked: index]
+        }
+    }
+
+    private static func bits(_ values: Span<Int64>, around median: Int64) -> Int {
+        var bits = 0
+        for index in values.indices {
+            bits &+= BitPacking.width(ZigZag.encode(unsafe values[unchecked: index] &- median))
+        }
+        return bits
     }
 
     /// Up to `count` values, evenly taken, in order of size.

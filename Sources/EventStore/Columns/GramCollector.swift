@@ -59,8 +59,10 @@ struct GramCollector {
     private func add(_ bytes: Span<UInt8>, _ pieces: [TextSlice], from first: Int, every step: Int) {
         let classTable = GramCollector.classes
         let classes = classTable.span
+        let all = pieces.span
         for number in stride(from: first, to: pieces.count, by: step) {
-            let piece = pieces[number]
+            TextBytes.expect(bytes, all, number &+ TextBytes.ahead &* step)
+            let piece = all[number]
             addText(bytes, min(piece.lower, bytes.count), min(piece.upper, bytes.count), classes)
         }
     }
@@ -83,6 +85,10 @@ struct GramCollector {
             let first = position
             position &+= 1
             if seen == 0 { continue }
+            while position &+ 8 <= end, let some = HexadecimalDigits.classes(bytes, position) {
+                seen |= some & ByteClass.digit | some & ByteClass.lowerHexadecimal
+                position &+= 8
+            }
             while position < end {
                 let kind = unsafe classes[unchecked: Int(bytes[unchecked: position])]
                 if kind == 0 { break }
@@ -111,8 +117,58 @@ struct GramCollector {
     }
 
     /// A word with a digit. Which bytes of an id are digits nobody can foretell, so nothing that comes often branches
-    /// on it.
+    /// on it: a word has a mask of them, made of eight bytes at a time.
     private func addMixed(_ bytes: Span<UInt8>, _ first: Int, _ end: Int, _ classes: Span<UInt8>) {
+        var start = first
+        while end &- start >= Gram.textLength {
+            // Runs that begin in these bytes; those of the rest begin in the next ones.
+            let count = min(end &- start, GramCollector.widest)
+            guard start &+ GramCollector.widest &+ 8 <= bytes.count else {
+                return addSlowly(bytes, start, end, classes)
+            }
+            var digits: UInt64 = 0
+            var at = 0
+            while at < count {
+                digits |= TextBytes.digitMask(TextBytes.load(bytes, start &+ at)) &<< UInt64(at)
+                at &+= 8
+            }
+            let pairs = digits | digits >> 1
+            let fours = pairs | pairs >> 2
+            let sixes = fours | pairs >> 4
+            if count >= Gram.longLength {
+                let wanted: UInt64 = (1 &<< UInt64(count &- Gram.longLength &+ 1)) &- 1
+                add(bytes, start, sixes & wanted, isAll: sixes & wanted == wanted, count &- Gram.longLength &+ 1)
+            }
+            // Few runs of four bytes of an id have no digit.
+            var letters = ~fours & ((1 &<< UInt64(count &- Gram.textLength &+ 1)) &- 1)
+            while letters != 0 {
+                let run = TextBytes.load(bytes, start &+ letters.trailingZeroBitCount) & 0xffff_ffff
+                text.set(run)
+                letters &= letters &- 1
+            }
+            if count == end &- start { return }
+            start &+= count &- Gram.longLength &+ 1
+        }
+    }
+
+    /// Bytes of which the runs are looked at together.
+    private static let widest = 56
+
+    @inline(__always)
+    private func add(_ bytes: Span<UInt8>, _ start: Int, _ runs: UInt64, isAll: Bool, _ count: Int) {
+        if isAll {
+            for at in 0..<count { identifiers.set(TextBytes.load(bytes, start &+ at) & 0xffff_ffff_ffff) }
+            return
+        }
+        var left = runs
+        while left != 0 {
+            identifiers.set(TextBytes.load(bytes, start &+ left.trailingZeroBitCount) & 0xffff_ffff_ffff)
+            left &= left &- 1
+        }
+    }
+
+    /// The end of the text, behind which nothing is read.
+    private func addSlowly(_ bytes: Span<UInt8>, _ first: Int, _ end: Int, _ classes: Span<UInt8>) {
         var value: UInt64 = 0
         // A bit for each of the last bytes, the newest lowest.
         var isDigit = 0

@@ -12,7 +12,10 @@ struct DistinctText {
         codes.reserveCapacity(values.count)
         var slots = [UInt32](repeating: 0, count: 64)
         var hashes: [UInt64] = []
-        for (index, value) in values.enumerated() {
+        let all = values.span
+        for index in all.indices {
+            TextBytes.expect(text, all, index &+ TextBytes.ahead)
+            let value = all[index]
             let hash = TextBytes.finish(TextBytes.hash(text, value.lower, count: value.count, 1))
             if entries.count &* 2 >= slots.count { DistinctText.grow(&slots, hashes) }
             let mask = UInt64(slots.count &- 1)

@@ -3,19 +3,10 @@ enum HexadecimalDigits {
     private static let ones: UInt64 = 0x0101_0101_0101_0101
     private static let highBits: UInt64 = 0x8080_8080_8080_8080
 
-    @inline(__always)
-    private static func load(_ text: Span<UInt8>, _ at: Int) -> UInt64 {
-        precondition(at >= 0 && at <= text.count &- 8)
-        return UInt64(
-            littleEndian: unsafe text.withUnsafeBytes { bytes in
-                unsafe bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-            })
-    }
-
     /// The ``ByteClass``es of eight bytes where all are digits or `a` to `f`.
     @inline(__always)
     static func classes(_ text: Span<UInt8>, _ at: Int) -> UInt8? {
-        let word = load(text, at)
+        let word = TextBytes.load(text, at)
         guard word & highBits == 0 else { return nil }
         // No sum passes the end of its byte: its high bit says whether it is over a limit.
         let digits = ~((word ^ (0x30 &* ones)) &+ 0x76 &* ones) & highBits
@@ -30,12 +21,15 @@ enum HexadecimalDigits {
         let width = (digits + 1) / 2
         return unsafe [UInt8](unsafeUninitializedCapacity: width * values.count) { target, count in
             guard let base = UnsafeMutableRawPointer(target.baseAddress) else { return }
-            for value in values {
+            let all = values.span
+            for index in all.indices {
+                TextBytes.expect(text, all, index &+ TextBytes.ahead)
+                let value = all[index]
                 precondition(value.count == digits && count <= target.count &- width)
                 var at = value.lower
                 while value.upper &- at >= 8 {
                     // Letters have bit 6 set, and their low half is nine less than what they stand for.
-                    let word = load(text, at)
+                    let word = TextBytes.load(text, at)
                     var halves = (word & (0x0f &* ones)) &+ (word >> 6 & ones) &* 9
                     halves = (halves << 4 | halves >> 8) & 0x00ff_00ff_00ff_00ff
                     halves = (halves | halves >> 8) & 0x0000_ffff_0000_ffff

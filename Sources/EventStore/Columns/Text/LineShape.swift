@@ -49,9 +49,10 @@ struct LineSplitter {
     private func closingQuote(_ text: Span<UInt8>, _ start: Int, _ end: Int) -> Int? {
         var position = start
         while position < end {
-            let byte = unsafe text[unchecked: position]
-            if byte == 0x22 { return position }
-            position &+= byte == 0x5c ? 2 : 1
+            position = TextBytes.quoteOrBackslash(text, position, end)
+            guard position < end else { return nil }
+            if unsafe text[unchecked: position] == 0x22 { return position }
+            position &+= 2
         }
         return nil
     }
@@ -142,6 +143,7 @@ struct LineSplitter {
                 position = close &+ 1
             } else {
                 let value = position
+                while position &+ 8 <= end, HexadecimalDigits.classes(text, position) != nil { position &+= 8 }
                 while position < end, text[position] != 0x20 {
                     if text[position] == 0x22 || text[position] == 0x3d { return false }
                     position &+= 1

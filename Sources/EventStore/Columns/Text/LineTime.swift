@@ -83,7 +83,50 @@ struct LineTime: Equatable {
     /// In units since 1970; nil where the value has another form or writing the number would give other bytes.
     func parse(_ text: Span<UInt8>, _ value: TextSlice) -> Int64? {
         guard value.count == length, LineTime(text, value) == self else { return nil }
-        let at = value.lower
+        return parse(text, value.lower)
+    }
+
+    /// The hour before, which is mostly that of the next value.
+    struct Hour {
+        /// Of a value that begins with the same thirteen bytes.
+        fileprivate var value: TextSlice?
+        fileprivate var units: Int64 = 0
+    }
+
+    func parse(_ text: Span<UInt8>, _ value: TextSlice, _ hour: inout Hour) -> Int64? {
+        guard style == .iso, value.count == length else { return parse(text, value) }
+        if let known = hour.value, TextBytes.isEqual(text, value.lower, known.lower, count: 14),
+            let rest = minutes(text, value.lower)
+        {
+            let (sum, overflow) = hour.units.addingReportingOverflow(rest)
+            return overflow ? nil : sum
+        }
+        guard let units = parse(text, value) else { return nil }
+        if let rest = minutes(text, value.lower) {
+            hour.value = value
+            hour.units = units &- rest
+        }
+        return units
+    }
+
+    /// What stands behind the hour, in units.
+    private func minutes(_ text: Span<UInt8>, _ at: Int) -> Int64? {
+        guard let minute = TextBytes.digits(text, at &+ 14, count: 2),
+            let second = TextBytes.digits(text, at &+ 17, count: 2), text[at &+ 16] == 0x3a
+        else { return nil }
+        let (minutes, seconds) = (TextBytes.number(minute), TextBytes.number(second))
+        guard minutes < 60, seconds < 60 else { return nil }
+        let whole = (minutes &* 60 &+ seconds) &* (1_000_000_000 / unit)
+        if digits == 0 { return whole }
+        guard text[at &+ 19] == point,
+            let fraction = TextBytes.digits(text, at &+ 20, count: min(digits, 8))
+        else { return nil }
+        if digits <= 8 { return whole &+ TextBytes.number(fraction) }
+        let last = text[at &+ 28] &- 0x30
+        return last < 10 ? whole &+ TextBytes.number(fraction) &* 10 &+ Int64(last) : nil
+    }
+
+    private func parse(_ text: Span<UInt8>, _ at: Int) -> Int64? {
         func number(_ start: Int, _ count: Int) -> Int64 {
             var number: Int64 = 0
             for i in at &+ start..<at &+ start &+ count { number = number &* 10 &+ Int64(text[i] &- 0x30) }

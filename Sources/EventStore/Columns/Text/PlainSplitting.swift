@@ -17,6 +17,14 @@ extension LineSplitter {
             let first = position
             var seen: UInt8 = 0
             while position < end {
+                // What begins like a long id may be one.
+                if position &- first == 4, seen & ~ByteClass.hexadecimal == 0 {
+                    while position &+ 8 <= end, let some = HexadecimalDigits.classes(text, position) {
+                        seen |= some
+                        position &+= 8
+                    }
+                    if position == end { break }
+                }
                 let kind = unsafe classes[unchecked: Int(text[unchecked: position])]
                 if kind == ByteClass.delimiter { break }
                 seen |= kind

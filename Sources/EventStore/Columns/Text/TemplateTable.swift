@@ -12,12 +12,21 @@ struct TemplateTable {
 
     private(set) var entries: [Entry] = []
     private var slots = [UInt32](repeating: 0, count: 256)
+    /// Of the line before.
+    private var last = 0
 
     /// The template's number. `holes` are all holes of the block, the line's begin at `firstHole`.
     mutating func number(
         _ text: Span<UInt8>, _ line: TextSlice, _ holes: Span<TextSlice>, firstHole: Int, holeCount: Int,
         _ mode: LineMode
     ) -> Int {
+        // Many lines are like the one before.
+        if last < entries.count, entries[last].mode == mode,
+            isSame(entries[last], text, line, holes, firstHole, holeCount)
+        {
+            entries[last].rows &+= 1
+            return last
+        }
         let hash = TemplateTable.hash(text, line, holes, firstHole, holeCount)
         if entries.count &* 2 >= slots.count { grow() }
         let mask = UInt64(slots.count &- 1)
@@ -30,6 +39,7 @@ struct TemplateTable {
                 isSame(entries[number], text, line, holes, firstHole, holeCount)
             {
                 entries[number].rows &+= 1
+                last = number
                 return number
             }
             slot = (slot &+ 1) & mask
@@ -37,7 +47,8 @@ struct TemplateTable {
         entries.append(
             Entry(hash: hash, line: line, firstHole: firstHole, holeCount: holeCount, mode: mode, rows: 1))
         slots[Int(slot)] = UInt32(truncatingIfNeeded: entries.count)
-        return entries.count &- 1
+        last = entries.count &- 1
+        return last
     }
 
     private mutating func grow() {

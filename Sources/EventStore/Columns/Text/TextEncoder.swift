@@ -229,8 +229,11 @@ package struct TextEncoder {
     private func times(_ text: Span<UInt8>, _ values: [TextSlice], _ form: LineTime) -> [Int64]? {
         var out: [Int64] = []
         out.reserveCapacity(values.count)
-        for value in values {
-            guard let time = form.parse(text, value) else { return nil }
+        let all = values.span
+        var hour = LineTime.Hour()
+        for index in all.indices {
+            TextBytes.expect(text, all, index &+ TextBytes.ahead)
+            guard let time = form.parse(text, all[index], &hour) else { return nil }
             out.append(time)
         }
         return out
@@ -266,6 +269,9 @@ package struct TextEncoder {
     }
 
     private static func integer(_ text: Span<UInt8>, _ value: TextSlice) -> Int64 {
+        if value.count <= 8, let digits = TextBytes.digits(text, value.lower, count: value.count) {
+            return TextBytes.number(digits)
+        }
         var at = value.lower
         let isNegative = text[at] == 0x2d
         if isNegative { at &+= 1 }

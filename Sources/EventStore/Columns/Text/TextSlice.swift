@@ -28,6 +28,7 @@ enum ByteClass {
     static let delimiter: UInt8 = 32
 
     static let word: UInt8 = 31
+    static let hexadecimal: UInt8 = digit | lowerHexadecimal
 
     @inline(__always)
     static func of(_ byte: UInt8) -> UInt8 {

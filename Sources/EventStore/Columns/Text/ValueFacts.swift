@@ -15,9 +15,26 @@ struct ValueFacts {
         var signs = 0
         var first = TextSlice(0, 0)
         if let value = values.first { first = value }
-        for value in values {
+        let all = values.span
+        for index in all.indices {
+            TextBytes.expect(text, all, index &+ TextBytes.ahead)
+            let value = all[index]
             shortest = min(shortest, value.count)
             longest = max(longest, value.count)
+            if value.count > 0, value.count <= 8,
+                let digits = TextBytes.digits(text, value.lower, count: value.count)
+            {
+                classes |= ByteClass.digit
+                if isConstant, value != first {
+                    isConstant =
+                        value.length == first.length
+                        && TextBytes.isEqual(text, value.lower, first.lower, count: value.count)
+                }
+                // The first digit lies above those that are not there.
+                let leading = digits >> UInt64(64 &- 8 &* value.count) & 0xff
+                if leading == 0, value.count > 1 { isCanonical = false }
+                continue
+            }
             var seen: UInt8 = 0
             var at = value.lower
             while value.upper &- at >= 8, let some = HexadecimalDigits.classes(text, at) {
