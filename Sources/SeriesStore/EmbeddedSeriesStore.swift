@@ -23,7 +23,7 @@ package final class EmbeddedSeriesStore: SeriesStorage {
     let registry = Mutex(SeriesRegistry())
     let shards: [HeadShardBox]
     let shardMask: Int
-    private let shardBits: Int
+    let shardBits: Int
     let seriesGuard: CardinalityGuard
     let clock: @Sendable () -> Int64
     private let opened: Int64

@@ -66,7 +66,7 @@ package enum Hash128 {
             high = fold(high ^ d, otherHigh ^ a)
             low = fold(low ^ c, otherLow ^ b)
         }
-        while count &- offset >= 16 {
+        while count &- offset > 16 {
             let first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
             let second = unsafe bytes.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self)
             high = fold(first ^ c, second ^ high)
@@ -75,13 +75,20 @@ package enum Hash128 {
         }
         var first: UInt64 = 0
         var second: UInt64 = 0
-        var left = count &- offset
-        if left >= 8 {
-            first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
-            offset = offset &+ 8
-            left = left &- 8
+        if count >= 16 {
+            // The last 16 bytes, some of them for a second time: a loop over what is left would be one more guess of the
+            // processor's for each hash.
+            first = unsafe bytes.loadUnaligned(fromByteOffset: count &- 16, as: UInt64.self)
+            second = unsafe bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+        } else {
+            var left = count &- offset
+            if left >= 8 {
+                first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+                offset = offset &+ 8
+                left = left &- 8
+            }
+            for i in 0..<left { second = unsafe second | UInt64(bytes[offset &+ i]) << UInt64(i &* 8) }
         }
-        for i in 0..<left { second = unsafe second | UInt64(bytes[offset &+ i]) << UInt64(i &* 8) }
         high = fold(first ^ c, second ^ high)
         low = fold(second ^ d, first ^ low)
         let length = UInt64(truncatingIfNeeded: count)

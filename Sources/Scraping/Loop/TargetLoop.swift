@@ -4,8 +4,10 @@ import Telemetry
 
 /// Scrapes one target at its own place inside the interval, until it is stopped or the process ends.
 struct TargetLoop {
-    /// Shorter intervals begin with one scrape at once, so that a first look shows something.
+    /// Shorter intervals begin with one scrape soon, so that a first look shows something.
     private static let longestWithoutWait: Int64 = 15_000
+    /// Behind the first answers of a start, milliseconds: whoever waits for them should not wait for scrapes too.
+    private static let firstWait: Int64 = 300
     /// How far a scrape may be from its time to count as in time, milliseconds.
     private static let tolerance: Int64 = 2
 
@@ -32,7 +34,10 @@ struct TargetLoop {
     mutating func run() async {
         let interval = key.target.interval
         var next = TargetLoop.next(after: manager.now(), key.target)
-        if interval <= TargetLoop.longestWithoutWait, !control.isStopped { await scrape(at: manager.now()) }
+        if interval <= TargetLoop.longestWithoutWait {
+            guard await sleep(until: manager.now() + min(TargetLoop.firstWait, interval / 10)) else { return }
+            if !control.isStopped { await scrape(at: manager.now()) }
+        }
         while true {
             guard await sleep(until: next) else { return }
             if control.isStopped { break }

@@ -117,10 +117,7 @@ extension EmbeddedSeriesStore {
                 .invalid, count: batch.refs.count - count, "samples without a timestamp or a value")
         }
         rejectUnresolved(batch, count, &admission)
-        admission.record.ids.reserveCapacity(count)
-        admission.record.timestamps.reserveCapacity(count)
-        admission.record.values.reserveCapacity(count)
-        admission.sampleSlots.reserveCapacity(count)
+        admission.makeRoom(forSamples: count)
         let encoded = batch.histograms.map { HistogramCodec.encode($0.histogram) }
         for (number, box) in shards.enumerated() {
             box.state.withLock { head in
@@ -132,6 +129,7 @@ extension EmbeddedSeriesStore {
                 }
             }
         }
+        admission.trimSamples()
         defineNew(batch, &admission)
         for sample in batch.exemplars {
             guard let labels = try? batch.labels(ofSeries: Int(sample.series)) else { continue }
@@ -169,31 +167,29 @@ extension EmbeddedSeriesStore {
     private func admitSamples(
         of batch: SeriesBatch, _ count: Int, _ number: Int, _ head: borrowing HeadShard, _ admission: inout Admission
     ) {
-        let slots = admission.slots
-        let generation = UInt32(truncatingIfNeeded: admission.record.generation)
-        let hasStarts = !batch.startTimestamps.isEmpty
-        for i in 0..<count {
-            let series = Int(batch.refs[i])
-            guard series < slots.count else { continue }
-            let slot = slots[series]
-            guard slot < Admission.limited, Int(slot) & shardMask == number else { continue }
+        var next = 0
+        while true {
+            let i = admission.addNew(
+                of: batch, from: next, to: count, head, (number: number, mask: shardMask, shift: shardBits))
+            guard i < count else { break }
+            next = i + 1
+            let slot = admission.slots[Int(batch.refs[i])]
+            let record = head.records[place(slot)]
             let timestamp = batch.timestamps[i]
             let value = batch.values[i]
-            let place = place(slot)
-            let record = head.records[place]
             if timestamp <= record.newest || timestamp > admission.newest || timestamp < admission.oldest {
-                let verdict = head.check(slot: place, timestamp: timestamp, bits: value.bitPattern)
+                let verdict = head.check(slot: place(slot), timestamp: timestamp, bits: value.bitPattern)
                 guard accept(verdict, timestamp, record.newest, slot, &admission) else { continue }
             }
-            admission.record.ids.append(record.id)
-            admission.record.timestamps.append(timestamp)
-            admission.record.values.append(value)
-            if hasStarts {
+            admission.add(id: record.id, slot: slot, timestamp: timestamp, value: value)
+            if !batch.startTimestamps.isEmpty {
                 admission.record.starts.append(i < batch.startTimestamps.count ? batch.startTimestamps[i] : 0)
             }
-            admission.sampleSlots.append(slot)
-            if record.definedIn != generation { admission.defined.append(slot) }
+            if record.definedIn != UInt32(truncatingIfNeeded: admission.record.generation) {
+                admission.defined.append(slot)
+            }
         }
+        admission.sampleEnds.append(admission.sampleCount)
     }
 
     private func admit(
@@ -266,10 +262,17 @@ extension EmbeddedSeriesStore {
         var histogram = 0
         var stored = 0
         let generation = UInt32(truncatingIfNeeded: record.generation)
-        // Admission went shard by shard, so each shard's samples are one run.
         for (number, box) in shards.enumerated() {
             box.state.withLock { head in
-                while sample < record.ids.count, Int(admission.sampleSlots[sample]) & shardMask == number {
+                while sample < admission.sampleEnds[number] {
+                    if record.starts.isEmpty {
+                        let next = head.insert(
+                            sample..<admission.sampleEnds[number], of: record, slots: admission.sampleSlots,
+                            shift: shardBits, touched: touched)
+                        stored += next - sample
+                        sample = next
+                        guard sample < admission.sampleEnds[number] else { break }
+                    }
                     let slot = admission.sampleSlots[sample]
                     let timestamp = record.timestamps[sample]
                     let verdict = head.insert(

@@ -69,7 +69,7 @@ struct HeadShard {
 
     var freshCount: Int { freshFloats + fresh.histogramCount }
     var byteCount: Int {
-        tail.count * 24 + fresh.byteCount + flushing.reduce(0) { $0 + $1.byteCount }
+        (tail.count + tail.room) * 24 + fresh.byteCount + flushing.reduce(0) { $0 + $1.byteCount }
             + records.capacity * MemoryLayout<HeadRecord>.stride
     }
     var sampleCount: Int { tail.count + fresh.sampleCount + flushing.reduce(0) { $0 + $1.sampleCount } }
@@ -126,20 +126,43 @@ struct HeadShard {
             records[slot].newestIsHistogram = false
         }
         records[slot].touched = touched
+        makeRoom()
         let row = UInt32(truncatingIfNeeded: tail.count)
         tail.append(
             slot: UInt32(truncatingIfNeeded: slot), timestamp: timestamp, value: value,
             previous: records[slot].lastRow)
         records[slot].lastRow = row
         freshFloats &+= 1
-        if tail.count >= HeadShard.tailRows, tail.count >= records.count { closeTail() }
         return .stored
+    }
+
+    /// Inserts the plain ones of a record's float samples, as far as they come one after the other: newer than all that
+    /// their series have, which never said when their counting began. Answers the first row that is for the others.
+    mutating func insert(
+        _ rows: Range<Int>, of record: JournalRecord, slots: [UInt32], shift: Int, touched: Int32
+    ) -> Int {
+        var row = rows.lowerBound
+        while row < rows.upperBound {
+            makeRoom()
+            let room = tail.room
+            let next = tail.append(
+                row..<rows.upperBound, of: record, slots: slots, shift: shift, touched: touched, &records)
+            freshFloats &+= next - row
+            guard next - row == room else { return next }
+            row = next
+        }
+        return row
+    }
+
+    private mutating func makeRoom() {
+        guard tail.room == 0 else { return }
+        if tail.count >= HeadShard.tailRows, tail.count >= records.count { closeTail() } else { tail.grow() }
     }
 
     private mutating func closeTail() {
         guard tail.count > 0 else { return }
         fresh.runs.append(SampleRun(tail, slotCount: records.count))
-        for slot in tail.slots { records[Int(slot)].lastRow = SampleTail.none }
+        for slot in tail.slots[..<tail.count] { records[Int(slot)].lastRow = SampleTail.none }
         tail.removeAll()
     }
 
@@ -252,7 +275,7 @@ struct HeadShard {
     /// Whether a sample in memory may lie in the range; of histograms only that there are some is looked at.
     func mayHold(_ range: TimeRange) -> Bool {
         runs.contains { range.overlaps(first: $0.minTime, last: $0.maxTime) }
-            || tail.timestamps.contains { range.contains($0) }
+            || tail.timestamps[..<tail.count].contains { range.contains($0) }
             || fresh.histogramCount > 0 || flushing.contains { $0.histogramCount > 0 }
     }
 

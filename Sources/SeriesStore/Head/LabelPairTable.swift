@@ -65,6 +65,23 @@ struct LabelPairTable {
         arena[Int(pairs[Int(pair)].nameStart)..<Int(pairs[Int(pair)].nameEnd)]
     }
 
+    /// The canonical bytes of pairs, one behind the other: the labels of a series. A flush asks for those of each.
+    func bytes(of numbers: Span<UInt32>) -> [UInt8] {
+        var size = 0
+        for i in numbers.indices { size += pairs[Int(numbers[i])].range.count }
+        return unsafe [UInt8](unsafeUninitializedCapacity: size) { target, count in
+            count = 0
+            unsafe arena.withUnsafeBufferPointer { source in
+                for i in numbers.indices {
+                    let range = pairs[Int(numbers[i])].range
+                    let place = target.extracting(count..<count + range.count)
+                    _ = unsafe place.update(fromContentsOf: source.extracting(range))
+                    count += range.count
+                }
+            }
+        }
+    }
+
     func text(_ pair: UInt32) -> String { String(decoding: value(pair), as: UTF8.self) }
 
     /// Whether the label is the bound of a bucket: see ``PartOrder``.

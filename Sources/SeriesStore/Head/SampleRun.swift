@@ -1,3 +1,5 @@
+import Codecs
+
 /// Float samples of many series in memory, grouped by series and within one in order of arrival. Never changed.
 struct SampleRun: Sendable {
     struct Sample {
@@ -16,12 +18,12 @@ struct SampleRun: Sendable {
     init(_ tail: SampleTail, slotCount: Int) {
         let count = tail.count
         var places = [UInt32](repeating: 0, count: slotCount + 1)
-        for slot in tail.slots { places[Int(slot) + 1] &+= 1 }
+        for slot in tail.slots[..<count] { places[Int(slot) + 1] &+= 1 }
         for i in 1..<places.count { places[i] &+= places[i - 1] }
         offsets = places
         var first = Int64.max
         var last = Int64.min
-        for time in tail.timestamps {
+        for time in tail.timestamps[..<count] {
             first = min(first, time)
             last = max(last, time)
         }
@@ -51,25 +53,80 @@ struct SampleRun: Sendable {
 struct SampleTail: Sendable {
     static let none = UInt32.max
 
-    private(set) var slots: [UInt32] = []
-    private(set) var timestamps: [Int64] = []
-    private(set) var values: [Double] = []
+    /// Rows in use: the columns have room for more.
+    fileprivate(set) var count = 0
+    fileprivate(set) var slots: [UInt32] = []
+    fileprivate(set) var timestamps: [Int64] = []
+    fileprivate(set) var values: [Double] = []
     /// The row before of the same series.
-    private(set) var previous: [UInt32] = []
+    fileprivate(set) var previous: [UInt32] = []
 
-    var count: Int { slots.count }
+    var room: Int { slots.count - count }
 
-    mutating func append(slot: UInt32, timestamp: Int64, value: Double, previous row: UInt32) {
-        slots.append(slot)
-        timestamps.append(timestamp)
-        values.append(value)
-        previous.append(row)
+    mutating func removeAll() { count = 0 }
+
+    /// Makes room for as many rows again, or a first few.
+    mutating func grow() {
+        let more = max(1024, slots.count)
+        slots.append(contentsOf: repeatElement(0, count: more))
+        timestamps.append(contentsOf: repeatElement(0, count: more))
+        values.append(contentsOf: repeatElement(0, count: more))
+        previous.append(contentsOf: repeatElement(0, count: more))
     }
 
-    mutating func removeAll() {
-        slots.removeAll(keepingCapacity: true)
-        timestamps.removeAll(keepingCapacity: true)
-        values.removeAll(keepingCapacity: true)
-        previous.removeAll(keepingCapacity: true)
+    mutating func append(slot: UInt32, timestamp: Int64, value: Double, previous row: UInt32) {
+        if room == 0 { grow() }
+        slots[count] = slot
+        timestamps[count] = timestamp
+        values[count] = value
+        previous[count] = row
+        count += 1
+    }
+
+    /// Takes the record's rows from the range's first on while there is room and each is newer than all that its series
+    /// has. Answers the first row that was not taken.
+    ///
+    /// - Parameters:
+    ///   - slots: of the record's samples in the whole store; a shard's own are theirs shifted by `shift`.
+    ///   - records: of the shard's series.
+    mutating func append(
+        _ rows: Range<Int>, of record: JournalRecord, slots wanted: [UInt32], shift: Int, touched: Int32,
+        _ records: inout [HeadRecord]
+    ) -> Int {
+        let end = min(rows.upperBound, rows.lowerBound + room)
+        var slotColumn = slots.takeOut()
+        var timeColumn = timestamps.takeOut()
+        var valueColumn = values.takeOut()
+        var previousColumn = previous.takeOut()
+        defer {
+            (self.slots, self.timestamps, self.values, self.previous) = (slotColumn, timeColumn, valueColumn, previousColumn)
+        }
+        // Once for all rows: an array that is written to asks for each element whether it is shared.
+        var records = records.mutableSpan
+        var slots = slotColumn.mutableSpan
+        var timestamps = timeColumn.mutableSpan
+        var values = valueColumn.mutableSpan
+        var previous = previousColumn.mutableSpan
+        var row = rows.lowerBound
+        var place = count
+        while row < end {
+            let slot = Int(wanted[row]) >> shift
+            let timestamp = record.timestamps[row]
+            guard timestamp > records[slot].newest, !records[slot].hasStart else { break }
+            let value = record.values[row]
+            slots[place] = UInt32(truncatingIfNeeded: slot)
+            timestamps[place] = timestamp
+            values[place] = value
+            previous[place] = records[slot].lastRow
+            records[slot].newest = timestamp
+            records[slot].newestBits = value.bitPattern
+            records[slot].newestIsHistogram = false
+            records[slot].touched = touched
+            records[slot].lastRow = UInt32(truncatingIfNeeded: place)
+            place += 1
+            row += 1
+        }
+        count = place
+        return row
     }
 }

@@ -40,11 +40,7 @@ struct SeriesRegistry {
     // MARK: Looking up
 
     /// Slots of the keys, ``SeriesKeyTable/none`` where one is not known.
-    func slots(of wanted: [SeriesKey], into slots: inout [UInt32]) {
-        slots.removeAll(keepingCapacity: true)
-        slots.reserveCapacity(wanted.count)
-        for key in wanted { slots.append(keys.find(key)) }
-    }
+    func slots(of wanted: [SeriesKey], into slots: inout [UInt32]) { keys.find(wanted, into: &slots) }
 
     func slot(of key: SeriesKey) -> UInt32 { keys.find(key) }
 
@@ -72,11 +68,8 @@ struct SeriesRegistry {
     }
 
     func labels(of slot: UInt32) -> LabelSet {
-        let numbers = numbers(Int(slot))
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(numbers.reduce(0) { $0 + pairs.pairs[Int($1)].range.count })
-        for number in numbers { bytes.append(contentsOf: pairs.arena[pairs.pairs[Int(number)].range]) }
-        return LabelSet(canonical: bytes)
+        let start = Int(pairStart[Int(slot)])
+        return LabelSet(canonical: pairs.bytes(of: pairArena.span.extracting(start..<start + Int(pairCount[Int(slot)]))))
     }
 
     /// Whether the first series comes before the second in the order of ``PartOrder``.

@@ -180,7 +180,10 @@ extension EmbeddedSeriesStore {
         let active = registry.withLock { $0.count }
         seriesCount.store(active, ordering: .relaxed)
         flushRows.store(rowsOfFlush(active), ordering: .relaxed)
-        ReleaseFreeMemory.now()
+        // Where the next flush is filling already its samples take this memory, which would have to be mapped and cleared
+        // again page by page. What is left over goes when nothing comes any more.
+        let isFilling = freshRows.load(ordering: .relaxed) > flushRows.load(ordering: .relaxed) / 16
+        if !isFilling || options.guards.pressure.level != .calm { ReleaseFreeMemory.now() }
     }
 
     /// Writing labels and index of a part costs the same for one sample of a series as for a hundred.

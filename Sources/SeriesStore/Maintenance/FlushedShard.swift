@@ -91,18 +91,31 @@ struct GatheredSamples {
             timestamps.append(contentsOf: repeatElement(0, count: missing))
             values.append(contentsOf: repeatElement(0, count: missing))
         }
+        let found = found
+        var endColumn = cursors.takeOut()
+        var timeColumn = timestamps.takeOut()
+        var valueColumn = values.takeOut()
+        defer { (cursors, timestamps, values) = (endColumn, timeColumn, valueColumn) }
+        // Once for all samples: an array that is written to asks for each element whether it is shared.
+        var ends = endColumn.mutableSpan
+        var times = timeColumn.mutableSpan
+        var numbers = valueColumn.mutableSpan
         var next = 0
         for run in runs {
+            let samples = run.samples.span
             for number in places.indices {
-                var cursor = cursors[number]
-                for row in found[next] {
-                    let sample = run.samples[Int(row)]
-                    timestamps[cursor] = sample.timestamp
-                    values[cursor] = sample.value
-                    cursor += 1
+                var cursor = ends[number]
+                let rows = found[next]
+                var row = Int(rows.lowerBound)
+                let end = Int(rows.upperBound)
+                while row < end {
+                    times[cursor] = samples[row].timestamp
+                    numbers[cursor] = samples[row].value
+                    cursor &+= 1
+                    row &+= 1
                 }
-                cursors[number] = cursor
-                next += 1
+                ends[number] = cursor
+                next &+= 1
             }
         }
     }

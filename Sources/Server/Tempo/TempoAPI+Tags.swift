@@ -14,6 +14,24 @@ extension TempoAPI {
         return .json(json.takeBytes())
     }
 
+    /// An object with one list of objects, each written by `body`.
+    private func list<Element>(
+        _ name: String, _ elements: [Element], _ body: (Element, inout JSONWriter) -> Void
+    ) -> HTTPAnswer {
+        var json = JSONWriter()
+        json.beginObject()
+        json.key(name)
+        json.beginArray()
+        for element in elements {
+            json.beginObject()
+            body(element, &json)
+            json.endObject()
+        }
+        json.endArray()
+        json.endObject()
+        return .json(json.takeBytes())
+    }
+
     private func scopes(_ call: HTTPCall) async throws -> [TraceTagScope] {
         let scope = call.parameters["scope"]
         return try await engine.tagNames(
@@ -29,20 +47,11 @@ extension TempoAPI {
     }
 
     func tagNamesV2(_ call: HTTPCall) async throws -> HTTPAnswer {
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("scopes")
-        json.beginArray()
-        for scope in try await scopes(call) {
-            json.beginObject()
+        list("scopes", try await scopes(call)) { scope, json in
             json.field("name", scope.name)
             json.key("tags")
             json.strings(scope.tags)
-            json.endObject()
         }
-        json.endArray()
-        json.endObject()
-        return .json(json.takeBytes())
     }
 
     private func values(_ call: HTTPCall) async throws -> [TraceTagValue] {
@@ -56,18 +65,9 @@ extension TempoAPI {
     }
 
     func tagValuesV2(_ call: HTTPCall) async throws -> HTTPAnswer {
-        var json = JSONWriter()
-        json.beginObject()
-        json.key("tagValues")
-        json.beginArray()
-        for value in try await values(call) {
-            json.beginObject()
+        list("tagValues", try await values(call)) { value, json in
             json.field("type", value.type)
             json.field("value", value.value)
-            json.endObject()
         }
-        json.endArray()
-        json.endObject()
-        return .json(json.takeBytes())
     }
 }
