@@ -11,17 +11,43 @@ extension ByteWriter {
     /// Each number as the zigzag varint of its difference to the one before, the first one to zero. Differences wrap.
     package mutating func writeDeltas(_ values: [Int64]) {
         var last: Int64 = 0
-        for value in values {
-            writeZigzag(value &- last)
-            last = value
+        writeZigzags(values.count) { index in
+            defer { last = values[index] }
+            return values[index] &- last
         }
     }
 
     package mutating func writeDeltas(_ values: [UInt64]) {
         var last: UInt64 = 0
-        for value in values {
-            writeZigzag(Int64(bitPattern: value &- last))
-            last = value
+        writeZigzags(values.count) { index in
+            defer { last = values[index] }
+            return Int64(bitPattern: values[index] &- last)
+        }
+    }
+
+    @inline(__always)
+    private mutating func writeZigzags(_ count: Int, _ value: (Int) -> Int64) {
+        // A varint has up to ten bytes; where there are many their memory is taken piece by piece.
+        let piece = 512
+        var index = 0
+        while index < count {
+            let end = min(index + piece, count)
+            let room = unsafe [UInt8](unsafeUninitializedCapacity: 10 * (end - index)) { target, length in
+                var place = 0
+                while index < end {
+                    var rest = ZigZag.encode(value(index))
+                    while rest >= 0x80 {
+                        unsafe target[place] = UInt8(truncatingIfNeeded: rest) | 0x80
+                        rest >>= 7
+                        place &+= 1
+                    }
+                    unsafe target[place] = UInt8(truncatingIfNeeded: rest)
+                    place &+= 1
+                    index &+= 1
+                }
+                length = place
+            }
+            bytes.append(contentsOf: room)
         }
     }
 }

@@ -130,11 +130,20 @@ package struct ValueColumnEncoder {
     /// Bits that the differences of neighbours take, less a usual one.
     private static func effort(_ values: [Int64]) -> Int {
         guard values.count > 2 else { return 0 }
-        var usual: [Int64] = []
+        var usual = InlineArray<16, Int64>(repeating: 0)
+        var count = 0
         let step = max(1, values.count / 15)
-        for index in stride(from: 1, to: values.count, by: step) { usual.append(values[index] &- values[index - 1]) }
-        usual.sort()
-        let median = usual[usual.count / 2]
+        for index in stride(from: 1, to: values.count, by: step) where count < 16 {
+            let difference = values[index] &- values[index - 1]
+            var place = count
+            while place > 0, usual[place - 1] > difference {
+                usual[place] = usual[place - 1]
+                place -= 1
+            }
+            usual[place] = difference
+            count += 1
+        }
+        let median = usual[count / 2]
         var bits = 0
         for index in 1..<values.count {
             bits &+= BitPacking.width(ZigZag.encode(values[index] &- values[index - 1] &- median))

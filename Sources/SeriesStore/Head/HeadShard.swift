@@ -56,8 +56,9 @@ struct HeadSamples: Sendable {
 
 /// Every n-th series of the head with its samples.
 struct HeadShard {
-    /// Rows of the tail before it is sorted into a run; more where there are more series than that.
-    private static let tailRows = 65_536
+    /// Rows of the tail before it is sorted into a run; more where there are more series than that. A flush waits for
+    /// memory once for each series in each run.
+    private static let tailRows = 131_072
 
     private(set) var records: [HeadRecord] = []
     private var tail = SampleTail()

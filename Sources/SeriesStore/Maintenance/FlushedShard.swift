@@ -6,6 +6,8 @@ internal import Telemetry
 struct FlushedShard {
     private let runs: [SampleRun]
     private let rest: [HeadSamples]
+    private let hasFloatsOnly: Bool
+    private let hasStarts: Bool
     /// Two-hour windows that have samples.
     let windows: Set<Int64>
 
@@ -16,6 +18,8 @@ struct FlushedShard {
             one.runs = []
             return one
         }
+        hasStarts = samples.contains { !$0.starts.isEmpty }
+        hasFloatsOnly = !hasStarts && samples.allSatisfy { $0.histogramCount == 0 }
         var windows: Set<Int64> = []
         for run in runs where run.count > 0 {
             if Window.index(run.minTime) == Window.index(run.maxTime) {
@@ -44,10 +48,17 @@ struct FlushedShard {
     func columns(
         _ place: Int, _ gathered: GatheredSamples, number: Int, _ labels: LabelSet, _ range: TimeRange
     ) throws(CodecError) -> SeriesColumns? {
+        let rows = gathered.rows(number)
+        if hasFloatsOnly, gathered.areAscending(rows, in: range) {
+            guard !rows.isEmpty else { return nil }
+            var columns = SeriesColumns(labels: labels)
+            columns.timestamps = Array(gathered.timestamps[rows])
+            columns.values = Array(gathered.values[rows])
+            return columns
+        }
         let key = UInt32(truncatingIfNeeded: place)
         var merge = SampleMerge()
-        let changes = rest.allSatisfy(\.starts.isEmpty) ? [] : rest.flatMap { $0.starts[key] ?? [] }
-        let rows = gathered.rows(number)
+        let changes = hasStarts ? rest.flatMap { $0.starts[key] ?? [] } : []
         if !rows.isEmpty {
             merge.add(
                 timestamps: gathered.timestamps[rows], values: gathered.values[rows], changes: changes, in: range)
@@ -71,6 +82,15 @@ struct GatheredSamples {
     private(set) var values: [Double] = []
 
     func rows(_ number: Int) -> Range<Int> { offsets[number]..<offsets[number + 1] }
+
+    /// Whether these rows are what a part holds as they are: each later than the one before, all of them in the range.
+    func areAscending(_ rows: Range<Int>, in range: TimeRange) -> Bool {
+        guard let first = rows.first, let last = rows.last else { return true }
+        guard range.contains(timestamps[first]), range.contains(timestamps[last]) else { return false }
+        let times = timestamps.span
+        for row in rows.dropFirst() where times[row] <= times[row - 1] { return false }
+        return true
+    }
 
     fileprivate mutating func fill(_ runs: [SampleRun], _ places: [Int]) {
         offsets.removeAll(keepingCapacity: true)

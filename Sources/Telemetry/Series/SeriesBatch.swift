@@ -129,6 +129,7 @@ package struct SeriesBatch: Sendable {
         return UInt32(truncatingIfNeeded: series.count - 1)
     }
 
+    @inlinable
     package mutating func addSample(_ ref: UInt32, timestamp: Int64, value: Double) {
         refs.append(ref)
         timestamps.append(timestamp)
