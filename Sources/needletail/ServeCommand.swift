@@ -149,7 +149,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     private func memoryLimitBytes() throws -> Int {
-        guard let bytes = MemoryLimit.bytes(memoryLimit, of: MemoryLimit.available()) else {
+        guard let bytes = MemoryLimit.bytes(memoryLimit, of: MemoryLimit.atStart) else {
             throw ValidationError(
                 "--memory-limit \(memoryLimit) is no size: write 2GiB, 512MB, a number of bytes or a share like 60%, "
                     + "and no less than \(MemoryLimit.text(MemoryLimit.least))")

@@ -22,15 +22,20 @@ struct HTTPListener: Service, CustomStringConvertible {
     private struct ClientGone: Error {}
 
     func run() async throws {
-        let clock = HTTPDate()
-        let responder = responder
         let onListening = onListening
         var quiet = logger
         quiet.logLevel = max(.notice, logger.logLevel)
         let service = try server.buildServer(
             configuration: .init(address: .hostname(address.host, port: address.port), serverName: "needletail"),
-            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet
-        ) { (request, writer: consuming ResponseWriter, channel) in
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton, logger: quiet,
+            responder: HTTPListener.answering(responder), onServerRunning: { onListening($0) })
+        try await service.run()
+    }
+
+    /// What a connection asks for each of its requests.
+    static func answering(_ responder: RouteResponder) -> HTTPChannelHandler.Responder {
+        let clock = HTTPDate()
+        return { (request, writer: consuming ResponseWriter, channel) in
             var response = await responder.respond(to: request, from: ClientConnection(channel: channel))
             response.headers[.date] = clock.text
             response.headers[.server] = "needletail"
@@ -40,9 +45,6 @@ struct HTTPListener: Service, CustomStringConvertible {
                 // Thrown on, it would have another answer written behind this one.
                 throw ClientGone()
             }
-        } onServerRunning: { channel in
-            onListening(channel)
         }
-        try await service.run()
     }
 }

@@ -63,7 +63,7 @@ package final class ServerProcess: Sendable {
         state = Mutex(State(configuration: configuration, listen: options.listen))
         folder = try DataFolder(opening: options.dataFolder)
         metrics = SelfMetrics()
-        let budget = MemoryBudget(limit: options.memoryLimit ?? MemoryLimit.available() / 10 * 6)
+        let budget = MemoryBudget(limit: options.memoryLimit ?? MemoryLimit.atStart / 10 * 6)
         self.budget = budget
         queries = QueryList(places: options.queryConcurrency)
         disk = DiskSpace(path: options.dataFolder)

@@ -43,8 +43,11 @@ final class StartGate: Sendable {
     }
 }
 
-/// A service that begins when a gate opens, and never where the process stops before that.
+/// A service that begins soon after a gate opens, and never where the process stops before that.
 struct Gated: Service, CustomStringConvertible {
+    /// Whoever has been waiting behind the gate asks first.
+    private static let courtesy = Duration.milliseconds(20)
+
     let service: any Service
     let gate: StartGate
 
@@ -52,6 +55,7 @@ struct Gated: Service, CustomStringConvertible {
 
     func run() async throws {
         await gate.wait()
+        try? await Task.sleep(for: Gated.courtesy)
         guard !Task.isShuttingDownGracefully else { return }
         try await service.run()
     }

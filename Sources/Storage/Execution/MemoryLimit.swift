@@ -24,6 +24,9 @@ package enum MemoryLimit {
         return bytes
     }
 
+    /// ``available(reading:)`` as it was when it was first asked for.
+    package static let atStart = available()
+
     /// What this process could have: the machine's memory or, where that is less, its control group's.
     package static func available(reading file: (String) -> String? = ProcessMemory.read) -> Int {
         var least = machine(file("/proc/meminfo") ?? "") ?? 4 << 30
