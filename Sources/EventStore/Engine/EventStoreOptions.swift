@@ -5,7 +5,7 @@ import Telemetry
 package struct EventStoreOptions: Sendable {
     package var journal = JournalOptions()
     /// Memory of one table is sealed when its rows hold more than this.
-    package var sealBytes = 16 << 20
+    package var sealBytes = 20 << 20
     /// Or when it has held rows for longer than this.
     package var sealAge: Duration = .seconds(5)
     /// Above this an append tries to seal, and is refused where that does not help.

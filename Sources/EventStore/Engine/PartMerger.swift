@@ -189,7 +189,7 @@ struct MergeSource {
         guard !(try merged.deletions.touch(block)) else { return false }
         // A crumb of the same group before it would stay one.
         let pending = cutter.pendingBytes(of: number)
-        guard pending == 0 || pending >= BlockLimits.finalBytes / 2 else {
+        guard pending == 0 || pending >= BlockLimits.finalBytes else {
             staysTogether = true
             return false
         }

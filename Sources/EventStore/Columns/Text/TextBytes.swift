@@ -81,8 +81,8 @@ enum TextBytes {
             })
     }
 
-    /// The digits of a value of 1 to 8 bytes as one word, the first one lowest, zeros in front of them; nil where a byte is
-    /// no digit or the text ends behind the value.
+    /// The digits of a value of 1 to 8 bytes as one word, the first one lowest, zeros in front of them; nil where a byte
+    /// is no digit or the text ends behind the value.
     @inline(__always)
     static func digits(_ text: Span<UInt8>, _ at: Int, count: Int) -> UInt64? {
         guard at &+ 8 <= text.count else { return nil }
