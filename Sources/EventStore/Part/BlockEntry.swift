@@ -97,9 +97,9 @@ enum BlockLimits {
     /// A block ends with its group from this size on; smaller groups share a block.
     static let ownBlockRows = 2048
     static let ownBlockBytes = 1 << 18
-    /// From this size on a block is worth its best encoding, and a merge copies it as it is. Half of the lines of a few
-    /// dozen streams are in such blocks when memory is sealed, and are encoded once in their life; at twice the size it is
-    /// a tenth of them.
+    /// From this size on a block is worth its best encoding, and a merge copies it as it is. Of sixty streams
+    /// two fifths of the lines are in such blocks when memory is sealed, and are encoded once in their life; at twice the
+    /// size it is a tenth of them.
     static let finalRows = 8192
     static let finalBytes = 1 << 19
     /// A block may be larger by so much where the rest of a group, or of a block that had to be taken apart, would
