@@ -198,3 +198,36 @@ private final class TestClock: Sendable {
         }
     }
 }
+
+@Test(arguments: [1, 2, 3] as [UInt64])
+func keysAreFoundInAnyOrderAsInADictionary(_ seed: UInt64) {
+    var random = SeededGenerator(seed: seed)
+    var table = SeriesKeyTable()
+    var model: [SeriesKey: UInt32] = [:]
+    var known: [SeriesKey] = []
+    for round in 0..<6 {
+        for _ in 0..<Int.random(in: 1...700, using: &random) {
+            // Many keys share their lower half's last bits, some all of it.
+            let low = UInt64.random(in: 0..<64, using: &random) << (Bool.random(using: &random) ? 0 : 20)
+            let key = SeriesKey(high: UInt64.random(in: 0..<1_000, using: &random), low: low)
+            guard model[key] == nil else { continue }
+            let slot = UInt32.random(in: 0..<50, using: &random)
+            table.insert(key, slot: slot)
+            model[key] = slot
+            known.append(key)
+        }
+        if round % 2 == 1 {
+            let isAlive = (0..<50).map { _ in Bool.random(using: &random) }
+            table.keep(isAlive)
+            model = model.filter { isAlive[Int($0.value)] }
+        }
+        let start = Int.random(in: 0..<known.count, using: &random)
+        for asked in [known, known.reversed(), known.shuffled(using: &random), Array(known[start...]), known + known] {
+            var slots: [UInt32] = [7]
+            table.find(asked, into: &slots)
+            #expect(slots == asked.map { model[$0] ?? SeriesKeyTable.none }, "seed \(seed), round \(round)")
+            #expect(asked.allSatisfy { table.find($0) == model[$0] ?? SeriesKeyTable.none }, "seed \(seed)")
+        }
+        #expect(table.count == model.count)
+    }
+}
