@@ -24,10 +24,10 @@ extension ServerProcess {
                 throw obstacle
             }
         }
-        let logServices: [any Service]
+        let logs: (services: [any Service], gates: [StartGate])
         do {
             try options.logs.check()
-            logServices = try logListeners()
+            logs = try logListeners()
         } catch {
             await close()
             throw error
@@ -54,7 +54,7 @@ extension ServerProcess {
         }
         var services: [any Service] = [
             Room("readiness") { [self] in
-                for gate in [gates.main, gates.http, gates.grpc] { await gate.wait() }
+                for gate in [gates.main, gates.http, gates.grpc] + logs.gates { await gate.wait() }
                 if !Task.isShuttingDownGracefully { await onReady(becomeReady()) }
                 try? await gracefulShutdown()
             },
@@ -65,7 +65,7 @@ extension ServerProcess {
             Room("remote writes", untilShutdown: { [self] in await remoteWrites.run() }),
             Room("scrapes", untilShutdown: { [self] in await scrapes.run() }),
         ]
-        services += logServices
+        services += logs.services
         services += [
             Draining(
                 description: "OTLP over gRPC", service: GRPCListener(process: self, gate: gates.grpc), patience: .seconds(1),

@@ -17,6 +17,8 @@ struct DatagramListener: Service, CustomStringConvertible {
     let description: String
     let place: Place
     let logger: Logger
+    /// Called when datagrams are taken.
+    let onListening: @Sendable () -> Void
     let handler: @Sendable (NIOAsyncChannelInboundStream<Group>) async throws -> Void
 
     /// Of one datagram; longer ones cannot exist in UDP.
@@ -48,6 +50,7 @@ struct DatagramListener: Service, CustomStringConvertible {
                 unixDomainSocketPath: path, cleanupExistingSocketFile: true, channelInitializer: wrap)
         }
         defer { if case .unix(let path) = place { unlink(path) } }
+        onListening()
         try await withGracefulShutdownHandler {
             try await channel.executeThenClose { inbound in try await handler(inbound) }
         } onGracefulShutdown: {
@@ -84,6 +87,7 @@ private final class DatagramCollector: ChannelInboundHandler {
 struct HeartbeatListener: Service, CustomStringConvertible {
     let description: String
     let address: ListenAddress
+    let onListening: @Sendable () -> Void
 
     func run() async throws {
         let channel = try await DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -93,6 +97,7 @@ struct HeartbeatListener: Service, CustomStringConvertible {
                 }
             }
             .bind(host: address.host, port: address.port).get()
+        onListening()
         try await withGracefulShutdownHandler {
             try await channel.closeFuture.get()
         } onGracefulShutdown: {

@@ -112,9 +112,17 @@ extension ServerProcess {
     var elasticsearchAddress: String { (options.logs.elasticsearch ?? options.listen).description }
 
     /// The listeners that the options ask for.
-    func logListeners() throws -> [any Service] {
+    ///
+    /// - Returns: the listeners, and for each a gate that opens with its port.
+    func logListeners() throws -> (services: [any Service], gates: [StartGate]) {
         let logs = options.logs
         var services: [any Service] = []
+        var gates: [StartGate] = []
+        func opening() -> @Sendable () -> Void {
+            let gate = StartGate()
+            gates.append(gate)
+            return { gate.open() }
+        }
         func add(_ service: some Service & CustomStringConvertible) {
             services.append(
                 Draining(description: "\(service)", service: service, patience: .seconds(1), logger: logger))
@@ -127,9 +135,13 @@ extension ServerProcess {
             add(
                 StreamListener(
                     description: isSecure ? "Forward over TLS" : "Forward", address: address,
-                    tls: isSecure ? try logs.tlsContext() : nil, logger: logger
+                    tls: isSecure ? try logs.tlsContext() : nil, logger: logger, onListening: opening()
                 ) { inbound, outbound in try await forward.serve(inbound, outbound) })
-            if !isSecure { add(HeartbeatListener(description: "Forward heartbeats", address: address)) }
+            if !isSecure {
+                add(
+                    HeartbeatListener(
+                        description: "Forward heartbeats", address: address, onListening: opening()))
+            }
         }
         let syslog = SyslogReceiver(gateway: gateway, budget: budget)
         for (address, isSecure) in [(logs.syslogTCP, false), (logs.syslogTLS, true)] {
@@ -138,24 +150,30 @@ extension ServerProcess {
             add(
                 StreamListener(
                     description: "syslog over \(transport.uppercased())", address: address,
-                    tls: isSecure ? try logs.tlsContext() : nil, logger: logger
+                    tls: isSecure ? try logs.tlsContext() : nil, logger: logger, onListening: opening()
                 ) { inbound, _ in try await syslog.serve(inbound, transport: transport) })
         }
         if let address = logs.syslogUDP {
             registerDrops(of: address)
             add(
-                DatagramListener(description: "syslog over UDP", place: .udp(address), logger: logger) {
+                DatagramListener(
+                    description: "syslog over UDP", place: .udp(address), logger: logger, onListening: opening()
+                ) {
                     try await syslog.serve($0, transport: "udp")
                 })
         }
         if let path = logs.syslogSocket {
             add(
-                DatagramListener(description: "syslog at \(path)", place: .unix(path), logger: logger) {
+                DatagramListener(
+                    description: "syslog at \(path)", place: .unix(path), logger: logger, onListening: opening()
+                ) {
                     try await syslog.serve($0, transport: "unix")
                 })
         }
-        if let address = logs.elasticsearch { services.append(elasticsearchListener(address)) }
-        return services
+        if let address = logs.elasticsearch {
+            services.append(elasticsearchListener(address, onListening: opening()))
+        }
+        return (services, gates)
     }
 
     /// Datagrams that the kernel had no room for: the only losses that a sender of UDP is not to blame for.
@@ -181,13 +199,15 @@ extension ServerProcess {
         }
     }
 
-    private func elasticsearchListener(_ address: ListenAddress) -> any Service {
+    private func elasticsearchListener(
+        _ address: ListenAddress, onListening: @escaping @Sendable () -> Void
+    ) -> any Service {
         let routes = Routes(
             bodyLimit: options.bodyLimit, logger: logger, requests: metrics.httpRequests, budget: budget)
         ElasticsearchAPI(process: self).register(on: routes, prefix: "")
         let listener = HTTPListener(
-            description: "Elasticsearch's API", address: address, responder: routes.responder(), onListening: { _ in },
-            logger: logger)
+            description: "Elasticsearch's API", address: address, responder: routes.responder(),
+            onListening: { _ in onListening() }, logger: logger)
         return Draining(
             description: listener.description, service: listener, patience: .seconds(1), logger: logger)
     }

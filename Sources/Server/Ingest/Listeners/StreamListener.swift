@@ -15,6 +15,8 @@ struct StreamListener: Service, CustomStringConvertible {
     let address: ListenAddress
     var tls: NIOSSLContext?
     let logger: Logger
+    /// Called when the port is open.
+    let onListening: @Sendable () -> Void
     let handler: @Sendable (Inbound, Outbound) async throws -> Void
 
     func run() async throws {
@@ -36,6 +38,7 @@ struct StreamListener: Service, CustomStringConvertible {
                     return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
+        onListening()
         try await withGracefulShutdownHandler {
             try await accept(server)
         } onGracefulShutdown: {
