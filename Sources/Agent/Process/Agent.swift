@@ -71,14 +71,22 @@ package enum Agent {
         }
     }
 
-    /// Once the first batches are under way, and then from time to time.
+    /// Resident bytes above which pages are let go at once: a backlog needs code that is not needed after it.
+    private static let trimmedAbove = 20 << 20
+    /// How often that is looked at: a backlog of megabytes is read and sent within a second.
+    private static let look = Duration.milliseconds(250)
+    /// After so many looks they are let go in any case.
+    private static let longest = 60
+
     private static func trim() async {
-        var pause = Duration.seconds(1)
+        var looks = 0
         while !Task.isCancelled {
-            do { try await Task.sleep(for: pause) } catch { return }
+            do { try await Task.sleep(for: look) } catch { return }
+            looks += 1
+            guard looks >= longest || ProcessMemory.residentBytes > trimmedAbove else { continue }
             ProgramPages.letGo()
             ReleaseFreeMemory.now()
-            pause = .seconds(15)
+            looks = 0
         }
     }
 
